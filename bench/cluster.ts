@@ -1,0 +1,156 @@
+/** The running cluster as faults and measurements see it: from inside of its machines, not through its endpoints. */
+import { executeInGuest, initProcess } from "../stand/machines/guest";
+import { machineId, onMachine, site, type Outputs } from "../test/stand/support/stand";
+import { monotonicMilliseconds } from "./workload/records";
+
+/** What one node's Patroni says of itself, asked at this moment. */
+interface NodeStatus {
+    readonly name: string;
+    readonly role?: "primary" | "replica" | string;
+    readonly state?: string;
+    readonly timeline?: number;
+    /** On a replica. */
+    readonly replication_state?: string;
+    /** On the primary. */
+    readonly replication?: readonly { readonly application_name: string; readonly state: string; readonly sync_state: string }[];
+    readonly etcdHealthy: boolean;
+}
+
+export interface Roles {
+    /** Host name of the node that leads PostgreSQL. */
+    readonly leader: string;
+    readonly replicas: readonly string[];
+}
+
+export class Cluster {
+    /** Host names of the database nodes. */
+    readonly nodes: readonly string[];
+    /** Host name of the first load balancer. */
+    readonly balancer: string;
+
+    constructor(outputs: Outputs) {
+        const names = outputs.nodes.map(({ hostname }) => hostname);
+        this.nodes = names.filter((name) => /-db-\d+$/.test(name));
+        this.balancer = names.find((name) => /-lb-\d+$/.test(name))!;
+    }
+
+    /** @throws Error unless exactly one node says that it leads */
+    async roles(): Promise<Roles> {
+        const leaders = (await this.statuses()).filter(({ role }) => role === "primary").map(({ name }) => name);
+        if (leaders.length !== 1) throw new Error(`nodes that lead: ${leaders.join(", ") || "none"}`);
+        return { leader: leaders[0]!, replicas: this.nodes.filter((name) => name !== leaders[0]) };
+    }
+
+    /** Host name of the node whose etcd leads. */
+    async etcdLeader(): Promise<string> {
+        const members = await this.etcdMembers();
+        const leader = members.find(({ leads }) => leads);
+        if (!leader) throw new Error("etcd has no leader");
+        return leader.name;
+    }
+
+    /** Hands etcd's leadership to a node. */
+    async moveEtcdLeader(to: string): Promise<void> {
+        const members = await this.etcdMembers();
+        const from = members.find(({ leads }) => leads)?.name;
+        if (from === to || !from) return;
+        const id = members.find(({ name }) => name === to)!.id;
+        await onMachine(from, "bash", "-c", `. /etc/profile.d/postgres-ha-etcd.sh; ETCDCTL_ENDPOINTS=https://127.0.0.1:2379 etcdctl move-leader ${id}`);
+    }
+
+    private async etcdMembers(): Promise<{ name: string; id: string; leads: boolean }[]> {
+        return Promise.all(
+            this.nodes.map(async (name) => {
+                // Ids are 64-bit numbers, which JSON cannot carry: the line format can.
+                const text = await onMachine(name, "bash", "-c", ". /etc/profile.d/postgres-ha-etcd.sh; ETCDCTL_ENDPOINTS=https://127.0.0.1:2379 etcdctl endpoint status --write-out=fields");
+                const field = (key: string): bigint => BigInt(new RegExp(`^"${key}" : (\\d+)$`, "m").exec(text)?.[1] ?? 0);
+                return { name, id: field("MemberID").toString(16), leads: field("MemberID") === field("Leader") };
+            }),
+        );
+    }
+
+    /**
+     * Why the cluster is not whole, or undefined: one leader, every replica streaming on its timeline, a standby
+     * that commits wait for, all of etcd, and all servers known to the load balancer.
+     */
+    async shortcoming(): Promise<string | undefined> {
+        const statuses = await this.statuses();
+        const leaders = statuses.filter(({ role, state }) => role === "primary" && state === "running");
+        const [leader] = leaders;
+        if (!leader || leaders.length !== 1) return `${leaders.length} leaders`;
+        for (const node of statuses) {
+            if (!node.etcdHealthy) return `${node.name}: etcd is not healthy`;
+            if (node === leader) continue;
+            if (node.replication_state !== "streaming" || node.state !== "running") return `${node.name}: ${node.state ?? "no answer"}, ${node.replication_state ?? "not replicating"}`;
+            if (node.timeline !== leader.timeline) return `${node.name}: timeline ${node.timeline}, not ${leader.timeline}`;
+        }
+        const streams = leader.replication?.filter(({ state }) => state === "streaming") ?? [];
+        if (streams.length !== this.nodes.length - 1) return `${streams.length} replicas stream from ${leader.name}`;
+        if (!streams.some(({ sync_state }) => ["sync", "quorum"].includes(sync_state))) return "no synchronous standby";
+        return this.balancerShortcoming(leader.name);
+    }
+
+    private async balancerShortcoming(leader: string): Promise<string | undefined> {
+        const { exitCode, stdout } = await executeInGuest(
+            site,
+            machineId(this.balancer),
+            ["curl", "--silent", "--max-time", "2", "--cacert", "/etc/postgres-ha/tls/ca.crt", "https://127.0.0.1:7000/;csv"],
+        );
+        if (exitCode !== 0) return `${this.balancer}: HAProxy does not answer`;
+        const rows = stdout.split("\n").map((line) => line.split(","));
+        const statusColumn = rows[0]!.indexOf("status");
+        const up = (backend: string) => rows.filter((row) => row[0] === backend && this.nodes.includes(row[1]!) && row[statusColumn] === "UP").map((row) => row[1]);
+        if (up("leader").join() !== leader) return `HAProxy's leader: ${up("leader").join(", ") || "none"}`;
+        if (up("replicas").length !== this.nodes.length - 1) return `HAProxy's replicas: ${up("replicas").join(", ") || "none"}`;
+        return undefined;
+    }
+
+    /**
+     * Waits until nothing has been missing for a while.
+     * @param forSeconds how long; by default one look is enough
+     * @returns when that while began, in ms of the monotonic clock
+     * @throws Error with what is missing when the time is over
+     */
+    async whole(withinSeconds: number, forSeconds = 0): Promise<number> {
+        const deadline = monotonicMilliseconds() + withinSeconds * 1000;
+        let since: number | undefined;
+        for (;;) {
+            const missing = await this.shortcoming();
+            const now = monotonicMilliseconds();
+            since = missing === undefined ? (since ?? now) : undefined;
+            if (since !== undefined && now - since >= forSeconds * 1000) return since;
+            if (now > deadline) throw new Error(`the cluster is not whole after ${withinSeconds} s: ${missing}`);
+            await new Promise((resolve) => setTimeout(resolve, 250));
+        }
+    }
+
+    private statuses(): Promise<NodeStatus[]> {
+        return Promise.all(this.nodes.map(statusOf));
+    }
+}
+
+/** Both services of a node in one go: entering a machine costs more than asking. */
+const statusScript = `
+    cd /etc/postgres-ha/tls
+    curl --silent --max-time 2 --cacert ca.crt https://127.0.0.1:8008/patroni; echo
+    curl --silent --max-time 2 --cacert ca.crt --cert node.crt --key node.key https://127.0.0.1:2379/health`;
+
+async function statusOf(name: string): Promise<NodeStatus> {
+    const id = machineId(name);
+    if (initProcess(site, id) === undefined) return { name, etcdHealthy: false };
+    try {
+        const { stdout } = await executeInGuest(site, id, ["bash", "-c", statusScript], { timeoutSeconds: 5 });
+        const [patroni = "", etcd = ""] = stdout.split("\n");
+        return { ...parse(patroni), name, etcdHealthy: parse(etcd)["health"] === "true" };
+    } catch {
+        return { name, etcdHealthy: false }; // powered off meanwhile
+    }
+}
+
+function parse(text: string): Record<string, unknown> {
+    try {
+        return JSON.parse(text) as Record<string, unknown>;
+    } catch {
+        return {};
+    }
+}

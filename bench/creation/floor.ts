@@ -1,0 +1,94 @@
+/**
+ * The floor under `pulumi up`: the same machines from the same user-data, made by a script with the machines' driver,
+ * all at once; secrets sent over SSH in parallel, roles and databases made, one row written. No Pulumi, no cloud API.
+ */
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { ensureImage } from "../../stand/image";
+import { captureAsClient } from "../../stand/machines/client";
+import { Machines } from "../../stand/machines/machines";
+import type { Site } from "../../stand/machines/names";
+import { attempt } from "../../stand/machines/run";
+import { tearDown } from "../../stand/machines/teardown";
+import { caFile, folder } from "../../test/stand/support/stand";
+import { type Milestones, milestonesOf } from "./milestones";
+import type { Recording, RemoteCommand } from "./recording";
+
+const site: Site = { folder: join(folder, "bench-floor"), prefix: "floor" };
+const limitSeconds = 300;
+
+export interface Creation {
+    readonly seconds: number;
+    readonly milestones: Milestones;
+}
+
+/** The stand itself must be down, and its stack empty: the addresses are the same. */
+export async function createByScript(recording: Recording): Promise<Creation> {
+    rmSync(site.folder, { recursive: true, force: true });
+    mkdirSync(site.folder, { recursive: true, mode: 0o700 });
+    const machines = await Machines.open(site, await ensureImage(() => undefined));
+    try {
+        const ssh = sshFiles(recording);
+        const startedAt = Date.now();
+        await machines.applyNetwork(recording.network);
+        await Promise.all(recording.machines.map((spec) => makeMachine(machines, spec)));
+        // The jump host first, as the program does: its firewall would cut what already passes through it.
+        const isJumpHost = ({ machine }: RemoteCommand) => machine.endsWith("-jump");
+        await Promise.all(recording.configure.filter(isJumpHost).map((command) => overSsh(ssh, command)));
+        const others = recording.configure.filter((command) => !isJumpHost(command));
+        const configured = others.map((command) => overSsh(ssh, command));
+        await configured[others.findIndex(({ machine }) => machine === recording.objects.machine)];
+        await overSsh(ssh, recording.objects);
+        await Promise.all(configured);
+        await firstWrite(recording);
+        const seconds = (Date.now() - startedAt) / 1000;
+        return { seconds, milestones: await milestonesOf(site, startedAt) };
+    } finally {
+        await machines.close();
+        await tearDown(site);
+        rmSync(site.folder, { recursive: true, force: true });
+    }
+}
+
+async function makeMachine(machines: Machines, spec: Recording["machines"][number]): Promise<void> {
+    const dataDisks = spec.disks.filter(({ boot }) => !boot);
+    await Promise.all(dataDisks.map(({ diskId, sizeBytes }) => machines.createDisk(diskId, sizeBytes)));
+    await machines.createMachine(spec);
+}
+
+/** The administrators' SSH configuration with the program's key, and one shared connection to the jump host. */
+function sshFiles({ outputs, deployKey }: Recording): string {
+    const file = (name: string, content: string): string => {
+        const path = join(site.folder, name);
+        writeFileSync(path, content, { mode: 0o600 });
+        return path;
+    };
+    const key = file("deploy-key", deployKey.trimEnd() + "\n");
+    const knownHosts = file("known-hosts", outputs.sshKnownHosts);
+    const own = `Host *\n    IdentityFile ${key}\n    IdentitiesOnly yes\n    UserKnownHostsFile ${knownHosts}\n    BatchMode yes\n    ConnectTimeout 2\n    LogLevel ERROR\n`;
+    return file("ssh-config", `${outputs.sshConfig}\n${own}`);
+}
+
+/** Dials until somebody answers: 255 is ssh's own failure, everything else the command's. */
+async function overSsh(config: string, { machine, command, input }: RemoteCommand): Promise<void> {
+    const deadline = Date.now() + limitSeconds * 1000;
+    for (;;) {
+        const result = await attempt("ssh", ["-F", config, machine, command], { input, timeoutSeconds: limitSeconds });
+        if (result.exitCode === 0) return;
+        if (result.exitCode !== 255 || Date.now() > deadline) throw new Error(`${machine}: ${result.stderr}`);
+        await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+}
+
+async function firstWrite({ outputs }: Recording): Promise<void> {
+    const uri = outputs.connections[0]!.readWrite;
+    const program = ["env", `PGSSLROOTCERT=${caFile}`, "PGCONNECT_TIMEOUT=5", "psql", "--no-psqlrc", "--quiet", uri, "--command", firstRow];
+    const deadline = Date.now() + limitSeconds * 1000;
+    while ((await captureAsClient(site, program, { timeoutSeconds: 30 })).exitCode !== 0) {
+        if (Date.now() > deadline) throw new Error("no write through the load balancer");
+    }
+}
+
+/** What an application does first. */
+export const firstRow = "CREATE TABLE bench_first (id integer PRIMARY KEY); INSERT INTO bench_first VALUES (1)";

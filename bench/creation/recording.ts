@@ -1,0 +1,62 @@
+/** What a cluster was made of, so that a script can make the same without Pulumi. */
+import type { MachineSpec, NetworkState } from "../../stand/machines/driver";
+import { listMachines, readNetwork } from "../../stand/machines/records";
+import { pulumi, site, stackOutputs, type Outputs } from "../../test/stand/support/stand";
+
+export interface RemoteCommand {
+    /** Host name of the machine. */
+    readonly machine: string;
+    readonly command: string;
+    readonly input: string;
+}
+
+export interface Recording {
+    readonly network: NetworkState;
+    readonly machines: readonly MachineSpec[];
+    /** Sends a machine its secrets and waits for its services; one for each. */
+    readonly configure: readonly RemoteCommand[];
+    /** Makes roles and databases, on the first node. */
+    readonly objects: RemoteCommand;
+    readonly outputs: Outputs;
+    /** Private key of the program's own connections. */
+    readonly deployKey: string;
+}
+
+/** Reads it from the stand and the stack that are up. */
+export async function record(): Promise<Recording> {
+    const machines = listMachines(site).map(({ spec }) => spec);
+    const { stdout } = await pulumi("stack", "export", "--show-secrets", "--stack", "local");
+    const { resources } = (JSON.parse(stdout) as { deployment: { resources: Resource[] } }).deployment;
+    const resource = (type: string, name: string): Resource => {
+        const found = resources.find(({ type: own, urn }) => own === type && urn.endsWith(`::${name}`));
+        if (!found) throw new Error(`the stack has no ${name}`);
+        return found;
+    };
+    const command = (name: string, machine: string): RemoteCommand => {
+        const { create, stdin } = resource("command:remote:Command", name).inputs;
+        return { machine, command: plain(create), input: plain(stdin) };
+    };
+    const clusterName = machines.map(({ hostname }) => hostname).find((name) => name.endsWith("-jump"))!.replace(/-jump$/, "");
+    return {
+        network: readNetwork(site),
+        machines,
+        configure: machines.map(({ hostname }) => command(`${hostname}-configured`, hostname)),
+        objects: command(`${clusterName}-db-objects`, `${clusterName}-db-1`),
+        outputs: await stackOutputs(),
+        deployKey: plain(resource("tls:index/privateKey:PrivateKey", `${clusterName}-deploy`).outputs["privateKeyOpenssh"]),
+    };
+}
+
+interface Resource {
+    readonly type: string;
+    readonly urn: string;
+    readonly inputs: Record<string, unknown>;
+    readonly outputs: Record<string, unknown>;
+}
+
+/** A secret's value is written as JSON beside its signature. */
+function plain(value: unknown): string {
+    if (typeof value === "string") return value;
+    const { plaintext } = value as { plaintext: string };
+    return JSON.parse(plaintext) as string;
+}

@@ -1,0 +1,55 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { repository, stackOutputs } from "../../test/stand/support/stand";
+import { addResult, readResults, writeResults } from "../results";
+import { type Variant, withVariant } from "../variants";
+import { eventsOf } from "./events";
+import type { Fault } from "./fault";
+import { type FaultResult, runFault } from "./run-fault";
+import { renderTimeline } from "./timeline";
+
+export interface FaultBenchOptions {
+    readonly faults: readonly Fault[];
+    readonly runs: number;
+    readonly variant: Variant;
+    /** Keep the results of earlier runs of the same faults. */
+    readonly add: boolean;
+    /** No new fault begins after so long; what is missing can be added later. */
+    readonly limitSeconds?: number;
+}
+
+export const resultsName = (variant: Variant): string => `faults-${variant.name}`;
+export const pictureOf = (fault: string, variant: Variant): string => `images/faults/${fault}-${variant.name}.svg`;
+
+/** Runs faults and keeps their results; a run in which the cluster did not come back ends it all with an error. */
+export async function benchFaults({ faults, runs, variant, add, limitSeconds }: FaultBenchOptions): Promise<void> {
+    const name = resultsName(variant);
+    if (!add) writeResults<FaultResult>(name, readResults<FaultResult>(name).filter(({ fault }) => !faults.some((one) => one.name === fault)));
+    const started = Date.now();
+    await withVariant(variant, async () => {
+        const outputs = await stackOutputs();
+        for (let run = 1; run <= runs; run++) {
+            for (const fault of faults) {
+                if (limitSeconds !== undefined && Date.now() - started > limitSeconds * 1000) return console.log(`stopped before run ${run} of ${fault.name}: the time is over`);
+                const { result, trace } = await runFault(fault, outputs);
+                addResult(name, result);
+                console.log(line(result, run));
+                const file = join(repository, "docs", pictureOf(fault.name, variant));
+                mkdirSync(join(file, ".."), { recursive: true });
+                writeFileSync(file, renderTimeline(`${fault.title} (profile ${variant.title})`, trace, await eventsOf(trace)));
+            }
+        }
+    });
+}
+
+function line(result: FaultResult, run: number): string {
+    const integrity = [
+        `acknowledged ${result.acknowledged}`,
+        `lost ${result.lost}`,
+        `twice ${result.duplicated}`,
+        `resurrected ${result.resurrected}`,
+        `replicas differ ${result.replicasDiffer}`,
+    ].join(", ");
+    return `${result.fault} #${run}: write gap ${result.writeGapSeconds} s (slowest writer ${result.slowestWriterGapSeconds} s), read gap ${result.readGapSeconds} s, errors ${result.clientErrors}, whole after ${result.redundancySeconds} s, leader ${result.leaderMoved ? "moved" : "stayed"}; ${integrity}`;
+}

@@ -1,0 +1,68 @@
+/** What Patroni, etcd, PostgreSQL and HAProxy did meanwhile, from the machines' journals. */
+import { executeInGuest } from "../../stand/machines/guest";
+import { listMachines } from "../../stand/machines/records";
+import { site } from "../../test/stand/support/stand";
+import type { Trace } from "./run-fault";
+
+export interface Event {
+    /** In ms of the monotonic clock. */
+    readonly at: number;
+    /** Host name. */
+    readonly machine: string;
+    readonly text: string;
+}
+
+/** Which lines matter, and what to call them. */
+const patterns: readonly [unit: string, pattern: RegExp, name: string][] = [
+    ["patroni", /promoted self to leader/, "takes the lead"],
+    ["patroni", /database system is ready to accept connections/, "PostgreSQL accepts writes"],
+    ["patroni", /database system is ready to accept read-only connections/, "PostgreSQL accepts reads"],
+    ["patroni", /started streaming WAL from primary/, "streams"],
+    ["patroni", /received fast shutdown request/, "PostgreSQL shuts down"],
+    ["patroni", /received immediate shutdown request/, "PostgreSQL stops at once"],
+    ["patroni", /Demoting self|demoted self/i, "gives up the lead"],
+    ["patroni", /continue to run as a leader because failsafe mode/, "leads on in failsafe mode"],
+    ["patroni", /Postmaster died|crashed|doing crash recovery/i, "finds PostgreSQL crashed"],
+    ["patroni", /parameter "synchronous_standby_names" changed/, "changes who confirms commits"],
+    ["etcd", /elected leader/, "etcd: new leader seen"],
+    ["etcd", /became leader at term/, "etcd leads"],
+    ["haproxy", /^Server leader\/(\S+) is DOWN/, "leader out: $1"],
+    ["haproxy", /^Server leader\/(\S+) is UP/, "leader in: $1"],
+    ["haproxy", /^Server replicas\/(\S+) is DOWN/, "replica out: $1"],
+    ["haproxy", /^Server replicas\/(\S+) is UP/, "replica in: $1"],
+];
+
+/** The events of a run, in order; of machines that run now. */
+export async function eventsOf(trace: Trace): Promise<Event[]> {
+    const since = (trace.span.from + trace.wallOffset) / 1000;
+    const events = await Promise.all(
+        listMachines(site).map(async ({ spec }) => {
+            const { stdout } = await executeInGuest(
+                site,
+                spec.id,
+                ["journalctl", "--no-pager", "--output=json", "--output-fields=MESSAGE,_SYSTEMD_UNIT", `--since=@${since.toFixed(3)}`, "--unit=patroni", "--unit=etcd", "--unit=haproxy"],
+            );
+            return stdout.split("\n").filter(Boolean).flatMap((line) => toEvents(spec.hostname, JSON.parse(line) as JournalEntry));
+        }),
+    );
+    return events
+        .flat()
+        .filter(({ at }) => at >= trace.span.from && at <= trace.span.to)
+        .sort((a, b) => a.at - b.at);
+}
+
+interface JournalEntry {
+    readonly MESSAGE: string | number[];
+    readonly _SYSTEMD_UNIT?: string;
+    /** In µs; machines share the host's kernel, hence its clock. */
+    readonly __MONOTONIC_TIMESTAMP: string;
+}
+
+function toEvents(machine: string, entry: JournalEntry): Event[] {
+    const message = typeof entry.MESSAGE === "string" ? entry.MESSAGE : Buffer.from(entry.MESSAGE).toString();
+    const known = patterns.find(([unit, pattern]) => entry._SYSTEMD_UNIT === `${unit}.service` && pattern.test(message));
+    if (!known) return [];
+    const [, pattern, name] = known;
+    const text = name.replace("$1", pattern.exec(message)?.[1] ?? "");
+    return [{ at: Number(entry.__MONOTONIC_TIMESTAMP) / 1000, machine, text }];
+}

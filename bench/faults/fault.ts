@@ -1,0 +1,22 @@
+import type { Cluster } from "../cluster";
+
+/** One thing that can go wrong, and how it ends. */
+export interface Fault {
+    /** Name on the command line and of the files. */
+    readonly name: string;
+    /** For people, in the tables. */
+    readonly title: string;
+    /** Brings the cluster into the state that the fault is about; writes do not flow yet. */
+    readonly prepare?: (cluster: Cluster) => Promise<void>;
+    /** Makes it happen. @returns what ends it, if it does not end by itself */
+    readonly inject: (cluster: Cluster) => Promise<End | void>;
+    /**
+     * How long it lasts before it is ended: seconds, or until writes have flowed steadily again.
+     * @default it ends by itself
+     */
+    readonly lasts?: number | "until writes flow";
+    /** What the longest time without writes should be at most, in 95 of 100 runs; by profile where it depends on it. */
+    readonly writeGapGoalSeconds?: number | Readonly<Record<string, number>>;
+}
+
+export type End = () => Promise<void>;

@@ -1,0 +1,102 @@
+/** Machines that lose their power, are frozen, or start anew. */
+import { freeze, powerOff, start, thaw } from "../../stand/machines/machine";
+import { machineId, onMachine, site } from "../../test/stand/support/stand";
+import type { Cluster } from "../cluster";
+import type { End, Fault } from "./fault";
+
+async function losePower(names: readonly string[]): Promise<End> {
+    await Promise.all(names.map((name) => powerOff(site, machineId(name))));
+    return async () => {
+        await Promise.all(names.map((name) => start(site, machineId(name))));
+    };
+}
+
+async function freezeMachine(name: string): Promise<End> {
+    await freeze(site, machineId(name));
+    return () => thaw(site, machineId(name));
+}
+
+/** Puts etcd's leader where the fault wants it, which has to be done within the ten seconds between two looks of etcd-leader-away. */
+async function placeEtcdLeader(cluster: Cluster, onLeader: boolean): Promise<void> {
+    const { leader, replicas } = await cluster.roles();
+    await cluster.moveEtcdLeader(onLeader ? leader : replicas[0]!);
+}
+
+async function leaderLosesPower(cluster: Cluster): Promise<End> {
+    return losePower([(await cluster.roles()).leader]);
+}
+
+/** Either way, wherever etcd's leader was. */
+const lostMachineSeconds = { fast: 22, normal: 30 };
+
+export const powerFaults: readonly Fault[] = [
+    {
+        name: "leader-power-loss",
+        title: "Leader's machine loses power",
+        writeGapGoalSeconds: lostMachineSeconds,
+        prepare: (cluster) => placeEtcdLeader(cluster, false),
+        inject: leaderLosesPower,
+        lasts: "until writes flow",
+    },
+    {
+        name: "leader-power-loss-with-etcd-leader",
+        title: "The same, etcd's leader on it",
+        writeGapGoalSeconds: lostMachineSeconds,
+        inject: async (cluster) => {
+            const { leader } = await cluster.roles();
+            await cluster.moveEtcdLeader(leader);
+            return losePower([leader]);
+        },
+        lasts: "until writes flow",
+    },
+    {
+        name: "leader-freeze-5s",
+        title: "Leader's machine frozen for 5 s",
+        inject: async (cluster) => freezeMachine((await cluster.roles()).leader),
+        lasts: 5,
+    },
+    {
+        name: "leader-freeze-10s",
+        title: "Leader's machine frozen for 10 s (live migration)",
+        inject: async (cluster) => freezeMachine((await cluster.roles()).leader),
+        lasts: 10,
+    },
+    {
+        name: "leader-freeze",
+        title: "Leader's machine frozen until another leads",
+        prepare: (cluster) => placeEtcdLeader(cluster, false),
+        inject: async (cluster) => freezeMachine((await cluster.roles()).leader),
+        lasts: "until writes flow",
+    },
+    {
+        name: "replica-power-loss",
+        title: "A replica's machine loses power",
+        inject: async (cluster) => losePower([(await cluster.roles()).replicas[0]!]),
+        lasts: 10,
+    },
+    {
+        name: "both-replicas-power-loss",
+        title: "Both replicas lose power (no quorum in etcd, no standby)",
+        inject: async (cluster) => losePower((await cluster.roles()).replicas),
+        lasts: 30,
+    },
+    {
+        name: "all-nodes-power-loss",
+        title: "All database nodes lose power for 5 s",
+        inject: (cluster) => losePower(cluster.nodes),
+        lasts: 5,
+    },
+    {
+        name: "rolling-reboot",
+        title: "Every database node rebooted in turn, replicas first",
+        inject: async (cluster) => {
+            const { leader, replicas } = await cluster.roles();
+            for (const name of [...replicas, leader]) {
+                await onMachine(name, "systemctl", "--no-block", "reboot");
+                // It is whole for a moment longer, until it goes down.
+                await new Promise((resolve) => setTimeout(resolve, 3000));
+                await cluster.whole(120);
+            }
+        },
+    },
+];

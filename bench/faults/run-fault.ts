@@ -1,0 +1,104 @@
+import { healAll } from "../../stand/machines/fault-control";
+import { site, type Outputs } from "../../test/stand/support/stand";
+import { Cluster } from "../cluster";
+import { acknowledgements, length, longestGap, type Span } from "../workload/gaps";
+import { type Attempt, monotonicMilliseconds } from "../workload/records";
+import { type Verification, verify } from "../workload/verification";
+import { Workload } from "../workload/workload";
+import type { Fault } from "./fault";
+
+/** What one run of a fault showed. */
+export interface FaultResult extends Verification {
+    readonly fault: string;
+    /** Longest time in which no write of any client was acknowledged. */
+    readonly writeGapSeconds: number;
+    /** The same for the client that waited longest. */
+    readonly slowestWriterGapSeconds: number;
+    readonly readGapSeconds: number;
+    /** Attempts, of writing and of reading, that were not acknowledged. */
+    readonly clientErrors: number;
+    /** From the fault's end (its beginning, if it ends by itself) to one leader, all streaming, etcd and HAProxy whole. */
+    readonly redundancySeconds: number;
+    /** Whether another node leads than before. */
+    readonly leaderMoved: boolean;
+}
+
+/** The moments of a run, for its picture; in ms of the monotonic clock. */
+export interface Trace {
+    readonly attempts: readonly Attempt[];
+    readonly injected: number;
+    readonly ended?: number;
+    readonly whole: number;
+    /** First and last moment that is looked at. */
+    readonly span: Span;
+    /** Wall clock minus monotonic clock, in ms. */
+    readonly wallOffset: number;
+}
+
+/** A writer that is stuck this long after the fault, or a cluster not whole, is a failure of the run. */
+const patienceSeconds = 180;
+
+/**
+ * Lets writes and reads flow, makes the fault happen and end, waits until the cluster is whole, and compares.
+ * @throws Error if the cluster does not come back
+ */
+export async function runFault(fault: Fault, outputs: Outputs): Promise<{ result: FaultResult; trace: Trace }> {
+    const cluster = new Cluster(outputs);
+    await cluster.whole(patienceSeconds);
+    await fault.prepare?.(cluster);
+    const leaderBefore = (await cluster.roles()).leader;
+    const workload = await Workload.start(outputs, 15 * 60);
+    try {
+        const injected = monotonicMilliseconds();
+        const end = await fault.inject(cluster);
+        let ended: number | undefined;
+        try {
+            if (fault.lasts === "until writes flow") {
+                await new Promise((resolve) => setTimeout(resolve, 1000));
+                await workload.flowing(2, patienceSeconds);
+            } else if (fault.lasts !== undefined) {
+                const until = injected + fault.lasts * 1000;
+                await new Promise((resolve) => setTimeout(resolve, until - monotonicMilliseconds()));
+            }
+        } finally {
+            if (end) {
+                ended = monotonicMilliseconds();
+                await end();
+            }
+        }
+        // A fault may take a moment to show: what counts is being whole for a while.
+        const whole = await cluster.whole(patienceSeconds, 4);
+        await workload.flowing(2, patienceSeconds);
+        const span = { from: injected - 1000, to: monotonicMilliseconds() };
+        const attempts = await workload.stop();
+        const verification = await verify(outputs, attempts);
+        const leaderMoved = (await cluster.roles()).leader !== leaderBefore;
+        const inside = attempts.filter((attempt) => attempt.ended > span.from);
+        return {
+            result: {
+                fault: fault.name,
+                ...gaps(attempts, span),
+                clientErrors: inside.filter(({ outcome }) => outcome !== "acknowledged").length,
+                redundancySeconds: seconds(whole - (ended ?? injected)),
+                leaderMoved,
+                ...verification,
+            },
+            trace: { attempts, injected, ...(ended === undefined ? {} : { ended }), whole, span, wallOffset: Date.now() - monotonicMilliseconds() },
+        };
+    } finally {
+        await workload.stop();
+        await healAll(site);
+    }
+}
+
+function gaps(attempts: readonly Attempt[], span: Span): Pick<FaultResult, "writeGapSeconds" | "slowestWriterGapSeconds" | "readGapSeconds"> {
+    const gap = (kind: Attempt["kind"], client?: number): number => length(longestGap(acknowledgements(attempts, kind, client), span));
+    const writers = [...new Set(attempts.filter(({ kind }) => kind === "write").map(({ client }) => client))];
+    return {
+        writeGapSeconds: seconds(gap("write")),
+        slowestWriterGapSeconds: seconds(Math.max(...writers.map((client) => gap("write", client)))),
+        readGapSeconds: seconds(gap("read")),
+    };
+}
+
+const seconds = (milliseconds: number): number => Math.round(milliseconds / 10) / 100;

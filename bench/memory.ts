@@ -1,0 +1,60 @@
+/** What the stand holds in memory while the cluster is up and idle. */
+import { readdirSync, readFileSync } from "node:fs";
+
+import { machineStatuses } from "../stand/machines/status";
+import { folder, local, site } from "../test/stand/support/stand";
+import { addResult, writeResults } from "./results";
+
+export interface MemoryResult {
+    /** Host name of a machine, or "the stand's own processes". */
+    readonly holder: string;
+    readonly programsMib: number;
+    /** Cached files, which the kernel gives back when it needs the memory. */
+    readonly pageCacheMib: number;
+}
+
+export const memoryResults = "memory";
+const settleSeconds = 30;
+
+export async function benchMemory(runs: number): Promise<void> {
+    await local();
+    writeResults<MemoryResult>(memoryResults, []);
+    for (let run = 1; run <= runs; run++) {
+        await new Promise((resolve) => setTimeout(resolve, settleSeconds * 1000));
+        const mib = (bytes: number): number => Math.round(bytes / 1024 ** 2);
+        const machines = (await machineStatuses(site)).map(({ hostname, memory }) => ({
+            holder: hostname,
+            programsMib: mib(memory.programs),
+            pageCacheMib: mib(memory.pageCache),
+        }));
+        const own = { holder: "the stand's own processes", programsMib: mib(ownProcesses()), pageCacheMib: 0 };
+        for (const result of [...machines, own]) {
+            addResult<MemoryResult>(memoryResults, result);
+            console.log(`${result.holder} #${run}: ${result.programsMib} MiB, page cache ${result.pageCacheMib} MiB`);
+        }
+    }
+}
+
+/** The daemon, its helpers and what supervises the machines: their proportional share of memory, in bytes. */
+function ownProcesses(): number {
+    const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+    return processes.reduce((total, pid) => total + (belongsToStand(pid) ? proportionalSet(pid) : 0), 0);
+}
+
+function belongsToStand(pid: string): boolean {
+    try {
+        const commandLine = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+        return commandLine.includes(`${folder}/`) || commandLine.endsWith(`${folder}\0`) || /stand\/machines\/[^\0]*\.(mts|py|sh)\0/.test(commandLine);
+    } catch {
+        return false; // ended meanwhile
+    }
+}
+
+function proportionalSet(pid: string): number {
+    try {
+        const kib = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1];
+        return Number(kib ?? 0) * 1024;
+    } catch {
+        return 0;
+    }
+}

@@ -1,0 +1,26 @@
+/** Writes docs/benchmarks.md from the results that are kept. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { repository } from "../../test/stand/support/stand";
+import { creationSection } from "./creation";
+import { comparisonSection, faultSections } from "./faults";
+import { memorySection } from "./memory";
+import { noopSection } from "./noop";
+import { notes } from "./notes";
+
+export function writeReport(): void {
+    const sections = [introduction, comparisonSection(), ...faultSections(), notes, creationSection(), noopSection(), memorySection()];
+    writeFileSync(join(repository, "docs", "benchmarks.md"), sections.filter(Boolean).join("\n"));
+}
+
+const introduction = `<!-- Written by npm run bench -- report from bench/results/; change bench/report/ instead. -->
+# Benchmarks
+
+Everything here was measured on the stand: real etcd, Patroni, PostgreSQL, PgBouncer and HAProxy in containers on one
+computer, with the network and the power under the test's control. Times that timeouts decide (a lost machine is
+noticed when its lease ends) carry over to real machines; times that the computer decides (starting a program,
+copying a database) do not. Not tested, because the stand has neither: clocks that jump, a watchdog device.
+
+\`npm run bench\` says how to repeat each of them.
+`;

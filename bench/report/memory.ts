@@ -1,0 +1,22 @@
+import { type MemoryResult, memoryResults } from "../memory";
+import { readResults } from "../results";
+import { median } from "../statistics";
+import { provenance, table } from "./table";
+
+export function memorySection(): string {
+    const samples = readResults<MemoryResult>(memoryResults);
+    if (samples.length === 0) return "";
+    const holders = [...new Set(samples.map(({ holder }) => holder))];
+    const rows = holders.map((holder) => {
+        const own = samples.filter((sample) => sample.holder === holder);
+        return [holder, median(own.map((sample) => sample.programsMib)), median(own.map((sample) => sample.pageCacheMib))] as const;
+    });
+    const total = (column: 1 | 2): number => rows.reduce((sum, row) => sum + row[column], 0);
+    return `## Memory of the stand
+
+The cluster is up and idle; MiB, medians. Page cache is what the kernel gives back when it needs it. The goal is less
+than 2048 MiB for the whole stand. ${provenance(samples)}
+
+${table(["", "programs", "page cache"], [...rows, ["**in all**", total(1), total(2)]])}
+`;
+}

@@ -1,0 +1,15 @@
+import type { Origin } from "../results";
+
+/** A Markdown table. */
+export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+    return [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+/** When and where samples were taken, in one line. */
+export function provenance(samples: readonly Origin[]): string {
+    const unique = (key: keyof Origin): string[] => [...new Set(samples.map((sample) => sample[key]))].sort();
+    const days = [...new Set(unique("at").map((at) => at.slice(0, 10)))];
+    return `Measured ${days.join(", ")} on ${unique("computer").join("; ")}; commits ${unique("commit").join(", ")}.`;
+}
+
+export const seconds = (value: number): string => value.toFixed(1);

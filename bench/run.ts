@@ -1,0 +1,74 @@
+/** `npm run bench -- WHAT`: measurements on the stand. Results go to bench/results/, tables to docs/benchmarks.md. */
+import { parseArgs } from "node:util";
+
+import { benchCreation } from "./creation/bench";
+import { faultNamed, faults } from "./faults";
+import { benchFaults } from "./faults/bench";
+import { benchMemory } from "./memory";
+import { benchNoop } from "./noop";
+import { writeReport } from "./report";
+import { variantNamed } from "./variants";
+
+const usage = `npm run bench -- WHAT
+
+  faults [--only NAME,…] [--runs N] [--profile normal|fast|autobase] [--add] [--limit SECONDS]
+                        what each fault costs applications; --add keeps earlier results,
+                        --limit begins no further run after so long
+  create [--runs N]     pulumi up from nothing to the first write, against a script that makes the same machines
+  noop [--runs N]       an up that changes nothing, against an empty program with the same providers
+  memory [--runs N]     of each machine and of the stand itself
+  report                write docs/benchmarks.md from the results there are
+
+Faults: ${faults.map(({ name }) => name).join(", ")}`;
+
+const benches: Record<string, (args: string[]) => Promise<void>> = {
+    faults: async (args) => {
+        const { values } = parseArgs({
+            args,
+            options: {
+                only: { type: "string" },
+                runs: { type: "string", default: "1" },
+                profile: { type: "string", default: "normal" },
+                add: { type: "boolean", default: false },
+                limit: { type: "string" },
+            },
+        });
+        await benchFaults({
+            faults: values.only ? values.only.split(",").map(faultNamed) : faults,
+            runs: Number(values.runs),
+            variant: variantNamed(values.profile),
+            add: values.add,
+            ...(values.limit ? { limitSeconds: Number(values.limit) } : {}),
+        });
+        writeReport();
+    },
+    create: (args) => repeated(args, benchCreation),
+    noop: (args) => repeated(args, benchNoop),
+    memory: (args) => repeated(args, benchMemory),
+    report: async () => writeReport(),
+};
+
+async function repeated(args: string[], bench: (runs: number) => Promise<void>): Promise<void> {
+    const { values } = parseArgs({ args, options: { runs: { type: "string", default: "3" } } });
+    await bench(Number(values.runs));
+    writeReport();
+}
+
+async function main(): Promise<number> {
+    const [name = "", ...args] = process.argv.slice(2);
+    const bench = benches[name];
+    if (!bench) {
+        console.error(usage);
+        return 64;
+    }
+    await bench(args);
+    return 0;
+}
+
+main().then(
+    (exitCode) => process.exit(exitCode),
+    (error: unknown) => {
+        console.error(error instanceof Error ? error.message : error);
+        process.exit(1);
+    },
+);

@@ -1,0 +1,58 @@
+/** The stack's settings under which something is measured, put on for a while. */
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parse, stringify } from "yaml";
+
+import { local, repository } from "../test/stand/support/stand";
+
+export interface Variant {
+    readonly name: string;
+    /** For people, in the tables. */
+    readonly title: string;
+    /** Keys of the stack's configuration, without the project's prefix. */
+    readonly settings: Readonly<Record<string, unknown>>;
+}
+
+export const variants: readonly Variant[] = [
+    { name: "normal", title: "normal", settings: { profile: "normal" } },
+    { name: "fast", title: "fast", settings: { profile: "fast" } },
+    {
+        name: "autobase",
+        title: "the defaults of autobase",
+        // roles/common/defaults/main.yml and roles/haproxy/templates/haproxy.cfg.j2 of autobase: HAProxy's downinter is
+        // not set there and so is inter, its check timeout is 15 s (more than a check's interval, but they do not overlap).
+        settings: {
+            profile: "normal",
+            timingOverrides: {
+                patroni: { ttlSeconds: 30, loopWaitSeconds: 10, retryTimeoutSeconds: 10, primaryStartTimeoutSeconds: 300 },
+                etcd: { heartbeatMilliseconds: 1000, electionMilliseconds: 5000 },
+                haproxy: { checkIntervalMilliseconds: 3000, fastCheckIntervalMilliseconds: 1000, downCheckIntervalMilliseconds: 3000, fall: 3, rise: 4 },
+            },
+        },
+    },
+];
+
+/** @throws Error that lists the names if there is none of this name */
+export function variantNamed(name: string): Variant {
+    const variant = variants.find((candidate) => candidate.name === name);
+    if (!variant) throw new Error(`there is no profile ${name}; there are ${variants.map((known) => known.name).join(", ")}`);
+    return variant;
+}
+
+const stackFile = join(repository, "Pulumi.local.yaml");
+
+/** Brings the cluster up with a variant's settings, lets `work` measure, and puts the stack's own settings back. */
+export async function withVariant<T>(variant: Variant, work: () => Promise<T>): Promise<T> {
+    await local();
+    const before = readFileSync(stackFile, "utf8");
+    const { config } = parse(before) as { config: Record<string, unknown> };
+    const changed = Object.fromEntries(Object.entries(variant.settings).map(([key, value]) => [`postgres-ha:${key}`, value]));
+    try {
+        writeFileSync(stackFile, stringify({ config: { ...config, ...changed } }));
+        await local();
+        return await work();
+    } finally {
+        writeFileSync(stackFile, before);
+        await local();
+    }
+}

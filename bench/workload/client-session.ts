@@ -1,0 +1,77 @@
+import { Client, DatabaseError } from "pg";
+
+import type { WorkloadPlan } from "./records";
+
+/** A connection that is made when it is needed and dropped after any error, as a simple pool would do. */
+export class ClientSession {
+    private client: Client | undefined;
+
+    constructor(
+        private readonly plan: WorkloadPlan,
+        private readonly port: number,
+    ) {}
+
+    /** @throws Error, of class NotSent if the statement never reached a server */
+    async query(text: string, values: readonly unknown[]): Promise<Record<string, unknown>[]> {
+        const client = this.client ?? (await this.connect());
+        try {
+            return (await client.query(text, [...values])).rows as Record<string, unknown>[];
+        } catch (error) {
+            this.drop();
+            throw error;
+        }
+    }
+
+    private async connect(): Promise<Client> {
+        const { host, database, user, password, caCertificate, timeoutMilliseconds } = this.plan;
+        const client = new Client({
+            host,
+            port: this.port,
+            database,
+            user,
+            password,
+            // Verifies the chain and the name: libpq's verify-full.
+            ssl: { ca: caCertificate, rejectUnauthorized: true, servername: host },
+            connectionTimeoutMillis: timeoutMilliseconds,
+            query_timeout: timeoutMilliseconds,
+        });
+        // A connection that breaks between two statements shows at the next one.
+        client.on("error", () => undefined);
+        try {
+            await client.connect();
+        } catch (error) {
+            destroy(client);
+            throw new NotSent(messageOf(error));
+        }
+        this.client = client;
+        return client;
+    }
+
+    /** Ends the connection without a farewell: the other side may be gone. */
+    drop(): void {
+        if (this.client) destroy(this.client);
+        this.client = undefined;
+    }
+}
+
+/** The statement never left this process. */
+export class NotSent extends Error {}
+
+/** pg's `end` waits for the running statement, which may never end. */
+function destroy(client: Client): void {
+    (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+}
+
+/**
+ * Whether it is certain that the statement left no row: it was not sent, or the server refused it. An error of the
+ * connection (08), a shutdown or crash (57P) and a cancelled wait (57014) may come after the local commit.
+ */
+export function isRolledBack(error: unknown): boolean {
+    if (error instanceof NotSent) return true;
+    return error instanceof DatabaseError && !/^(08|57|40003|58|XX)/.test(error.code ?? "08");
+}
+
+export function messageOf(error: unknown): string {
+    const { code, message } = error as { code?: string; message?: string };
+    return [code, message].filter(Boolean).join(" ") || String(error);
+}

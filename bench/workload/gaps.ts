@@ -1,0 +1,29 @@
+import type { Attempt } from "./records";
+
+/** A span of time, in ms of the monotonic clock. */
+export interface Span {
+    readonly from: number;
+    readonly to: number;
+}
+
+/** The longest span without a moment in it, as the ends of `span` count for one each. */
+export function longestGap(moments: readonly number[], span: Span): Span {
+    const inside = moments.filter((moment) => moment > span.from && moment < span.to).sort((a, b) => a - b);
+    const edges = [span.from, ...inside, span.to];
+    let longest: Span = { from: span.from, to: span.from };
+    for (let index = 1; index < edges.length; index++) {
+        const gap = { from: edges[index - 1]!, to: edges[index]! };
+        if (length(gap) > length(longest)) longest = gap;
+    }
+    return longest;
+}
+
+export const length = ({ from, to }: Span): number => to - from;
+
+/** When the attempts of a kind were acknowledged. */
+export function acknowledgements(attempts: readonly Attempt[], kind: Attempt["kind"], client?: number): number[] {
+    return attempts
+        .filter((attempt) => attempt.kind === kind && attempt.outcome === "acknowledged")
+        .filter((attempt) => client === undefined || attempt.client === client)
+        .map(({ ended }) => ended);
+}

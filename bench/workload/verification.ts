@@ -1,0 +1,59 @@
+import { sql, type Outputs } from "../../test/stand/support/stand";
+import { type Attempt, table } from "./records";
+
+/** What the nodes hold, compared with what the clients were told. All counts but `acknowledged` are 0 when all is well. */
+export interface Verification {
+    readonly acknowledged: number;
+    /** Acknowledged rows that the leader does not have. */
+    readonly lost: number;
+    /** Rows that are there more than once, on the leader. */
+    readonly duplicated: number;
+    /** Rows of attempts that certainly failed, on the leader. */
+    readonly resurrected: number;
+    /** Rows in which a replica differs from the leader, the worst replica. */
+    readonly replicasDiffer: number;
+}
+
+/** Compares every node, asked through its own PgBouncer, with the attempts. The workload must have ended. */
+export async function verify(outputs: Outputs, attempts: readonly Attempt[]): Promise<Verification> {
+    const nodes = outputs.nodes.filter(({ hostname }) => /-db-\d+$/.test(hostname)).map(({ fqdn }) => nodeUri(outputs, fqdn));
+    const recovery = await Promise.all(nodes.map((uri) => sql(uri, "SELECT pg_is_in_recovery(), coalesce(pg_last_wal_replay_lsn(), pg_current_wal_lsn())")));
+    const leaders = recovery.filter((line) => line.startsWith("f|"));
+    if (leaders.length !== 1) throw new Error(`${leaders.length} nodes are out of recovery: ${recovery.join(" ")}`);
+    const position = leaders[0]!.slice(2);
+
+    const rows = await Promise.all(nodes.map((uri) => rowsOf(uri, position)));
+    const leader = rows[recovery.findIndex((line) => line.startsWith("f|"))]!;
+    const writes = attempts.filter(({ kind }) => kind === "write");
+    const acknowledged = writes.filter(({ outcome }) => outcome === "acknowledged").map(key);
+    return {
+        acknowledged: acknowledged.length,
+        lost: acknowledged.filter((row) => !leader.has(row)).length,
+        duplicated: [...leader.values()].filter((count) => count > 1).length,
+        resurrected: writes.filter(({ outcome }) => outcome === "failed").filter((attempt) => leader.has(key(attempt))).length,
+        replicasDiffer: Math.max(...rows.map((replica) => differences(leader, replica))),
+    };
+}
+
+/** One node's own address, past the load balancer. */
+function nodeUri(outputs: Outputs, fqdn: string): string {
+    const { user, password, database } = outputs.connections[0]!;
+    return `postgresql://${user}:${password}@${fqdn}:6432/${database}?sslmode=verify-full`;
+}
+
+/** How often each row is there, once the node has replayed what the leader had written. */
+async function rowsOf(uri: string, position: string): Promise<Map<string, number>> {
+    const replayed = `SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= '${position}'`;
+    for (let attempt = 0; (await sql(uri, replayed)) !== "t"; attempt++) {
+        if (attempt === 60) throw new Error(`${uri.replace(/.*@/, "")} did not replay up to ${position}`);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+    const text = await sql(uri, `SELECT writer || ' ' || sequence, count(*) FROM ${table} GROUP BY 1`);
+    return new Map(text.split("\n").filter(Boolean).map((line) => line.split("|") as [string, string]).map(([row, count]) => [row, Number(count)]));
+}
+
+const key = ({ client, sequence }: Attempt): string => `${client} ${sequence}`;
+
+function differences(one: ReadonlyMap<string, number>, other: ReadonlyMap<string, number>): number {
+    return [...new Set([...one.keys(), ...other.keys()])].filter((row) => one.get(row) !== other.get(row)).length;
+}

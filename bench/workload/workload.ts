@@ -1,0 +1,100 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { pathToFileURL } from "node:url";
+
+import { withClient } from "../../stand/machines/client";
+import { repository, site, sql, type Outputs } from "../../test/stand/support/stand";
+import { type Attempt, monotonicMilliseconds, table, type WorkloadPlan } from "./records";
+
+/** Enough to see a gap of a tenth of a second, few enough to leave two cores to the machines. */
+const load = { writers: 4, readers: 2, pauseMilliseconds: 20, backoffMilliseconds: 50, timeoutMilliseconds: 2000 };
+
+/** Writers through the leader's endpoint and readers through the replicas', and all that became of them. */
+export class Workload {
+    readonly attempts: Attempt[] = [];
+    private lastWrite = Number.NEGATIVE_INFINITY;
+
+    private constructor(
+        private readonly child: ChildProcess,
+        private readonly finished: Promise<void>,
+    ) {
+        createInterface({ input: child.stdout! }).on("line", (line) => {
+            const attempt = JSON.parse(line) as Attempt;
+            this.attempts.push(attempt);
+            if (attempt.kind === "write" && attempt.outcome === "acknowledged") this.lastWrite = attempt.ended;
+        });
+    }
+
+    /**
+     * Empties the table and starts the clients; resolves when writes and reads flow.
+     * @param deadlineSeconds the clients end after so long whatever happens
+     */
+    static async start(outputs: Outputs, deadlineSeconds: number): Promise<Workload> {
+        const connection = outputs.connections[0]!;
+        await sql(
+            connection.readWrite,
+            `DROP TABLE IF EXISTS ${table}; CREATE TABLE ${table} (writer integer NOT NULL, sequence integer NOT NULL)`,
+        );
+        const plan: WorkloadPlan = {
+            ...load,
+            host: outputs.leaderEndpoint.host,
+            writePort: outputs.leaderEndpoint.port,
+            readPort: outputs.replicaEndpoint.port,
+            database: connection.database,
+            user: connection.user,
+            password: connection.password,
+            caCertificate: outputs.caCertificate,
+            deadlineSeconds,
+        };
+        const { child, finished } = await spawnClient();
+        child.stdin!.write(`${JSON.stringify(plan)}\n`);
+        const workload = new Workload(child, finished);
+        await workload.flowing(2, 30);
+        return workload;
+    }
+
+    /**
+     * Waits until writes have been acknowledged for a while without a break of half a second.
+     * @throws Error when that does not happen within the time
+     */
+    async flowing(forSeconds: number, withinSeconds: number): Promise<void> {
+        const deadline = monotonicMilliseconds() + withinSeconds * 1000;
+        let since: number | undefined;
+        for (;;) {
+            const now = monotonicMilliseconds();
+            since = now - this.lastWrite < 500 ? (since ?? now) : undefined;
+            if (since !== undefined && now - since >= forSeconds * 1000) return;
+            if (now > deadline) throw new Error(`no steady writes within ${withinSeconds} s; last attempts: ${JSON.stringify(this.attempts.slice(-4))}`);
+            await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+    }
+
+    /** Lets the clients end what they are at. @returns all attempts */
+    async stop(): Promise<readonly Attempt[]> {
+        this.child.stdin!.end();
+        await this.finished;
+        return this.attempts;
+    }
+}
+
+/** Starts the clients' process in a network of its own, which lasts as long as it does. */
+function spawnClient(): Promise<{ child: ChildProcess; finished: Promise<void> }> {
+    const program = [
+        ...[process.execPath, "--import", pathToFileURL(createRequire(__filename).resolve("tsx")).href],
+        join(__dirname, "client-process.ts"),
+    ];
+    return new Promise((resolve, reject) => {
+        const finished = withClient(site, {}, async (enter) => {
+            const [file, ...args] = [...enter, ...program];
+            const child = spawn(file!, args, { cwd: repository, stdio: ["pipe", "pipe", "inherit"] });
+            resolve({ child, finished: whenFinished() });
+            const [code] = (await once(child, "close")) as [number | null];
+            if (code !== 0) throw new Error(`the workload's process ended with ${code}`);
+        });
+        const whenFinished = (): Promise<void> => finished;
+        finished.catch(reject);
+    });
+}

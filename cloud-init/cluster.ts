@@ -1,0 +1,45 @@
+/** Values that several services of one cluster share. */
+
+/** A database node as the others see it. */
+export interface Member {
+    /** Its name in etcd and Patroni: the hostname. */
+    readonly name: string;
+    readonly fqdn: string;
+    /** Private IPv4 address. */
+    readonly address: string;
+}
+
+/** The ports, the same in every cluster. */
+export const ports = {
+    ssh: 22,
+    etcdClient: 2379,
+    etcdPeer: 2380,
+    postgresql: 5432,
+    pgbouncer: 6432,
+    patroni: 8008,
+    leader: 5000,
+    replicas: 5001,
+    statistics: 7000,
+} as const;
+
+/** Group of the accounts that may read the machine's private key. */
+export const tlsGroup = "postgres-ha-tls";
+
+/**
+ * The machine's certificate and key. One pair serves etcd, Patroni, PostgreSQL and PgBouncer: it
+ * belongs to root, and PostgreSQL accepts a key of root's that its group can read (0640).
+ */
+export const nodeTls = {
+    ca: "/etc/postgres-ha/tls/ca.crt",
+    certificate: "/etc/postgres-ha/tls/node.crt",
+    key: "/etc/postgres-ha/tls/node.key",
+} as const;
+
+/** Roles of the cluster's own; applications cannot use these names. */
+export const roles = {
+    superuser: "postgres",
+    replication: "replicator",
+    rewind: "rewinder",
+    poolerLookup: "pgbouncer_lookup",
+    healthCheck: "health_check",
+} as const;

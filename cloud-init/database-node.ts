@@ -1,0 +1,107 @@
+import type { Timings } from "../settings/profiles";
+import { base, type BaseInputs } from "./base";
+import { nodeTls, roles, tlsGroup, type Member } from "./cluster";
+import { etcd } from "./etcd";
+import { mergeParts, type MachineConfiguration, type ServicePart } from "./machine-configuration";
+import { patroni, type DynamicConfiguration, type PatroniSecrets } from "./patroni";
+import { pgbouncer, type PgbouncerInputs, type PgbouncerSecrets } from "./pgbouncer";
+import { postgresql } from "./postgresql";
+import { refresh, script, scriptDirectory } from "./scripts";
+
+export interface DatabaseNodeInputs {
+    readonly base: Omit<BaseInputs, "allowTcpForwarding">;
+    readonly clusterName: string;
+    readonly self: Member;
+    readonly members: readonly Member[];
+    readonly loadBalancers: readonly Member[];
+    readonly postgresqlVersion: number;
+    readonly hugePages: number;
+    readonly watchdog: boolean;
+    /** Administrator's account. */
+    readonly adminUser: string;
+    readonly timings: Timings;
+    readonly dynamic: Omit<DynamicConfiguration, "timings">;
+    readonly pgbouncer: Omit<PgbouncerInputs, "timings">;
+}
+
+export interface DatabaseNodeSecrets extends PatroniSecrets, PgbouncerSecrets {
+    readonly certificatePem: string;
+    readonly privateKeyPem: string;
+}
+
+/** etcd, Patroni with PostgreSQL, and PgBouncer on one machine. */
+export function databaseNode(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSecrets): MachineConfiguration {
+    const { self, members, clusterName, timings } = inputs;
+    return mergeParts([
+        base({ ...inputs.base, allowTcpForwarding: false }),
+        certificate(secrets),
+        etcd({ clusterName, self, members, timings: timings.etcd }),
+        postgresql({ version: inputs.postgresqlVersion, self, members, hugePages: inputs.hugePages }),
+        patroni(
+            {
+                clusterName,
+                self,
+                members,
+                postgresqlVersion: inputs.postgresqlVersion,
+                dynamic: { ...inputs.dynamic, timings: timings.patroni },
+                watchdog: inputs.watchdog,
+                adminUser: inputs.adminUser,
+            },
+            secrets,
+        ),
+        pgbouncer({ ...inputs.pgbouncer, timings: timings.tcp }, secrets),
+        administration(inputs, secrets),
+    ]);
+}
+
+/** Certificate and key change together; etcd reads them anew at each handshake, the others on reload. */
+function certificate(secrets: DatabaseNodeSecrets): ServicePart {
+    const reload = [refresh("reload", "patroni.service"), refresh("reload", "pgbouncer.service")];
+    return {
+        groups: [tlsGroup],
+        files: [
+            { path: nodeTls.certificate, content: secrets.certificatePem, secret: true, onChange: reload },
+            {
+                path: nodeTls.key,
+                content: secrets.privateKeyPem,
+                owner: `root:${tlsGroup}`,
+                mode: "0640",
+                secret: true,
+                onChange: reload,
+            },
+        ],
+    };
+}
+
+/** What the cluster-wide Commands need on a node: scripts, the list of machines, the superuser's password. */
+function administration(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSecrets): ServicePart {
+    const { members, loadBalancers, dynamic, postgresqlVersion } = inputs;
+    return {
+        files: [
+            script("restart-postgresql.sh"),
+            script("create-database-objects.sh"),
+            script("check-cluster.py"),
+            {
+                path: "/etc/postgres-ha/cluster.json",
+                content: `${JSON.stringify({ members, loadBalancers, synchronousMode: dynamic.synchronousMode, version: postgresqlVersion }, undefined, 2)}\n`,
+            },
+            {
+                path: "/etc/postgres-ha/superuser.pgpass",
+                content: `*:*:*:${roles.superuser}:${secrets.superuserPassword}\n`,
+                owner: "postgres:postgres",
+                mode: "0600",
+                secret: true,
+            },
+        ],
+    };
+}
+
+/** Runs on one database node with the SQL of `databaseObjectsSql` on standard input. */
+export function createDatabaseObjectsCommand(members: readonly Member[], deadlineSeconds: number): string {
+    return `sudo ${scriptDirectory}/create-database-objects ${deadlineSeconds} ${members.map((member) => member.address).join(" ")}`;
+}
+
+/** Runs on one database node with `{"password": …}` of the health check's role on standard input. */
+export function checkClusterCommand(deadlineSeconds: number): string {
+    return `sudo ${scriptDirectory}/check-cluster ${deadlineSeconds}`;
+}

@@ -1,0 +1,114 @@
+import { stringify } from "yaml";
+
+import type { Timings } from "../settings/profiles";
+import { dropIn } from "./base";
+import { nodeTls, ports, tlsGroup, type Member } from "./cluster";
+import type { ServicePart } from "./machine-configuration";
+import { refresh, script } from "./scripts";
+import { unit } from "./user-data";
+
+export interface EtcdInputs {
+    /** Makes members of different clusters refuse each other. */
+    readonly clusterName: string;
+    readonly self: Member;
+    readonly members: readonly Member[];
+    readonly timings: Timings["etcd"];
+}
+
+const CONFIG = "/etc/postgres-ha/etcd.yaml";
+
+/** Patroni's key space is a few kilobytes; the quota only bounds a mistake. */
+const QUOTA_BYTES = 1024 ** 3;
+
+/** One member of the etcd cluster: its peers and its clients show certificates. */
+export function etcd(inputs: EtcdInputs): ServicePart {
+    const { self } = inputs;
+    const peerUrl = (member: Member) => `https://${member.address}:${ports.etcdPeer}`;
+    const clientUrl = `https://${self.address}:${ports.etcdClient}`;
+    const security = {
+        "cert-file": nodeTls.certificate,
+        "key-file": nodeTls.key,
+        "trusted-ca-file": nodeTls.ca,
+        "client-cert-auth": true,
+    };
+    const config = {
+        name: self.name,
+        "data-dir": "/var/lib/etcd/postgres-ha",
+        "listen-peer-urls": peerUrl(self),
+        "listen-client-urls": `${clientUrl},https://127.0.0.1:${ports.etcdClient}`,
+        "initial-advertise-peer-urls": peerUrl(self),
+        "advertise-client-urls": clientUrl,
+        "initial-cluster": inputs.members.map((member) => `${member.name}=${peerUrl(member)}`).join(","),
+        "initial-cluster-token": inputs.clusterName,
+        "initial-cluster-state": "new",
+        "heartbeat-interval": inputs.timings.heartbeatMilliseconds,
+        "election-timeout": inputs.timings.electionMilliseconds,
+        "strict-reconfig-check": true,
+        "auto-compaction-mode": "periodic",
+        "auto-compaction-retention": "1h",
+        "quota-backend-bytes": QUOTA_BYTES,
+        "tls-min-version": "TLS1.2",
+        "client-transport-security": security,
+        "peer-transport-security": security,
+        "log-level": "info",
+    };
+    return {
+        packages: ["etcd"],
+        users: [{ name: "etcd", homeDirectory: "/var/lib/etcd", groups: [tlsGroup] }],
+        adminGroups: [tlsGroup],
+        unitsWithSecrets: ["etcd.service", "etcd-leader-away.timer"],
+        files: [
+            { path: CONFIG, content: stringify(config), onChange: [restartOneAfterAnother("etcd.service")] },
+            dropIn("etcd.service", {
+                Unit: { StartLimitIntervalSec: "0" },
+                Service: {
+                    // With a configuration file etcd ignores its environment; do not leave a misleading one.
+                    EnvironmentFile: "",
+                    ExecStart: ["", `/usr/bin/etcd --config-file ${CONFIG}`],
+                    Restart: "always",
+                    RestartSec: "1",
+                    // A leader waits for its first vote; the others may still be booting.
+                    TimeoutStartSec: "600",
+                    LimitNOFILE: "65536",
+                    OOMScoreAdjust: "-900",
+                    Nice: "-10",
+                    IOSchedulingClass: "best-effort",
+                    IOSchedulingPriority: "0",
+                },
+            }),
+            {
+                path: "/etc/profile.d/postgres-ha-etcd.sh",
+                content: [
+                    `export ETCDCTL_ENDPOINTS=${inputs.members.map((member) => `https://${member.address}:${ports.etcdClient}`).join(",")}`,
+                    `export ETCDCTL_CACERT=${nodeTls.ca}`,
+                    `export ETCDCTL_CERT=${nodeTls.certificate}`,
+                    `export ETCDCTL_KEY=${nodeTls.key}`,
+                    "",
+                ].join("\n"),
+            },
+            script("etcd-leader-away.sh"),
+            script("one-after-another.sh"),
+            {
+                path: "/etc/systemd/system/etcd-leader-away.service",
+                content: unit({
+                    Unit: { Description: "Keep etcd's leader off the node of PostgreSQL's leader", After: "etcd.service" },
+                    Service: { Type: "oneshot", ExecStart: "/usr/local/libexec/postgres-ha/etcd-leader-away", LogLevelMax: "notice" },
+                }),
+                onChange: ["systemctl daemon-reload"],
+            },
+            {
+                path: "/etc/systemd/system/etcd-leader-away.timer",
+                content: unit({
+                    Unit: { Description: "Keep etcd's leader off the node of PostgreSQL's leader" },
+                    Timer: { OnActiveSec: "10s", OnUnitActiveSec: "10s", AccuracySec: "1s" },
+                }),
+                onChange: ["systemctl daemon-reload"],
+            },
+        ],
+    };
+}
+
+/** The command that restarts a unit while no other node restarts anything; nothing when it does not run. */
+export function restartOneAfterAnother(unitName: string): string {
+    return `/usr/local/libexec/postgres-ha/one-after-another ${refresh("restart", unitName)}`;
+}

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Runs a command on this node while no other node of the cluster runs one through this script:
+# it holds a lock in etcd meanwhile. On a cluster that has no quorum (its first boot) there is
+# nothing to protect yet, and the command runs at once.
+# Usage: one-after-another COMMAND ARG...
+set -euo pipefail
+
+# shellcheck source=/dev/null
+. /etc/profile.d/postgres-ha-etcd.sh
+
+deadline_seconds=540
+if ! timeout 5 etcdctl --command-timeout=3s get --limit=1 / --prefix --keys-only >/dev/null 2>&1; then
+    exec timeout "$deadline_seconds" "$@"
+fi
+# The lease behind the lock ends with this process; a node that dies here blocks the others for 60 s.
+exec timeout "$deadline_seconds" etcdctl lock --ttl=60 /postgres-ha/one-after-another -- "$@"

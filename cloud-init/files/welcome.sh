@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# What an administrator wants to know on logging in: which machine this is, what it does just now,
+# and the commands for it. Never fails and never takes longer than a few seconds.
+set -euo pipefail
+
+role() {
+    local state
+    state=$(timeout 3 curl --silent --cacert /etc/postgres-ha/tls/ca.crt https://127.0.0.1:8008/patroni 2>/dev/null | jq -r '"\(.role), \(.state), timeline \(.timeline)"' 2>/dev/null) || true
+    echo "${state:-Patroni does not answer}"
+}
+
+printf '\n%s\n' "$(hostname)"
+if [ -e /etc/patroni/patroni.yml ]; then
+    cat <<END
+PostgreSQL here: $(role)
+
+  patronictl list                 the cluster; also topology, history, switchover, restart
+  psql                            this node's PostgreSQL as superuser
+  pgbouncer-console               the pooler: SHOW POOLS; SHOW CLIENTS; SHOW DATABASES;
+  etcdctl endpoint status -w table --cluster
+  journalctl -u patroni -f        also etcd, pgbouncer
+
+END
+elif [ -e /etc/haproxy/haproxy.cfg ]; then
+    cat <<END
+HAProxy: $(systemctl is-active haproxy || true)
+
+  haproxy-console show servers state     any command of HAProxy's socket
+  haproxy-console show stat
+  curl --cacert /etc/postgres-ha/tls/ca.crt https://localhost:7000/metrics
+  journalctl -u haproxy -f
+
+END
+fi

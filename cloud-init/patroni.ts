@@ -1,0 +1,216 @@
+import { stringify } from "yaml";
+
+import type { Timings } from "../settings/profiles";
+import type { PostgresqlParameters } from "../settings/postgresql-sizing";
+import { dropIn } from "./base";
+import { nodeTls, ports, roles, tlsGroup, type Member } from "./cluster";
+import type { MachineFile, ServicePart } from "./machine-configuration";
+import {
+    administratorMap,
+    dataDirectory,
+    dataMountPoint,
+    hostBasedAuthentication,
+    localParameters,
+    postgresUser,
+} from "./postgresql";
+import { refresh, script } from "./scripts";
+
+export interface PatroniInputs {
+    /** Patroni's scope: the cluster's name. */
+    readonly clusterName: string;
+    readonly self: Member;
+    readonly members: readonly Member[];
+    readonly postgresqlVersion: number;
+    readonly dynamic: DynamicConfiguration;
+    /** Operating system account that may become the superuser over the local socket. */
+    readonly adminUser: string;
+    /** Whether a watchdog device is used where the kernel offers one. */
+    readonly watchdog: boolean;
+}
+
+/** What Patroni keeps in etcd for the whole cluster. */
+export interface DynamicConfiguration {
+    readonly timings: Timings["patroni"];
+    readonly maximumLagOnFailoverBytes: number;
+    readonly synchronousMode: "quorum" | "strict" | "off";
+    /** Standbys that must confirm a commit. */
+    readonly synchronousNodeCount: number;
+    readonly parameters: PostgresqlParameters;
+}
+
+export interface PatroniSecrets {
+    readonly superuserPassword: string;
+    readonly replicationPassword: string;
+    readonly rewindPassword: string;
+}
+
+const DIRECTORY = "/etc/patroni";
+const DYNAMIC = "/etc/postgres-ha/patroni-dynamic.json";
+
+/** Patroni on one node. It reads every file of its directory, so that secrets have a file of their own. */
+export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): ServicePart {
+    return {
+        packages: ["patroni", "patroni-etcd"],
+        users: [{ ...postgresUser, homeDirectory: dataMountPoint, shell: "/bin/bash", groups: [tlsGroup] }],
+        unitsWithSecrets: ["patroni.service"],
+        files: [
+            {
+                path: DYNAMIC,
+                content: `${JSON.stringify(dynamicConfiguration(inputs.dynamic), undefined, 2)}\n`,
+                onChange: ["/usr/local/libexec/postgres-ha/apply-dynamic-configuration"],
+            },
+            {
+                path: `${DIRECTORY}/patroni.yml`,
+                content: stringify(nodeConfiguration(inputs), { lineWidth: 0 }),
+                onChange: [refresh("reload", "patroni.service")],
+            },
+            {
+                path: `${DIRECTORY}/secrets.yml`,
+                content: stringify(secretConfiguration(secrets)),
+                owner: "postgres:postgres",
+                mode: "0600",
+                secret: true,
+                onChange: [refresh("reload", "patroni.service")],
+            },
+            service(inputs),
+            {
+                path: "/etc/profile.d/postgres-ha-patroni.sh",
+                content: [
+                    // The file without the secrets: what patronictl does needs only a certificate.
+                    `export PATRONICTL_CONFIG_FILE=${DIRECTORY}/patroni.yml`,
+                    `export PGHOST=/run/postgresql PGUSER=${roles.superuser} PGDATABASE=postgres`,
+                    "",
+                ].join("\n"),
+            },
+            script("apply-dynamic-configuration.py"),
+        ],
+    };
+}
+
+/** Patroni's dynamic configuration in its own names. */
+export function dynamicConfiguration(dynamic: DynamicConfiguration): object {
+    return {
+        ttl: dynamic.timings.ttlSeconds,
+        loop_wait: dynamic.timings.loopWaitSeconds,
+        retry_timeout: dynamic.timings.retryTimeoutSeconds,
+        primary_start_timeout: dynamic.timings.primaryStartTimeoutSeconds,
+        primary_stop_timeout: dynamic.timings.primaryStopTimeoutSeconds,
+        maximum_lag_on_failover: dynamic.maximumLagOnFailoverBytes,
+        check_timeline: true,
+        // Without etcd the leader goes on as long as every replica answers it.
+        failsafe_mode: true,
+        synchronous_mode: dynamic.synchronousMode === "quorum" ? "quorum" : dynamic.synchronousMode === "strict",
+        synchronous_mode_strict: dynamic.synchronousMode === "strict",
+        synchronous_node_count: dynamic.synchronousNodeCount,
+        postgresql: {
+            use_pg_rewind: true,
+            use_slots: true,
+            parameters: dynamic.parameters,
+        },
+    };
+}
+
+/** The node's own configuration. Validated by `patroni --validate-config` in the tests. */
+export function nodeConfiguration(inputs: PatroniInputs): object {
+    const { self, members, clusterName, postgresqlVersion } = inputs;
+    const verified = { sslmode: "verify-full", sslrootcert: nodeTls.ca };
+    return {
+        scope: clusterName,
+        namespace: "/service",
+        name: self.name,
+        log: { level: "INFO", format: "%(levelname)s: %(message)s" },
+        restapi: {
+            listen: `0.0.0.0:${ports.patroni}`,
+            connect_address: `${self.address}:${ports.patroni}`,
+            certfile: nodeTls.certificate,
+            keyfile: nodeTls.key,
+            cafile: nodeTls.ca,
+            // Anybody may read; what changes something needs a certificate of a member.
+            verify_client: "optional",
+        },
+        ctl: { cacert: nodeTls.ca, certfile: nodeTls.certificate, keyfile: nodeTls.key },
+        etcd3: {
+            protocol: "https",
+            hosts: members.map((member) => `${member.address}:${ports.etcdClient}`),
+            cacert: nodeTls.ca,
+            cert: nodeTls.certificate,
+            key: nodeTls.key,
+        },
+        bootstrap: {
+            dcs: dynamicConfiguration(inputs.dynamic),
+            initdb: [{ encoding: "UTF8" }, { "locale-provider": "libc" }, { locale: "C.UTF-8" }, "data-checksums"],
+        },
+        postgresql: {
+            listen: `0.0.0.0:${ports.postgresql}`,
+            connect_address: `${self.address}:${ports.postgresql}`,
+            data_dir: dataDirectory(postgresqlVersion),
+            bin_dir: `/usr/pgsql-${postgresqlVersion}/bin`,
+            pgpass: "/run/patroni/pgpass",
+            use_unix_socket: true,
+            use_unix_socket_repl: true,
+            authentication: {
+                superuser: { username: roles.superuser, ...verified },
+                replication: { username: roles.replication, ...verified },
+                rewind: { username: roles.rewind, ...verified },
+            },
+            parameters: localParameters(),
+            pg_hba: hostBasedAuthentication(members),
+            pg_ident: administratorMap(inputs.adminUser),
+            basebackup: [{ checkpoint: "fast" }],
+            // A former leader that cannot be rewound is copied anew: its data is not lost, the leader has it.
+            remove_data_directory_on_rewind_failure: true,
+        },
+        watchdog: { mode: inputs.watchdog ? "automatic" : "off", device: "/dev/watchdog", safety_margin: inputs.dynamic.timings.watchdogSafetyMarginSeconds },
+        tags: { nofailover: false, noloadbalance: false, clonefrom: true, nosync: false },
+    };
+}
+
+function secretConfiguration(secrets: PatroniSecrets): object {
+    return {
+        postgresql: {
+            authentication: {
+                superuser: { password: secrets.superuserPassword },
+                replication: { password: secrets.replicationPassword },
+                rewind: { password: secrets.rewindPassword },
+            },
+        },
+    };
+}
+
+/** PGDG ships the unit as Type=simple or notify, and with Restart=no: settle what matters here. */
+function service({ watchdog }: PatroniInputs): MachineFile {
+    const readyWatchdog = ["+-/usr/sbin/modprobe softdog", `+-/usr/bin/chown ${postgresUser.name} /dev/watchdog`];
+    return dropIn("patroni.service", {
+        Unit: {
+            After: "etcd.service network-online.target time-sync.target",
+            Wants: "etcd.service",
+            // Without the data disk a new cluster would be made on the boot disk.
+            AssertPathIsMountPoint: dataMountPoint,
+            StartLimitIntervalSec: "0",
+        },
+        Service: {
+            Type: "simple",
+            User: postgresUser.name,
+            Group: postgresUser.name,
+            RuntimeDirectory: ["postgresql", "patroni"],
+            RuntimeDirectoryPreserve: "yes",
+            ...(watchdog ? { ExecStartPre: readyWatchdog } : {}),
+            ExecStart: ["", `/usr/bin/patroni ${DIRECTORY}`],
+            // PostgreSQL outlives a crash of Patroni, which finds it again a second later.
+            KillMode: "process",
+            Restart: "always",
+            RestartSec: "1",
+            // A clean stop checkpoints first.
+            TimeoutStopSec: "300",
+            LimitNOFILE: "65536",
+            LimitMEMLOCK: "infinity",
+            OOMScoreAdjust: "-900",
+            Environment: [
+                "MALLOC_ARENA_MAX=1",
+                // Backends may be killed, the postmaster may not.
+                "PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj",
+                "PG_OOM_ADJUST_VALUE=0",
+            ],
+        },
+    });
+}

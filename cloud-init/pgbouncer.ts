@@ -1,0 +1,118 @@
+import type { Timings } from "../settings/profiles";
+import { dropIn } from "./base";
+import { nodeTls, ports, roles, tlsGroup } from "./cluster";
+import type { ServicePart } from "./machine-configuration";
+import { localEndpoint } from "./postgresql";
+import { refresh, script, scriptDirectory } from "./scripts";
+import { unit } from "./user-data";
+
+export interface PgbouncerInputs {
+    readonly poolMode: "session" | "transaction" | "statement";
+    /** Server connections per user and database. */
+    readonly poolSize: number;
+    /** Server connections to one database. */
+    readonly maxDatabaseConnections: number;
+    /** Server connections to all databases. */
+    readonly maxServerConnections: number;
+    readonly maxClientConnections: number;
+    readonly timings: Timings["tcp"];
+}
+
+export interface PgbouncerSecrets {
+    /** Password of the role that may look up other roles' verifiers and nothing else. */
+    readonly lookupPassword: string;
+}
+
+const CONFIG = "/etc/pgbouncer/pgbouncer.ini";
+const USER_LIST = "/etc/pgbouncer/userlist.txt";
+
+/** The pooler in front of the node's own PostgreSQL, TLS on both sides. */
+export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): ServicePart {
+    return {
+        packages: ["pgbouncer"],
+        users: [{ name: "pgbouncer", homeDirectory: "/home/pgbouncer", shell: "/bin/bash", groups: [tlsGroup] }],
+        unitsWithSecrets: ["pgbouncer.service", "pgbouncer-guard.service"],
+        files: [
+            { path: CONFIG, content: configuration(inputs), onChange: [refresh("reload", "pgbouncer.service")] },
+            {
+                path: USER_LIST,
+                content: `"${roles.poolerLookup}" "${secrets.lookupPassword}"\n`,
+                owner: "pgbouncer:pgbouncer",
+                mode: "0600",
+                secret: true,
+                onChange: [refresh("reload", "pgbouncer.service")],
+            },
+            dropIn("pgbouncer.service", {
+                Unit: { StartLimitIntervalSec: "0" },
+                Service: {
+                    // The load balancers look once a second: a pooler that died is back before they give up.
+                    Restart: "always",
+                    RestartSec: "200ms",
+                    LimitNOFILE: String(inputs.maxClientConnections + inputs.maxServerConnections + 1024),
+                    OOMScoreAdjust: "-800",
+                },
+            }),
+            script("pgbouncer-guard.sh"),
+            {
+                path: "/usr/local/bin/pgbouncer-console",
+                content: `#!/bin/sh\n# PgBouncer lets its own account in over the local socket.\nexec sudo -u pgbouncer psql -h /run/pgbouncer -p ${ports.pgbouncer} -U pgbouncer pgbouncer "$@"\n`,
+                mode: "0755",
+            },
+            {
+                path: "/etc/systemd/system/pgbouncer-guard.service",
+                content: unit({
+                    Unit: { Description: "End a PgBouncer that does not answer", After: "pgbouncer.service" },
+                    Service: { ExecStart: `${scriptDirectory}/pgbouncer-guard`, Restart: "always", RestartSec: "1" },
+                }),
+                onChange: ["systemctl daemon-reload"],
+            },
+        ],
+    };
+}
+
+/** pgbouncer.ini. */
+export function configuration(inputs: PgbouncerInputs): string {
+    const settings: Record<string, string | number> = {
+        listen_addr: "0.0.0.0",
+        listen_port: ports.pgbouncer,
+        unix_socket_dir: "/run/pgbouncer",
+        pidfile: "/run/pgbouncer/pgbouncer.pid",
+        auth_type: "scram-sha-256",
+        auth_file: USER_LIST,
+        auth_user: roles.poolerLookup,
+        auth_dbname: "postgres",
+        auth_query: `SELECT role_name, verifier FROM ${roles.poolerLookup}.verifier($1)`,
+        client_tls_sslmode: "require",
+        client_tls_protocols: "secure",
+        client_tls_ca_file: nodeTls.ca,
+        client_tls_cert_file: nodeTls.certificate,
+        client_tls_key_file: nodeTls.key,
+        server_tls_sslmode: "verify-full",
+        server_tls_protocols: "secure",
+        server_tls_ca_file: nodeTls.ca,
+        pool_mode: inputs.poolMode,
+        default_pool_size: inputs.poolSize,
+        max_db_connections: inputs.maxDatabaseConnections,
+        max_client_conn: inputs.maxClientConnections,
+        max_prepared_statements: 200,
+        server_reset_query: "DISCARD ALL",
+        // A server connection that PostgreSQL closed while it restarted must not be handed out.
+        server_check_delay: 5,
+        server_connect_timeout: 5,
+        server_login_retry: 1,
+        query_wait_timeout: 30,
+        tcp_keepalive: 1,
+        tcp_keepidle: inputs.timings.keepaliveIdleSeconds,
+        tcp_keepintvl: inputs.timings.keepaliveIntervalSeconds,
+        tcp_keepcnt: inputs.timings.keepaliveCount,
+        tcp_user_timeout: inputs.timings.userTimeoutMilliseconds,
+        ignore_startup_parameters: "extra_float_digits,options,search_path",
+        // Health checks come and go every second.
+        log_connections: 0,
+        log_disconnections: 0,
+        log_pooler_errors: 1,
+        stats_period: 600,
+    };
+    const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}`);
+    return `[databases]\n* = host=${localEndpoint.host} port=${localEndpoint.port}\n\n[pgbouncer]\n${lines.join("\n")}\n`;
+}

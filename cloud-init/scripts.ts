@@ -1,0 +1,22 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import type { MachineFile } from "./machine-configuration";
+
+/** Where the project's own scripts lie on a machine. */
+export const scriptDirectory = "/usr/local/libexec/postgres-ha";
+
+const read = (name: string) => readFileSync(join(__dirname, "files", name), "utf8");
+
+/**
+ * A script from `files/`, as a file on a machine without its suffix.
+ * @param name the file's name in `files/`
+ */
+export function script(name: string): MachineFile {
+    return { path: `${scriptDirectory}/${name.replace(/\.(py|sh)$/, "")}`, content: read(name), mode: "0755" };
+}
+
+/** The command by which a running service takes its changed files. */
+export function refresh(action: "reload" | "restart", unit: string): string {
+    return `${scriptDirectory}/refresh ${action} ${unit}`;
+}

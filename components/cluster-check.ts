@@ -1,0 +1,54 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import { checkClusterCommand } from "../cloud-init/database-node";
+import { renderBundle } from "../cloud-init/user-data";
+import { fingerprint, remoteCommand } from "./commands";
+import type { Credentials } from "./credentials";
+import type { DatabaseCluster } from "./database-cluster";
+import type { JumpHost } from "./jump-host";
+import type { LoadBalancer } from "./load-balancer";
+import type { MachineDefaults } from "./machine";
+
+export interface ClusterCheckArgs {
+    readonly defaults: MachineDefaults;
+    readonly cluster: DatabaseCluster;
+    readonly loadBalancer: LoadBalancer;
+    readonly jumpHost: JumpHost;
+    readonly credentials: Credentials;
+}
+
+/**
+ * Asserts every promise of the cluster on the running machines, again whenever a machine or its
+ * configuration changed. What it gates is not published before it succeeded.
+ */
+export class ClusterCheck extends pulumi.ComponentResource {
+    private readonly verdict: pulumi.Output<string>;
+
+    constructor(name: string, args: ClusterCheckArgs, opts?: pulumi.ComponentResourceOptions) {
+        super("postgres-ha:index:ClusterCheck", name, {}, opts);
+        const { defaults, cluster, loadBalancer, jumpHost, credentials } = args;
+        const machines = [...cluster.machines, ...loadBalancer.machines];
+        const check = remoteCommand(
+            name,
+            {
+                machine: cluster.machines[0]!,
+                jumpHost: jumpHost.ssh,
+                create: checkClusterCommand(defaults.readyTimeoutSeconds),
+                stdin: pulumi.secret(pulumi.jsonStringify({ password: credentials.healthCheck })),
+                triggers: machines.flatMap((machine) => [
+                    machine.instance.id,
+                    fingerprint(machine.configuration.apply(renderBundle)),
+                ]),
+                deadlineSeconds: defaults.readyTimeoutSeconds,
+            },
+            { parent: this, dependsOn: [cluster.ready, ...loadBalancer.configured, jumpHost.configured] },
+        );
+        this.verdict = check.stdout;
+        this.registerOutputs({});
+    }
+
+    /** The value, once the cluster has been seen to work. */
+    gate<T>(value: pulumi.Input<T>): pulumi.Output<T> {
+        return pulumi.all([this.verdict, value]).apply(([, checked]) => checked) as pulumi.Output<T>;
+    }
+}

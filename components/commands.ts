@@ -1,0 +1,73 @@
+import { createHash } from "node:crypto";
+
+import * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+
+import { configureCommand, renderBundle } from "../cloud-init/user-data";
+import type { Machine } from "./machine";
+import { connection, type SshTarget } from "./ssh";
+
+export interface RemoteCommandArgs {
+    /** The machine the command belongs to: it goes with it. */
+    readonly machine: Machine;
+    /** The way to the machine. @default none: the machine has a public address */
+    readonly jumpHost?: SshTarget;
+    /** Idempotent, with a deadline of its own; runs again when anything here changes. */
+    readonly create: pulumi.Input<string>;
+    /** Secrets travel here and nowhere else. @default nothing */
+    readonly stdin?: pulumi.Input<string>;
+    /** Run again when one of these changes. @default only when the machine is a new one */
+    readonly triggers?: readonly pulumi.Input<string>[];
+    /** The command's own deadline; Pulumi's is a little longer, for the way there. */
+    readonly deadlineSeconds: number;
+}
+
+/**
+ * A command on a machine. It has no `delete` script, so that neither destroy nor a replacement ever
+ * needs a machine that may be dead.
+ */
+export function remoteCommand(name: string, args: RemoteCommandArgs, opts: pulumi.CustomResourceOptions): command.remote.Command {
+    const timeout = `${args.deadlineSeconds + CONNECT_SECONDS}s`;
+    return new command.remote.Command(
+        name,
+        {
+            connection: connection(args.machine.ssh, args.jumpHost),
+            create: args.create,
+            ...(args.stdin === undefined ? {} : { stdin: args.stdin }),
+            triggers: [args.machine.instance.id, ...(args.triggers ?? [])],
+            addPreviousOutputInEnv: false,
+            logging: "stderr",
+        },
+        {
+            ...opts,
+            deletedWith: args.machine.instance,
+            customTimeouts: { create: timeout, update: timeout },
+        },
+    );
+}
+
+/** The dials of ssh.ts last no longer; a command kills itself up to half a minute after its deadline. */
+const CONNECT_SECONDS = 300;
+
+/**
+ * Sends a machine its configuration, secrets included, and waits until cloud-init is done and the
+ * units run. The same command makes every later change of the configuration.
+ */
+export function configureMachine(machine: Machine, jumpHost: SshTarget | undefined, opts: pulumi.CustomResourceOptions): command.remote.Command {
+    return remoteCommand(
+        `${machine.node.hostname}-configured`,
+        {
+            machine,
+            jumpHost,
+            create: pulumi.unsecret(machine.configuration.apply((configuration) => configureCommand(configuration, machine.readyTimeoutSeconds))),
+            stdin: pulumi.secret(machine.configuration.apply(renderBundle)),
+            deadlineSeconds: machine.readyTimeoutSeconds,
+        },
+        opts,
+    );
+}
+
+/** A short fingerprint: changes when the text changes, says nothing about it. */
+export function fingerprint(text: pulumi.Output<string>): pulumi.Output<string> {
+    return pulumi.unsecret(text.apply((value) => createHash("sha256").update(value).digest("hex").slice(0, 16)));
+}

@@ -1,0 +1,144 @@
+import type * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import * as yandex from "@pulumi/yandex";
+
+import type { Member } from "../cloud-init/cluster";
+import { createDatabaseObjectsCommand, databaseNode, type DatabaseNodeInputs } from "../cloud-init/database-node";
+import { databaseObjectsSql } from "../cloud-init/database-objects";
+import type { DatabaseMachineSettings, PostgresqlSettings } from "../settings";
+import type { AddressPlan, Node } from "./address-plan";
+import type { CertificateAuthority } from "./certificate-authority";
+import { configureMachine, remoteCommand } from "./commands";
+import type { Credentials } from "./credentials";
+import type { JumpHost } from "./jump-host";
+import { Machine, type MachineDefaults } from "./machine";
+
+export interface DatabaseClusterArgs {
+    readonly defaults: MachineDefaults;
+    readonly plan: AddressPlan;
+    readonly settings: DatabaseMachineSettings;
+    readonly postgresql: PostgresqlSettings;
+    /** Everything of a node's configuration but the node itself. */
+    readonly inputs: pulumi.Input<Omit<DatabaseNodeInputs, "self" | "members" | "loadBalancers">>;
+    readonly authority: CertificateAuthority;
+    readonly credentials: Credentials;
+    readonly jumpHost: JumpHost;
+    /** Refuse to delete machines and data disks. */
+    readonly protect: boolean;
+}
+
+/** The nodes of the cluster: etcd, Patroni with PostgreSQL and PgBouncer on each. */
+export class DatabaseCluster extends pulumi.ComponentResource {
+    readonly machines: readonly Machine[];
+    /** All nodes configured, roles and databases created. */
+    readonly ready: command.remote.Command;
+
+    constructor(name: string, args: DatabaseClusterArgs, opts?: pulumi.ComponentResourceOptions) {
+        super("postgres-ha:index:DatabaseCluster", name, {}, opts);
+        const { plan, jumpHost } = args;
+        const child = { parent: this };
+
+        const placement = placementGroups(name, plan.databases, args.defaults, child);
+        this.machines = plan.databases.map((node) => this.node(node, args, placement[node.zone]));
+
+        const throughJumpHost = jumpHost.open(`${name}-reachable`, this.machines, child);
+        const configured = this.machines.map((machine) =>
+            configureMachine(machine, jumpHost.ssh, { ...child, dependsOn: throughJumpHost }),
+        );
+        this.ready = this.databaseObjects(`${name}-objects`, args, { ...child, dependsOn: configured });
+        this.registerOutputs({});
+    }
+
+    private node(node: Node, args: DatabaseClusterArgs, placementGroupId?: pulumi.Output<string>): Machine {
+        const { plan, credentials, defaults } = args;
+        // Clients verify the name they dialled: the load balancer's, for whoever comes through it.
+        const names = [node, ...plan.loadBalancers];
+        const certificate = args.authority.issue(node.hostname, {
+            commonName: node.fqdn,
+            dnsNames: [...names.map(({ fqdn }) => fqdn), node.hostname, "localhost"],
+            ipAddresses: [...names.map(({ address }) => address), "127.0.0.1"],
+            client: true,
+        });
+        const secrets = pulumi.output({
+            superuserPassword: credentials.superuser,
+            replicationPassword: credentials.replication,
+            rewindPassword: credentials.rewind,
+            lookupPassword: credentials.poolerLookup,
+            certificatePem: certificate.certificatePem,
+            privateKeyPem: certificate.privateKeyPem,
+        });
+        const configuration = pulumi
+            .all([args.inputs, secrets])
+            .apply(([inputs, secretValues]) =>
+                databaseNode(
+                    {
+                        ...inputs,
+                        self: member(node),
+                        members: plan.databases.map(member),
+                        loadBalancers: plan.loadBalancers.map(member),
+                    },
+                    secretValues,
+                ),
+            );
+        return new Machine(
+            node.hostname,
+            {
+                defaults,
+                node,
+                role: "database",
+                settings: args.settings,
+                configuration,
+                dataDisk: args.settings.dataDisk,
+                placementGroupId,
+                protect: args.protect,
+            },
+            { parent: this },
+        );
+    }
+
+    /** Roles and databases are made through whichever node leads; the first node only runs the command. */
+    private databaseObjects(name: string, args: DatabaseClusterArgs, opts: pulumi.CustomResourceOptions) {
+        const { postgresql, credentials, plan, jumpHost } = args;
+        const sql = pulumi
+            .all([credentials.poolerLookup, credentials.healthCheck, pulumi.all(credentials.users)])
+            .apply(([lookupPassword, healthCheckPassword, passwords]) =>
+                databaseObjectsSql({
+                    users: postgresql.users.map((user) => ({ ...user, password: passwords[user.name]! })),
+                    databases: postgresql.databases,
+                    lookupPassword,
+                    healthCheckPassword,
+                }),
+            );
+        return remoteCommand(
+            name,
+            {
+                machine: this.machines[0]!,
+                jumpHost: jumpHost.ssh,
+                create: createDatabaseObjectsCommand(plan.databases.map(member), args.defaults.readyTimeoutSeconds),
+                stdin: pulumi.secret(sql),
+                deadlineSeconds: args.defaults.readyTimeoutSeconds + SQL_SECONDS,
+            },
+            opts,
+        );
+    }
+}
+
+/** The script's own limit for running the SQL once a leader answers. */
+const SQL_SECONDS = 120;
+
+/** A node as the others see it. */
+export function member(node: Node): Member {
+    return { name: node.hostname, fqdn: node.fqdn, address: node.address };
+}
+
+/** A spread placement group puts each machine into another rack of *one* zone: of use only where two nodes share one. */
+function placementGroups(name: string, nodes: readonly Node[], defaults: MachineDefaults, opts: pulumi.CustomResourceOptions) {
+    const zones = nodes.map(({ zone }) => zone);
+    const shared = [...new Set(zones.filter((zone, index) => zones.indexOf(zone) !== index))];
+    return Object.fromEntries(
+        shared.map((zone) => {
+            const groupName = `${name}-${zone}`;
+            return [zone, new yandex.ComputePlacementGroup(groupName, { name: groupName, labels: defaults.labels }, opts).id];
+        }),
+    );
+}

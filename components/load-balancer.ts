@@ -1,0 +1,55 @@
+import type * as command from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+
+import { loadBalancer, type LoadBalancerInputs } from "../cloud-init/load-balancer";
+import type { LoadBalancerSettings } from "../settings";
+import type { Node } from "./address-plan";
+import type { CertificateAuthority } from "./certificate-authority";
+import { configureMachine } from "./commands";
+import type { JumpHost } from "./jump-host";
+import { Machine, type MachineDefaults } from "./machine";
+
+export interface LoadBalancerArgs {
+    readonly defaults: MachineDefaults;
+    readonly nodes: readonly Node[];
+    readonly settings: LoadBalancerSettings;
+    readonly inputs: pulumi.Input<LoadBalancerInputs>;
+    readonly authority: CertificateAuthority;
+    readonly jumpHost: JumpHost;
+}
+
+/** HAProxy, on one machine or more. */
+export class LoadBalancer extends pulumi.ComponentResource {
+    readonly machines: readonly Machine[];
+    readonly configured: readonly command.remote.Command[];
+
+    constructor(name: string, args: LoadBalancerArgs, opts?: pulumi.ComponentResourceOptions) {
+        super("postgres-ha:index:LoadBalancer", name, {}, opts);
+        this.machines = args.nodes.map((node) => this.node(node, args));
+        const throughJumpHost = args.jumpHost.open(`${name}-reachable`, this.machines, { parent: this });
+        this.configured = this.machines.map((machine) =>
+            configureMachine(machine, args.jumpHost.ssh, { parent: this, dependsOn: throughJumpHost }),
+        );
+        this.registerOutputs({});
+    }
+
+    private node(node: Node, args: LoadBalancerArgs): Machine {
+        const certificate = args.authority.issue(node.hostname, {
+            commonName: node.fqdn,
+            dnsNames: [node.fqdn, node.hostname, "localhost"],
+            ipAddresses: [node.address, "127.0.0.1"],
+            // The balancer reads Patroni's roles, which needs no certificate; it must not be able to change anything.
+            client: false,
+        });
+        const configuration = pulumi
+            .all([args.inputs, certificate.certificatePem, certificate.privateKeyPem])
+            .apply(([inputs, certificatePem, privateKeyPem]) =>
+                loadBalancer(inputs, { certificateAndKeyPem: `${certificatePem.trim()}\n${privateKeyPem.trim()}\n` }),
+            );
+        return new Machine(
+            node.hostname,
+            { defaults: args.defaults, node, role: "loadBalancer", settings: args.settings, configuration },
+            { parent: this },
+        );
+    }
+}

@@ -1,0 +1,94 @@
+/** From settings to what each role's cloud-init needs. Plain values in, plain values out. */
+import type { BaseInputs } from "../cloud-init/base";
+import type { DatabaseNodeInputs } from "../cloud-init/database-node";
+import { firewallRuleset, type FirewallRule } from "../cloud-init/firewall";
+import type { JumpHostInputs } from "../cloud-init/jump-host";
+import type { LoadBalancerInputs } from "../cloud-init/load-balancer";
+import { repositories } from "../cloud-init/repositories";
+import type { Settings } from "../settings";
+import type { AddressPlan } from "./address-plan";
+import { inputRules, type Role } from "./flows";
+
+/** What the inputs of every role are made from. */
+export interface InputSources {
+    readonly settings: Settings;
+    readonly plan: AddressPlan;
+    /** The certificate authority, PEM. */
+    readonly caPem: string;
+}
+
+export function jumpHostInputs(sources: InputSources): JumpHostInputs {
+    return { base: baseInputs("jumpHost", sources) };
+}
+
+export function databaseNodeInputs(sources: InputSources): Omit<DatabaseNodeInputs, "self" | "members" | "loadBalancers"> {
+    const { settings } = sources;
+    const { highAvailability, postgresql, pgbouncer } = settings;
+    return {
+        base: baseInputs("database", sources, postgresql.majorVersion),
+        clusterName: settings.clusterName,
+        postgresqlVersion: postgresql.majorVersion,
+        hugePages: hugePages(postgresql.parameters["shared_buffers"]),
+        // A machine frozen for ten seconds would be reset by a watchdog under the fast profile's short lease.
+        watchdog: highAvailability.profile !== "fast",
+        adminUser: settings.ssh.user,
+        timings: highAvailability.timings,
+        dynamic: {
+            maximumLagOnFailoverBytes: highAvailability.maxFailoverLagMib * MIB,
+            synchronousMode: highAvailability.synchronousMode,
+            synchronousNodeCount: 1,
+            parameters: postgresql.parameters,
+        },
+        pgbouncer,
+    };
+}
+
+export function loadBalancerInputs(sources: InputSources): LoadBalancerInputs {
+    const { settings, plan } = sources;
+    return {
+        base: baseInputs("loadBalancer", sources),
+        haproxy: {
+            members: plan.databases.map(({ hostname, fqdn, address }) => ({ name: hostname, fqdn, address })),
+            maxConnections: settings.loadBalancer.maxConnections,
+            maxReplicaLagMib: settings.loadBalancer.maxReplicaLagMib,
+        },
+        timings: settings.highAvailability.timings,
+    };
+}
+
+function baseInputs(role: Role, { settings, plan, caPem }: InputSources, postgresqlVersion?: number): JumpHostInputs["base"] {
+    const { network, operatingSystem, mirrors } = settings;
+    const rules = inputRules(role, { plan, adminCidrs: network.adminCidrs, clientCidrs: network.clientCidrs }).map(
+        (rule): FirewallRule => ({
+            protocol: rule.protocol.toLowerCase() as FirewallRule["protocol"],
+            ports: rule.ports,
+            sources: rule.sources,
+            description: rule.purpose,
+        }),
+    );
+    const base: Omit<BaseInputs, "allowTcpForwarding"> = {
+        caPem,
+        repositories: repositories(mirrors, postgresqlVersion),
+        ntpServers: operatingSystem.ntpServers,
+        firewallRuleset: firewallRuleset(rules),
+        securityUpdates: operatingSystem.securityUpdates,
+    };
+    return base;
+}
+
+const MIB = 1024 ** 2;
+const HUGE_PAGE_MIB = 2;
+/** Smaller caches gain nothing that would make up for memory nobody else can use. */
+const HUGE_PAGES_FROM_MIB = 1024;
+/** Shared memory beside shared_buffers: WAL buffers, locks, slots. */
+const SHARED_MEMORY_FACTOR = 1.08;
+
+/**
+ * Huge pages for PostgreSQL's shared memory.
+ * @param sharedBuffers as in postgresql.conf, for example `2GB` or `512MB`
+ */
+export function hugePages(sharedBuffers: string | number | boolean | undefined): number {
+    const [, amount, unit] = /^(\d+)(MB|GB)$/.exec(String(sharedBuffers)) ?? [];
+    const mib = Number(amount ?? 0) * (unit === "GB" ? 1024 : 1);
+    return mib < HUGE_PAGES_FROM_MIB ? 0 : Math.ceil((mib * SHARED_MEMORY_FACTOR) / HUGE_PAGE_MIB);
+}

@@ -1,0 +1,162 @@
+import * as pulumi from "@pulumi/pulumi";
+import * as tls from "@pulumi/tls";
+import * as yandex from "@pulumi/yandex";
+
+import type { MachineConfiguration } from "../cloud-init/machine-configuration";
+import { renderUserData } from "../cloud-init/user-data";
+import type { DiskSettings, MachineSettings } from "../settings";
+import type { Node } from "./address-plan";
+import type { Role } from "./flows";
+import type { Network } from "./network";
+import type { SshTarget } from "./ssh";
+
+/** What all machines of the cluster have in common. */
+export interface MachineDefaults {
+    readonly imageId: pulumi.Input<string>;
+    readonly platformId: string;
+    readonly network: Network;
+    /** Administrator's account on every machine. */
+    readonly adminUser: string;
+    /** OpenSSH public keys of the people who administer the cluster. */
+    readonly adminKeys: readonly string[];
+    /** The key pair that the program's own Commands use. */
+    readonly deployKey: tls.PrivateKey;
+    readonly timeZone: string;
+    /** How long a machine, and then the cluster, may take to become ready. */
+    readonly readyTimeoutSeconds: number;
+    readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface MachineArgs {
+    readonly defaults: MachineDefaults;
+    readonly node: Node;
+    readonly role: Role;
+    readonly settings: MachineSettings;
+    /** What runs on the machine. Secrets in it do not reach the user-data. */
+    readonly configuration: pulumi.Input<MachineConfiguration>;
+    /** A reserved public address. @default no public address at all */
+    readonly publicAddress?: pulumi.Input<string>;
+    /** A second disk that outlives the machine. @default none */
+    readonly dataDisk?: DiskSettings;
+    /** @default none */
+    readonly placementGroupId?: pulumi.Input<string>;
+    /** Refuse to delete or replace the machine and its data disk. @default false */
+    readonly protect?: boolean;
+}
+
+/** One virtual machine: the only place where the program makes one. */
+export class Machine extends pulumi.ComponentResource {
+    readonly node: Node;
+    readonly instance: yandex.ComputeInstance;
+    /** Private address as the cloud reports it: depends on the machine, unlike the plan's. */
+    readonly address: pulumi.Output<string>;
+    /** The host key in OpenSSH's public format. */
+    readonly hostKey: pulumi.Output<string>;
+    /** How the program's Commands log in. */
+    readonly ssh: SshTarget;
+    readonly configuration: pulumi.Output<MachineConfiguration>;
+    readonly readyTimeoutSeconds: number;
+
+    constructor(name: string, args: MachineArgs, opts?: pulumi.ComponentResourceOptions) {
+        super("postgres-ha:index:Machine", name, {}, opts);
+        const { defaults, node, settings } = args;
+        const labels = { ...defaults.labels, role: labelOf(args.role) };
+
+        const hostKey = new tls.PrivateKey(`${name}-host-key`, { algorithm: "ED25519" }, { parent: this });
+        this.configuration = pulumi.output(args.configuration);
+        const userData = pulumi
+            .all([this.configuration, hostKey.privateKeyOpenssh, hostKey.publicKeyOpenssh, defaults.deployKey.publicKeyOpenssh])
+            .apply(([configuration, hostPrivateKey, hostPublicKey, deployKey]) =>
+                renderUserData(
+                    {
+                        hostname: node.hostname,
+                        fqdn: node.fqdn,
+                        adminUser: defaults.adminUser,
+                        authorizedKeys: [...defaults.adminKeys, deployKey.trim()],
+                        hostKey: { privateKeyOpenssh: hostPrivateKey, publicKeyOpenssh: hostPublicKey.trim() },
+                        timeZone: defaults.timeZone,
+                    },
+                    configuration,
+                ),
+            );
+        const dataDisk = args.dataDisk && this.dataDisk(`${name}-data`, args, args.dataDisk, labels);
+
+        const instance = new yandex.ComputeInstance(
+            name,
+            {
+                name: node.hostname,
+                hostname: node.hostname,
+                zone: node.zone,
+                platformId: defaults.platformId,
+                labels,
+                resources: { cores: settings.cores, memory: settings.memoryGib, coreFraction: settings.coreFraction },
+                bootDisk: {
+                    autoDelete: true,
+                    initializeParams: {
+                        imageId: defaults.imageId,
+                        size: settings.bootDisk.sizeGib,
+                        type: settings.bootDisk.type,
+                    },
+                },
+                secondaryDisks: dataDisk ? [{ diskId: dataDisk.id, deviceName: DATA_DEVICE, autoDelete: false }] : [],
+                networkInterfaces: [
+                    {
+                        subnetId: defaults.network.subnetId(node.zone),
+                        ipAddress: node.address,
+                        securityGroupIds: [defaults.network.securityGroupId(args.role)],
+                        nat: args.publicAddress !== undefined,
+                        ...(args.publicAddress === undefined ? {} : { natIpAddress: args.publicAddress }),
+                    },
+                ],
+                ...(args.placementGroupId === undefined
+                    ? {}
+                    : { placementPolicy: { placementGroupId: args.placementGroupId } }),
+                metadata: { "user-data": userData },
+                // Nothing on the machines asks the metadata service for tokens of a service account.
+                metadataOptions: { gceHttpToken: METADATA_OFF, awsV1HttpToken: METADATA_OFF },
+                allowStoppingForUpdate: true,
+            },
+            {
+                parent: this,
+                protect: args.protect ?? false,
+                // A fixed address and name cannot exist twice.
+                deleteBeforeReplace: true,
+                // Holds the SSH host key.
+                additionalSecretOutputs: ["metadata"],
+                // The family's newest image was taken once; a newer one must not replace the machine.
+                ignoreChanges: ["bootDisk.initializeParams.imageId"],
+            },
+        );
+
+        this.node = node;
+        this.readyTimeoutSeconds = defaults.readyTimeoutSeconds;
+        this.instance = instance;
+        this.address = instance.networkInterfaces.apply(([first]) => first!.ipAddress);
+        this.hostKey = hostKey.publicKeyOpenssh.apply((key) => key.trim());
+        this.ssh = {
+            host: args.publicAddress ?? this.address,
+            user: defaults.adminUser,
+            privateKey: defaults.deployKey.privateKeyOpenssh,
+            hostKey: this.hostKey,
+        };
+        this.registerOutputs({ instanceId: instance.id, address: this.address, hostKey: this.hostKey });
+    }
+
+    private dataDisk(name: string, { node, protect }: MachineArgs, disk: DiskSettings, labels: Record<string, string>) {
+        return new yandex.ComputeDisk(
+            name,
+            { name: `${node.hostname}-${DATA_DEVICE}`, zone: node.zone, type: disk.type, size: disk.sizeGib, labels },
+            { parent: this, protect: protect ?? false },
+        );
+    }
+}
+
+/** The disk's device name: cloud-init finds it as /dev/disk/by-id/virtio-data. */
+const DATA_DEVICE = "data";
+/** The cloud's MetadataOption: 1 is enabled, 2 is disabled. */
+const METADATA_OFF = 2;
+
+/** A label's value has no capitals. */
+function labelOf(role: Role): string {
+    return { jumpHost: "jump-host", database: "database", loadBalancer: "load-balancer" }[role];
+}

@@ -1,0 +1,66 @@
+import * as pulumi from "@pulumi/pulumi";
+
+import { ports } from "../cloud-init/cluster";
+import type { Settings } from "../settings";
+import type { AddressPlan, Node } from "./address-plan";
+import type { CertificateAuthority } from "./certificate-authority";
+import type { ClusterCheck } from "./cluster-check";
+import { connectionStrings, type ConnectionStrings } from "./connection-strings";
+import type { Credentials } from "./credentials";
+import type { DatabaseCluster } from "./database-cluster";
+import type { JumpHost } from "./jump-host";
+import type { LoadBalancer } from "./load-balancer";
+import { knownHosts, sshConfiguration } from "./ssh-configuration";
+
+export interface OutputSources {
+    readonly settings: Settings;
+    readonly plan: AddressPlan;
+    readonly authority: CertificateAuthority;
+    readonly credentials: Credentials;
+    readonly jumpHost: JumpHost;
+    readonly cluster: DatabaseCluster;
+    readonly loadBalancer: LoadBalancer;
+    readonly check: ClusterCheck;
+}
+
+/** Where something listens. */
+export interface Endpoint {
+    /** Resolves inside the cloud network. */
+    readonly host: string;
+    readonly address: string;
+    readonly port: number;
+}
+
+/**
+ * The stack's outputs: the contract with applications. The endpoints are published only after the
+ * check saw them work; renaming one breaks whoever reads it.
+ */
+export function clusterOutputs(sources: OutputSources) {
+    const { settings, plan, authority, credentials, jumpHost, cluster, loadBalancer, check } = sources;
+    const endpoints = (port: number): Endpoint[] => plan.loadBalancers.map(({ fqdn, address }) => ({ host: fqdn, address, port }));
+    const machines = [jumpHost.machine, ...cluster.machines, ...loadBalancer.machines];
+    const connections = pulumi.all(credentials.users).apply((passwords) =>
+        settings.postgresql.users.flatMap((user) =>
+            user.databases.map((database): ConnectionStrings => connectionStrings(plan, database, user.name, passwords[user.name]!)),
+        ),
+    );
+    return {
+        leaderEndpoint: check.gate(endpoints(ports.leader)[0]!),
+        replicaEndpoint: check.gate(endpoints(ports.replicas)[0]!),
+        statisticsUrl: check.gate(plan.loadBalancers.map(({ fqdn }) => `https://${fqdn}:${ports.statistics}/`)),
+        connections: pulumi.secret(check.gate(connections)),
+        caCertificate: authority.certificatePem,
+        sshConfig: jumpHost.publicAddress.apply((jumpHostPublicAddress) =>
+            sshConfiguration({ plan, user: settings.ssh.user, jumpHostPublicAddress }),
+        ),
+        sshKnownHosts: pulumi
+            .all(machines.map(({ node, hostKey }) => ({ hostname: node.hostname, hostKey })))
+            .apply(knownHosts),
+        jumpHostAddress: jumpHost.publicAddress,
+        nodes: [...plan.databases, ...plan.loadBalancers].map(publicNode),
+    };
+}
+
+function publicNode({ hostname, fqdn, zone, address }: Node) {
+    return { hostname, fqdn, zone, address };
+}

@@ -1,0 +1,59 @@
+/**
+ * The program's settings: the only place that reads the stack's configuration. What each key means is told
+ * in Pulumi.yaml; what its value may be, in settings/schema.ts; rules between keys, in settings/rules.ts.
+ */
+import * as pulumi from "@pulumi/pulumi";
+import { ConfigurationError, nearest, type Mistake } from "./settings/mistakes";
+import { resolve } from "./settings/resolve";
+import { checkRules } from "./settings/rules";
+import { schema, type Configuration, type Key } from "./settings/schema";
+import type { Settings } from "./settings/settings";
+
+export type * from "./settings/settings";
+export type { Timings } from "./settings/profiles";
+export type { ParameterValue, PostgresqlParameters } from "./settings/postgresql-sizing";
+export { ConfigurationError } from "./settings/mistakes";
+
+/**
+ * Checks a configuration and resolves it.
+ * @param raw values by key without namespace, as text (lists and maps in JSON) or as they are.
+ * @throws ConfigurationError with every mistake there is.
+ */
+export function parseSettings(raw: Readonly<Record<string, unknown>>): Settings {
+    const keys = Object.keys(schema.shape) as Key[];
+    const mistakes: Mistake[] = unknownKeys(raw, keys);
+    const values: Partial<Record<Key, unknown>> = {};
+    for (const key of keys) {
+        const { success, data, error } = schema.shape[key].safeParse(raw[key], { reportInput: true });
+        if (success) values[key] = data;
+        error?.issues.forEach((issue) => mistakes.push({ key: path(key, issue.path), value: issue.input, rule: issue.message }));
+    }
+    mistakes.push(...checkRules(values as Partial<Configuration>));
+
+    if (mistakes.length > 0) throw new ConfigurationError(mistakes);
+    return freeze(resolve(values as Configuration));
+}
+
+/** Reads the stack's configuration. */
+export function readSettings(): Settings {
+    const prefix = `${pulumi.getProject()}:`;
+    const entries = Object.entries(pulumi.runtime.allConfig()).filter(([key]) => key.startsWith(prefix));
+    return parseSettings(Object.fromEntries(entries.map(([key, value]) => [key.slice(prefix.length), value])));
+}
+
+function unknownKeys(raw: Readonly<Record<string, unknown>>, known: readonly string[]): Mistake[] {
+    const unknown = Object.keys(raw).filter((key) => !known.includes(key));
+    return unknown.map((key) => {
+        const hint = nearest(key, known);
+        return { key, value: undefined, rule: `is no setting${hint === undefined ? "" : `; did you mean ${hint}?`}` };
+    });
+}
+
+function path(key: string, steps: readonly PropertyKey[]): string {
+    return steps.reduce<string>((text, step) => (typeof step === "number" ? `${text}[${step}]` : `${text}.${String(step)}`), key);
+}
+
+function freeze<T>(value: T): T {
+    if (typeof value === "object" && value !== null) Object.values(value).forEach(freeze);
+    return Object.freeze(value);
+}

@@ -1,0 +1,114 @@
+/** What names, keys, URLs and the like in the configuration must look like. */
+import { Address4 } from "ip-address";
+import { roles } from "../cloud-init/cluster";
+import { isIpv4Address } from "../components/ipv4";
+import { checkedText } from "./values";
+
+const reservedRoles: readonly string[] = [
+    ...Object.values(roles),
+    "public",
+    "none",
+    "user",
+    "current_user",
+    "current_role",
+    "session_user",
+    "patroni",
+    "pgbouncer",
+    "root",
+];
+const reservedDatabases: readonly string[] = [
+    "postgres",
+    "template0",
+    "template1",
+    "pgbouncer",
+    "all",
+    "replication",
+    "sameuser",
+    "samerole",
+    "samegroup",
+];
+const reservedLogins: readonly string[] = [
+    "root",
+    "postgres",
+    "etcd",
+    "haproxy",
+    "pgbouncer",
+    "patroni",
+    "chrony",
+    "sshd",
+    "nobody",
+    "daemon",
+    "bin",
+    "sys",
+    "adm",
+    "wheel",
+];
+
+const identifierRule =
+    "must be an SQL identifier: a lower-case letter or _, then at most 62 lower-case letters, digits or _";
+const identifier = (kind: string, reserved: readonly string[]) =>
+    checkedText(identifierRule, (name) => {
+        if (!/^[a-z_][a-z0-9_]{0,62}$/.test(name)) return identifierRule;
+        return reserved.includes(name) || name.startsWith("pg_")
+            ? `is reserved: choose another ${kind} name`
+            : undefined;
+    });
+export const databaseName = identifier("database", reservedDatabases);
+export const roleName = identifier("user", reservedRoles);
+
+const privateRanges = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].map((range) => new Address4(range));
+
+/** Whether a whole range is private (RFC 1918). */
+export function isPrivate(range: Address4): boolean {
+    return privateRanges.some((outer) => range.isInSubnet(outer));
+}
+
+const sshKeyTypes = [
+    "ssh-ed25519",
+    "ssh-rsa",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+];
+const sshKeyRule = `must be an OpenSSH public key on one line: its type (${sshKeyTypes.slice(0, 2).join(", ")}, ecdsa-sha2-…, sk-…), its data, a comment`;
+export const sshPublicKey = checkedText(sshKeyRule, (line) => {
+    const [, type, data] = /^(\S+) +([A-Za-z0-9+/]+=*)( [^\r\n]*)?$/.exec(line) ?? [];
+    if (type === undefined || !sshKeyTypes.includes(type)) return sshKeyRule;
+    const bytes = Buffer.from(data!, "base64");
+    // The data repeats the type, after its length in four bytes.
+    if (bytes.length < 4 + type.length || bytes.subarray(4, 4 + type.length).toString() !== type) return sshKeyRule;
+    return type === "ssh-rsa" && bytes.length < 260
+        ? "must be longer: RSA keys of 2048 bits or more, better ssh-ed25519"
+        : undefined;
+});
+
+const mirrorRule =
+    "must be an http:// or https:// URL without a slash at its end, on port 80 or 443 (the ones security groups open)";
+export const mirror = checkedText(mirrorRule, (url) => {
+    if (!/^https?:\/\/[^\s?#]+[^/\s?#]$/.test(url) || !URL.canParse(url)) return mirrorRule;
+    const { port, username } = new URL(url);
+    return ["", "80", "443"].includes(port) && username === "" ? undefined : mirrorRule;
+});
+
+const timeZoneRule = "must be a time zone of the tz database, like Europe/Moscow or UTC";
+export const timeZone = checkedText(timeZoneRule, (name) =>
+    name === "UTC" || Intl.supportedValuesOf("timeZone").includes(name) ? undefined : timeZoneRule,
+);
+
+const hostRule = "must be a host name or an IPv4 address";
+export const host = checkedText(hostRule, (name) =>
+    isIpv4Address(name) ||
+    (/^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/i.test(name) &&
+        !/^[\d.]+$/.test(name))
+        ? undefined
+        : hostRule,
+);
+
+export const loginName = checkedText("must be a Linux user name", (name) => {
+    if (!/^[a-z_][a-z0-9_-]{0,30}$/.test(name)) {
+        return "must be a Linux user name: a lower-case letter or _, then at most 30 lower-case letters, digits, _ or -";
+    }
+    return reservedLogins.includes(name) ? "is reserved: choose another user name" : undefined;
+});

@@ -1,0 +1,106 @@
+/**
+ * PostgreSQL's parameters from the size of its machine.
+ *
+ * Sources: [D] PostgreSQL 17 documentation, "Resource Consumption", "Write Ahead Log", "Query Planning";
+ * [T] PGTune's rules for OLTP; [W] PostgreSQL wiki, "Tuning Your PostgreSQL Server" and "Number Of Database
+ * Connections". Where a rule has no source it says why.
+ */
+
+export type ParameterValue = string | number | boolean;
+/** Names and values as they stand in postgresql.conf. */
+export type PostgresqlParameters = Readonly<Record<string, ParameterValue>>;
+
+export interface DatabaseMachineSize {
+    readonly memoryGib: number;
+    readonly cores: number;
+    readonly dataDiskSizeGib: number;
+    /** Rotating disks have slow random reads. */
+    readonly dataDiskIsSsd: boolean;
+}
+
+/** What the kernel, etcd, Patroni, PgBouncer and sshd need on a database node besides PostgreSQL. */
+const reservedMemoryMib = 512;
+
+export function postgresqlSizing({
+    memoryGib,
+    cores,
+    dataDiskSizeGib,
+    dataDiskIsSsd,
+}: DatabaseMachineSize): PostgresqlParameters {
+    const memoryMib = memoryGib * 1024;
+    const diskMib = dataDiskSizeGib * 1024;
+    // A quarter of the memory; the page cache works with the rest [D][T][W].
+    const sharedBuffersMib = Math.floor(memoryMib / 4);
+    const freeMib = memoryMib - sharedBuffersMib - reservedMemoryMib;
+    // PgBouncer pools sessions, so a connection is a working server process: 25 for each GiB leaves it 40 MiB.
+    const maxConnections = clamp(Math.floor(memoryGib * 25), 50, 500);
+    // All connections sorting with three nodes at once must fit into what is left [T].
+    const workMemMib = clamp(Math.floor(freeMib / (3 * maxConnections)), 4, 64);
+    // Index builds are rare and few [T]; autovacuum's workers run together and get a quarter of it each.
+    const maintenanceWorkMemMib = clamp(Math.floor(memoryMib / 16), 64, 2048);
+    // The disk's share for WAL between checkpoints: seldom checkpoints, yet a quick recovery (16 GiB replay in minutes).
+    const maxWalMib = clamp(Math.floor(diskMib / 10), 512, 16 * 1024);
+    // Half of the cores for one query's helpers, at most four [T].
+    const workersPerQuery = clamp(Math.floor(cores / 2), 1, 4);
+
+    return {
+        shared_buffers: mib(sharedBuffersMib),
+        huge_pages: "try",
+        // A hint for the planner: shared buffers and page cache together, three quarters of what others leave [D][T].
+        effective_cache_size: mib(Math.floor((memoryMib - reservedMemoryMib) * 0.75)),
+        work_mem: mib(workMemMib),
+        maintenance_work_mem: mib(maintenanceWorkMemMib),
+        autovacuum_work_mem: mib(Math.max(32, Math.floor(maintenanceWorkMemMib / 4))),
+        max_connections: maxConnections,
+        superuser_reserved_connections: 3,
+
+        max_wal_size: mib(maxWalMib),
+        min_wal_size: mib(Math.floor(maxWalMib / 4)),
+        checkpoint_timeout: "10min",
+        checkpoint_completion_target: 0.9,
+        wal_compression: "lz4",
+        // Slots keep what replicas need, up to a quarter of the disk: beyond, a dead replica loses its slot, not the primary its disk.
+        max_slot_wal_keep_size: mib(Math.floor(diskMib / 4)),
+        max_wal_senders: 10,
+        max_replication_slots: 10,
+
+        // One worker a core for queries, and eight for the background (logical replication, extensions).
+        max_worker_processes: cores + 8,
+        max_parallel_workers: cores,
+        max_parallel_workers_per_gather: workersPerQuery,
+        max_parallel_maintenance_workers: workersPerQuery,
+        autovacuum_max_workers: clamp(Math.floor(cores / 2), 3, 8),
+
+        // Random reads cost nearly what sequential ones do on SSD, and many run at once [D][T].
+        random_page_cost: dataDiskIsSsd ? 1.1 : 4,
+        effective_io_concurrency: dataDiskIsSsd ? 200 : 2,
+        // Compiling pays for long analytic queries only; for short ones it is a pause.
+        jit: "off",
+
+        // A standby's readers must not lose their rows to vacuum on the primary.
+        hot_standby_feedback: "on",
+        // After a change of leader commits wait until a standby streams from the new one: it tries again soon, not after 5 s.
+        wal_retrieve_retry_interval: "500ms",
+        track_io_timing: "on",
+        log_lock_waits: "on",
+        log_temp_files: mib(64),
+        log_autovacuum_min_duration: "10min",
+        shared_preload_libraries: "pg_stat_statements",
+    };
+}
+
+function clamp(value: number, min: number, max: number): number {
+    return Math.min(Math.max(value, min), max);
+}
+
+function mib(value: number): string {
+    return `${value}MB`;
+}
+
+const unitsInMib: Readonly<Record<string, number>> = { kB: 1 / 1024, MB: 1, GB: 1024, TB: 1024 * 1024 };
+
+/** A memory or disk amount with a unit in MiB; undefined when it is written otherwise. */
+export function toMib(value: ParameterValue): number | undefined {
+    const match = /^\s*(\d+)\s*(kB|MB|GB|TB)\s*$/.exec(String(value));
+    return match === null ? undefined : Number(match[1]) * unitsInMib[match[2]!]!;
+}

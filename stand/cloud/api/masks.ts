@@ -1,0 +1,19 @@
+import { invalidArgument } from "./errors";
+
+/**
+ * The fields an update is about. The API's rule: a mask names fields in snake case; without a
+ * mask every field is updated, those that were not sent to their default.
+ * @param allowed every path this update understands
+ * @throws INVALID_ARGUMENT for a path that is not among them
+ */
+export function updatedFields<Path extends string>(
+  mask: { paths: string[] } | undefined,
+  allowed: readonly Path[],
+): ReadonlySet<Path> {
+  const paths = mask?.paths ?? [];
+  const unknown = paths.filter((path) => !(allowed as readonly string[]).includes(path));
+  if (unknown.length > 0) {
+    throw invalidArgument(`update_mask: unknown field ${unknown.join(", ")}; allowed: ${allowed.join(", ")}`);
+  }
+  return new Set(paths.length > 0 ? (paths as Path[]) : allowed);
+}

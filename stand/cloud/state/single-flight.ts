@@ -1,0 +1,28 @@
+/**
+ * Repeats an idempotent action that always works on the newest state: never two at a time, and
+ * every request is served by a run that began after it. Requests that come while one run is under
+ * way share the next.
+ */
+export class SingleFlight {
+  private running: Promise<void> | undefined;
+  private next: Promise<void> | undefined;
+
+  constructor(private readonly action: () => Promise<void>) {}
+
+  /** Resolves when a run that began after this call is done. */
+  request(): Promise<void> {
+    if (this.next !== undefined) return this.next;
+    if (this.running === undefined) return this.start();
+    this.next = this.running.catch(() => undefined).then(() => this.start());
+    return this.next;
+  }
+
+  private start(): Promise<void> {
+    this.next = undefined;
+    const run = this.action().finally(() => {
+      if (this.running === run) this.running = undefined;
+    });
+    this.running = run;
+    return run;
+  }
+}

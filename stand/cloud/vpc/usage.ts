@@ -1,0 +1,60 @@
+import type { Instance, NetworkInterface } from "@yandex-cloud/nodejs-sdk/compute-v1/instance";
+import type { Store } from "../state/store";
+
+/** Who uses what: computed from the resources themselves, so that it cannot disagree with them. */
+
+/** Every network interface with the instance it belongs to. */
+export function interfaces(store: Store): { instance: Instance; nic: NetworkInterface }[] {
+  return store.instances.all().flatMap((instance) => instance.networkInterfaces.map((nic) => ({ instance, nic })));
+}
+
+/**
+ * Internal addresses of a subnet that are in use.
+ * @param except an instance that may take one of its own again
+ */
+export function internalAddresses(store: Store, subnetId: string, except?: string): Set<string> {
+  const used = interfaces(store).filter(({ instance, nic }) => nic.subnetId === subnetId && instance.id !== except);
+  return new Set(used.map(({ nic }) => nic.primaryV4Address?.address ?? ""));
+}
+
+/** Public addresses reserved in the folder, by address. */
+export function reservedPublicAddresses(store: Store) {
+  return new Map(
+    store.addresses
+      .all()
+      .flatMap((row) => (row.externalIpv4Address ? [[row.externalIpv4Address.address, row] as const] : [])),
+  );
+}
+
+/** Public addresses that instances have at present. */
+export function usedPublicAddresses(store: Store): string[] {
+  return interfaces(store)
+    .map(({ nic }) => nic.primaryV4Address?.oneToOneNat?.address ?? "")
+    .filter((address) => address !== "");
+}
+
+/** Those of the used ones that nobody reserved: they go back to the cloud when the instance stops. */
+export function dynamicPublicAddresses(store: Store): string[] {
+  const reserved = reservedPublicAddresses(store);
+  return usedPublicAddresses(store).filter((address) => !reserved.has(address));
+}
+
+/** The cloud's own pool of public addresses; on the stand these are loopback addresses of the host. */
+const publicPool = Array.from({ length: 253 }, (_, index) => `127.77.0.${index + 2}`);
+
+/**
+ * The next free public address. The search goes on where the last one ended, so that an address
+ * that was given back does not turn up on another machine at once.
+ */
+export function allocatePublicAddress(store: Store): string {
+  const taken = new Set([...usedPublicAddresses(store), ...reservedPublicAddresses(store).keys()]);
+  for (let step = 0; step < publicPool.length; step++) {
+    const position = (store.publicAddressCursor + step) % publicPool.length;
+    const address = publicPool[position];
+    if (address !== undefined && !taken.has(address)) {
+      store.publicAddressCursor = position + 1;
+      return address;
+    }
+  }
+  throw new Error("The pool of public addresses is empty");
+}

@@ -1,0 +1,51 @@
+/**
+ * The stand's daemon: the cloud's API, and the machines behind it.
+ * Arguments: the stand's folder; for a second stand beside it (in tests) also a prefix and a port.
+ * Ended with SIGTERM, or any other way: machines go on, and the next daemon takes them over.
+ */
+import { join } from "node:path";
+import { startCloud } from "./cloud";
+import { ensureCertificate } from "./cloud/certificate";
+import { ensureImage } from "./image";
+import { Machines } from "./machines/machines";
+import { defaultPrefix } from "./machines/names";
+import { DaemonLock } from "./machines/ownership";
+
+/** The endpoint in the provider's settings names it, so it is the same on every host. */
+const defaultPort = 18443;
+
+async function main(folder: string, prefix = defaultPrefix, port = `${defaultPort}`): Promise<void> {
+  const site = { folder, prefix };
+  const lock = await DaemonLock.take(site);
+  const image = await ensureImage((line) => console.log(line));
+  const certificate = await ensureCertificate(folder);
+  const machines = await Machines.open(site, image);
+  const cloud = await startCloud({
+    driver: machines,
+    stateFile: join(folder, "cloud.json"),
+    port: Number(port),
+    certificate,
+    log: join(folder, "cloud.log"),
+  });
+
+  const stop = async (): Promise<void> => {
+    await cloud.close();
+    await machines.close();
+    lock.release();
+    console.log("stopped");
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.once(signal, () => void stop().then(() => process.exit(0), fail));
+  }
+  lock.announce();
+  console.log(`ready, process ${process.pid}`);
+}
+
+function fail(error: unknown): never {
+  console.error(error);
+  process.exit(1);
+}
+
+const [folder, prefix, port] = process.argv.slice(2);
+if (!folder) fail("usage: daemon FOLDER [PREFIX PORT]");
+main(folder, prefix, port).catch(fail);

@@ -1,0 +1,14 @@
+import type { RpmPackage } from "../rpm/package";
+
+export const etcdPackages: readonly RpmPackage[] = [
+  {
+    name: "etcd",
+    repository: "pgdg-extras",
+    summary: "Distributed reliable key-value store, with etcdctl and etcdutl",
+    debian: { packages: ["etcd-server", "etcd-client"], take: [/^\/usr\/bin\//] },
+    user: { name: "etcd", home: "/var/lib/etcd" },
+    units: ["etcd.service"],
+    // As PGDG has it: user etcd can read no certificate below /etc/etcd.
+    folders: { "/etc/etcd": { mode: "0750" }, "/var/lib/etcd": { mode: "0750", owner: "etcd", group: "etcd" } },
+  },
+];

@@ -1,0 +1,3 @@
+[ -f /etc/profile ] && source /etc/profile
+PGDATA=/var/lib/pgsql/17/data
+export PGDATA

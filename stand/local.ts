@@ -1,0 +1,172 @@
+/**
+ * `npm run local`: the whole cluster on this machine. Starts the stand, lets Pulumi make the stack on
+ * it, and ends with what one needs to connect. `npm run local -- down` takes everything away.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { stringify } from "yaml";
+
+const repository = join(__dirname, "..");
+const folder = join(repository, ".stand");
+const sshFolder = join(folder, "ssh");
+const stackFile = join(repository, "Pulumi.local.yaml");
+const stack = "local";
+
+function main(command: string): void {
+    if (command === "up") {
+        up();
+    } else if (command === "down") {
+        down();
+    } else {
+        fail(`npm run local -- [up | down], not ${command}`);
+    }
+}
+
+function up(): void {
+    stand("up");
+    writeStackFile();
+    pulumi("stack", "select", "--create", stack);
+    pulumi("up", "--yes", "--skip-preview");
+    const outputs = JSON.parse(capture("pulumi", ["stack", "output", "--json", "--show-secrets", "--stack", stack])) as Outputs;
+    writeClientFiles(outputs);
+    console.log(screen(outputs));
+}
+
+function down(): void {
+    if (existsSync(stackFile) && existsSync(folder)) {
+        // The provider answers to the stand: it has to run while the stack goes.
+        stand("up");
+        pulumi("stack", "select", "--create", stack);
+        pulumi("destroy", "--yes", "--skip-preview");
+    }
+    stand("down");
+}
+
+/** What this program reads of the stack's outputs. */
+interface Outputs {
+    readonly leaderEndpoint: { readonly host: string; readonly address: string; readonly port: number };
+    readonly replicaEndpoint: { readonly port: number };
+    readonly statisticsUrl: readonly string[];
+    readonly connections: readonly { readonly database: string; readonly user: string; readonly password: string }[];
+    readonly caCertificate: string;
+    readonly sshConfig: string;
+    readonly sshKnownHosts: string;
+    readonly jumpHostAddress: string;
+    readonly nodes: readonly { readonly hostname: string; readonly address: string }[];
+}
+
+/** The stack's configuration: the stand's own cloud, mirror and Internet address, machines as small as they go. */
+function writeStackFile(): void {
+    if (existsSync(stackFile)) {
+        return;
+    }
+    const key = administratorKey();
+    const settings = {
+        adminCidrs: ["203.0.113.10/32"],
+        sshPublicKeys: [key],
+        almalinuxMirror: "http://repo.stand/almalinux",
+        epelMirror: "http://repo.stand/epel",
+        pgdgMirror: "http://repo.stand/pgdg",
+        databaseCores: 2,
+        databaseMemoryGib: 2,
+        databaseDataDiskSizeGib: 10,
+        jumpHostCoreFraction: 20,
+        loadBalancerCoreFraction: 20,
+        deletionProtection: false,
+        securityUpdates: false,
+    };
+    const cloud = {
+        endpoint: "localhost:18443",
+        cloudId: "b1gstand000000000000",
+        folderId: "b1gstand000000000001",
+        token: "t1.stand.local",
+        zone: "ru-central1-a",
+    };
+    const config = Object.fromEntries([
+        ...Object.entries(cloud).map(([name, value]) => [`yandex:${name}`, value]),
+        ...Object.entries(settings).map(([name, value]) => [`postgres-ha:${name}`, value]),
+    ]);
+    writeFileSync(stackFile, `# Written by npm run local; yours to change: the next npm run local applies it.\n${stringify({ config })}`);
+}
+
+/** The key of whoever sits at this computer, made once. */
+function administratorKey(): string {
+    const file = join(sshFolder, "id_ed25519");
+    if (!existsSync(file)) {
+        mkdirSync(sshFolder, { recursive: true, mode: 0o700 });
+        capture("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "stand", "-f", file]);
+    }
+    return readFileSync(`${file}.pub`, "utf8").trim();
+}
+
+/** Files for ssh and psql, so that the lines on the screen are short. */
+function writeClientFiles(outputs: Outputs): void {
+    const own = `Host *\n    IdentityFile ${join(sshFolder, "id_ed25519")}\n    UserKnownHostsFile ${join(sshFolder, "known_hosts")}\n`;
+    writeFileSync(join(sshFolder, "config"), `${outputs.sshConfig}\n${own}`);
+    writeFileSync(join(sshFolder, "known_hosts"), outputs.sshKnownHosts);
+    writeFileSync(join(folder, "cluster-ca.pem"), outputs.caCertificate);
+    const passwords = outputs.connections.map(({ user, password }) => `*:*:*:${user}:${password}\n`);
+    writeFileSync(join(folder, "pgpass"), passwords.join(""), { mode: 0o600 });
+}
+
+function screen({ leaderEndpoint, replicaEndpoint, statisticsUrl, connections, nodes, jumpHostAddress }: Outputs): string {
+    const [connection] = connections;
+    const ssh = "ssh -F .stand/ssh/config";
+    const psql = `PGPASSFILE=.stand/pgpass psql "host=${leaderEndpoint.host} port=${leaderEndpoint.port} dbname=${connection?.database} user=${connection?.user} sslmode=verify-full sslrootcert=.stand/cluster-ca.pem"`;
+    return `
+The cluster is up, and every promise was checked.
+
+  Leader      ${leaderEndpoint.host}:${leaderEndpoint.port}
+  Replicas    ${leaderEndpoint.host}:${replicaEndpoint.port}
+  Statistics  ${statisticsUrl.join(" ")}
+  Machines    ${nodes.map(({ hostname }) => hostname).join(" ")} behind the jump host ${jumpHostAddress}
+
+  Write, as an application inside the network:
+    npm run --silent stand -- client -- env ${psql}
+  A shell on a machine:
+    npm run stand -- shell db-1         or     ${ssh} ${nodes[0]?.hostname}
+  The endpoints on this computer's loopback, through the jump host:
+    ${ssh} -N -L 5000:${leaderEndpoint.address}:${leaderEndpoint.port} -L 7000:${leaderEndpoint.address}:7000 ${nodes[0]?.hostname.replace(/db-1$/, "jump")}
+  Machines, addresses, memory, roles:
+    npm run stand -- status
+  Take it all down:
+    npm run local -- down
+`;
+}
+
+function stand(...args: string[]): void {
+    execute("tsx", [join(__dirname, "cli.ts"), ...args]);
+}
+
+function pulumi(...args: string[]): void {
+    execute("pulumi", args);
+}
+
+function execute(command: string, args: string[]): void {
+    const { status, error } = spawnSync(command, args, { cwd: repository, stdio: ["ignore", "inherit", "inherit"] });
+    if (error) {
+        throw error;
+    }
+    if (status !== 0) {
+        process.exit(status ?? 1);
+    }
+}
+
+function capture(command: string, args: string[]): string {
+    const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: repository, encoding: "utf8", maxBuffer: 16 * 1024 ** 2 });
+    if (error) {
+        throw error;
+    }
+    if (status !== 0) {
+        fail(`${command} ${args.join(" ")}: ${stderr}`);
+    }
+    return stdout;
+}
+
+function fail(message: string): never {
+    console.error(message);
+    process.exit(1);
+}
+
+main(process.argv[2] ?? "up");

@@ -1,0 +1,51 @@
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { ensureImage } from "../image";
+import { startDaemon, takeDown } from "./lifecycle";
+import { namespacesWithPrefix } from "./namespaces";
+import { askDaemon } from "./ownership";
+import { waitFor } from "./run";
+import { testSite } from "./testing";
+
+describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () => {
+  const base = testSite();
+  // Beside the stand of another test file in the same process.
+  const site = { ...base, prefix: `${base.prefix}d` };
+  const stand = join(__dirname, "..");
+  const anyPort = "0";
+  const command = [join(stand, "../node_modules/.bin/tsx"), join(stand, "daemon.ts"), site.folder, site.prefix, anyPort];
+
+  afterAll(async () => {
+    await takeDown(site);
+    rmSync(site.folder, { recursive: true, force: true });
+  });
+
+  test("starts once on a host", { timeout: 300_000 }, async () => {
+    await ensureImage((line) => console.log(line));
+    expect(await startDaemon(site, command)).toBe(true);
+    expect(await startDaemon(site, command)).toBe(false);
+    const other = { ...site, folder: stand };
+    await expect(startDaemon(other, command)).rejects.toThrow(`this host's stand belongs to ${site.folder}; take it down there first`);
+    await expect(takeDown(other)).rejects.toThrow(`this host's stand belongs to ${site.folder}`);
+  });
+
+  test("a killed daemon is followed by another", async () => {
+    const first = await askDaemon(site);
+    process.kill(first?.pid as number, "SIGKILL");
+    expect(await waitFor(5, async () => ((await askDaemon(site)) ? undefined : true))).toBe(true);
+    expect(await startDaemon(site, command)).toBe(true);
+    expect((await askDaemon(site))?.pid).not.toBe(first?.pid);
+  });
+
+  test("goes down without leaving anything, and only once", async () => {
+    await takeDown(site);
+    expect(await askDaemon(site)).toBeUndefined();
+    expect(namespacesWithPrefix(site.prefix)).toEqual([]);
+    await takeDown(site);
+  });
+
+  test("a daemon that fails says why", async () => {
+    await expect(startDaemon(site, [process.execPath, "-e", "throw new Error('no luck')"])).rejects.toThrow("no luck");
+  });
+});

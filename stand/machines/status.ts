@@ -1,0 +1,61 @@
+import { memoryOf } from "./cgroups";
+import { type MachineState, stateOf } from "./machine";
+import { machineGroup, type Site } from "./names";
+import { listMachines, readNetwork } from "./records";
+import { askRole } from "./roles";
+
+export interface MachineStatus {
+  id: string;
+  hostname: string;
+  zone: string;
+  state: MachineState;
+  address: string;
+  publicAddress?: string;
+  /** What programs hold, and page cache charged to the machine, in bytes. */
+  memory: { programs: number; pageCache: number };
+  /** In Patroni's cluster, e.g. "leader, running". */
+  role?: string;
+}
+
+/** Every machine as it is now. */
+export async function machineStatuses(site: Site): Promise<MachineStatus[]> {
+  const { interfaces } = readNetwork(site);
+  return Promise.all(
+    listMachines(site).map(async ({ spec }): Promise<MachineStatus> => {
+      const nic = interfaces.find((candidate) => candidate.instanceId === spec.id);
+      const state = stateOf(site, spec.id);
+      const role = state === "running" && nic ? await askRole(site, spec.id, nic.address) : undefined;
+      return {
+        id: spec.id,
+        hostname: spec.hostname,
+        zone: spec.zone,
+        state,
+        address: nic?.address ?? "",
+        ...(nic?.publicAddress ? { publicAddress: nic.publicAddress } : {}),
+        memory: memoryOf(machineGroup(site, spec.id)),
+        ...(role ? { role } : {}),
+      };
+    }),
+  );
+}
+
+/** The statuses as a table for people. */
+export function renderStatuses(statuses: readonly MachineStatus[]): string {
+  const mib = (bytes: number): string => `${Math.round(bytes / 2 ** 20)}`;
+  const rows = statuses.map((status) => [
+    status.hostname,
+    status.zone,
+    status.state,
+    status.address,
+    status.publicAddress ?? "",
+    mib(status.memory.programs),
+    mib(status.memory.pageCache),
+    status.role ?? "",
+  ]);
+  return table([["MACHINE", "ZONE", "STATE", "ADDRESS", "PUBLIC", "MEMORY MiB", "CACHE MiB", "ROLE"], ...rows]);
+}
+
+function table(rows: string[][]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] as number)).join("  ").trimEnd()).join("\n");
+}

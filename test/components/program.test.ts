@@ -1,0 +1,312 @@
+/** The whole program, registered against Pulumi's mocks: what it makes, with which inputs and options, and what it keeps secret. */
+import { beforeAll, describe, expect, it } from "vitest";
+
+import { addressPlan, type AddressPlan, type Node } from "../../components/address-plan";
+import { flows, type Flow, type Party, type Role } from "../../components/flows";
+import { isSecret, openTexts, runProgram, unknownValue, type ProgramRun, type Registered } from "../support/program";
+import { configurations, largeQuotas, minimalConfiguration } from "../support/rendered-cluster";
+
+const keys = (resources: readonly Registered[]) => resources.map(({ type, name, parent }) => `${type} ${name} < ${parent}`).sort();
+const labelled = ["VpcNetwork", "VpcGateway", "VpcRouteTable", "VpcSubnet", "VpcSecurityGroup", "VpcAddress", "ComputeDisk", "ComputeInstance", "ComputePlacementGroup"];
+
+let run: ProgramRun;
+beforeAll(async () => {
+    run = await runProgram();
+});
+const machines = () => run.ofType("ComputeInstance");
+const commands = () => run.ofType("Command");
+
+describe("the default cluster", () => {
+    it("has these machines, each with its planned address, in its zone, with its group", () => {
+        const groups = { "jump-host": "id-of-main-jump", database: "id-of-main-db", "load-balancer": "id-of-main-lb" };
+        const seen = machines().map(({ name, inputs }) => {
+            const [nic] = inputs["networkInterfaces"];
+            expect(inputs["networkInterfaces"]).toHaveLength(1);
+            expect(inputs["name"]).toBe(name);
+            expect(inputs["hostname"]).toBe(name);
+            expect(nic.subnetId).toBe(`id-of-main-${inputs["zone"]}`);
+            expect(nic.securityGroupIds).toEqual([groups[inputs["labels"].role as keyof typeof groups]]);
+            return `${name} ${inputs["zone"]} ${nic.ipAddress}`;
+        });
+        expect(seen.sort()).toEqual([
+            "main-db-1 ru-central1-a 10.10.0.10",
+            "main-db-2 ru-central1-b 10.10.32.11",
+            "main-db-3 ru-central1-d 10.10.64.12",
+            "main-jump ru-central1-a 10.10.0.4",
+            "main-lb-1 ru-central1-a 10.10.0.5",
+        ]);
+    });
+
+    it("has one public address, the jump host's", () => {
+        expect(run.ofType("VpcAddress")).toHaveLength(1);
+        const nics = machines().map(({ name, inputs }) => [name, inputs["networkInterfaces"][0].nat, inputs["networkInterfaces"][0].natIpAddress]);
+        expect(nics.filter(([, nat, address]) => nat !== false || address !== undefined)).toEqual([["main-jump", true, "198.51.100.7"]]);
+    });
+
+    it("keeps PostgreSQL's data on a disk that outlives its machine", () => {
+        for (const name of ["main-db-1", "main-db-2", "main-db-3"]) {
+            const { inputs } = run.named("ComputeInstance", name);
+            expect(inputs["secondaryDisks"]).toEqual([{ diskId: `id-of-${name}-data`, deviceName: "data", autoDelete: false }]);
+            expect(run.named("ComputeDisk", `${name}-data`).inputs["zone"]).toBe(inputs["zone"]);
+        }
+        expect(run.ofType("ComputeDisk")).toHaveLength(3);
+    });
+
+    it("routes every subnet through the NAT gateway", () => {
+        const subnets = run.ofType("VpcSubnet");
+        expect(subnets.map(({ inputs }) => inputs["routeTableId"])).toEqual(Array(3).fill("id-of-main-routes"));
+        expect(run.named("VpcRouteTable", "main-routes").inputs["staticRoutes"]).toEqual([{ destinationPrefix: "0.0.0.0/0", gatewayId: "id-of-main-nat" }]);
+    });
+
+    it("labels all that can carry labels with the cluster's name, machines and disks with their role", () => {
+        for (const resource of run.resources.filter(({ type }) => labelled.includes(type.split(":").at(-1)!))) {
+            expect(resource.inputs["labels"], resource.name).toMatchObject({ cluster: "main" });
+        }
+        expect(machines().map(({ inputs }) => inputs["labels"].role).sort()).toEqual(["database", "database", "database", "jump-host", "load-balancer"]);
+    });
+
+    it("turns the metadata service's tokens off", () => {
+        for (const { inputs } of machines()) expect(inputs["metadataOptions"]).toMatchObject({ gceHttpToken: 2, awsV1HttpToken: 2 });
+    });
+
+    it("puts no machine into a placement group: each zone has one node", () => {
+        expect(run.ofType("ComputePlacementGroup")).toEqual([]);
+    });
+
+    it("names every resource after the cluster, each once for its type", () => {
+        for (const { name } of run.resources) expect(name).toMatch(/^main(-|$)/);
+        expect(new Set(run.resources.map(({ urn }) => urn)).size).toBe(run.resources.length);
+    });
+
+    it("gives every resource but the outermost components and the deploy key a parent", () => {
+        expect(run.resources.filter(({ parent }) => parent === undefined).map(({ name }) => name).sort()).toEqual([
+            "main", "main-ca", "main-check", "main-credentials", "main-db", "main-deploy", "main-jump", "main-lb",
+        ]);
+    });
+});
+
+describe("security groups", () => {
+    const plan: AddressPlan = addressPlan({
+        clusterName: "main", zones: ["ru-central1-a", "ru-central1-b", "ru-central1-d"], network: { cidr: "10.10.0.0/16" }, database: { nodes: 3 }, loadBalancer: { count: 1 },
+    });
+    const ranges: Record<Party, readonly string[]> = {
+        jumpHost: hosts([plan.jumpHost]),
+        database: hosts(plan.databases),
+        loadBalancer: hosts(plan.loadBalancers),
+        admin: minimalConfiguration.adminCidrs,
+        client: ["10.10.0.0/16"],
+        network: ["10.10.0.0/16"],
+        internet: ["0.0.0.0/0"],
+        dns: plan.subnets.map(({ dnsServer }) => `${dnsServer}/32`),
+    };
+    function hosts(nodes: readonly Node[]): string[] {
+        return nodes.map(({ address }) => `${address}/32`);
+    }
+    const rule = (protocol: string, port: number | undefined, cidr: string) => `${protocol} ${port ?? "-"} ${cidr}`;
+    const fromTable = (role: Role, own: (flow: Flow) => readonly Party[], others: (flow: Flow) => readonly Party[]) =>
+        flows
+            .filter((flow) => own(flow).includes(role))
+            .flatMap((flow) => (flow.ports.length > 0 ? flow.ports : [undefined]).flatMap((port) => others(flow).flatMap((party) => ranges[party].map((cidr) => rule(flow.protocol, port, cidr)))))
+            .sort();
+    const sent = (rules: readonly Record<string, any>[]) => rules.flatMap(({ protocol, port, v4CidrBlocks }) => v4CidrBlocks.map((cidr: string) => rule(protocol, port, cidr))).sort();
+
+    it.each([["jumpHost", "main-jump"], ["database", "main-db"], ["loadBalancer", "main-lb"]] as const)("of %s say exactly what the table of flows says", (role, name) => {
+        const { ingresses, egresses } = run.named("VpcSecurityGroup", name).inputs as { ingresses: Record<string, any>[]; egresses: Record<string, any>[] };
+        expect(sent(ingresses)).toEqual(fromTable(role, ({ to }) => to, ({ from }) => from));
+        expect(sent(egresses)).toEqual(fromTable(role, ({ from }) => from, ({ to }) => to));
+    });
+
+    it("stay within Yandex's limits: 50 rules a group, 50 ranges a rule", () => {
+        for (const { inputs } of run.ofType("VpcSecurityGroup")) {
+            const rules = [...inputs["ingresses"], ...inputs["egresses"]];
+            expect(rules.length).toBeLessThanOrEqual(50);
+            for (const { v4CidrBlocks } of rules) expect(v4CidrBlocks.length).toBeLessThanOrEqual(50);
+        }
+    });
+});
+
+describe("commands", () => {
+    it("are these", () => {
+        expect(commands().map(({ name }) => name).sort()).toEqual([
+            "main-check", "main-db-1-configured", "main-db-2-configured", "main-db-3-configured", "main-db-objects", "main-db-reachable",
+            "main-jump-configured", "main-lb-1-configured", "main-lb-reachable",
+        ]);
+    });
+
+    it("never need a machine in order to go away", () => {
+        for (const { name, inputs, options } of commands()) {
+            expect(inputs, name).not.toHaveProperty("delete");
+            expect(options.deletedWith, name).toMatch(/^main-(jump|db-\d|lb-\d)$/);
+        }
+    });
+
+    it("run again when their machine is a new one", () => {
+        for (const { name, inputs, options } of commands()) expect(inputs["triggers"], name).toContain(`id-of-${options.deletedWith}`);
+    });
+
+    it("have timeouts longer than their own deadline", () => {
+        for (const { name, inputs, options } of commands()) {
+            const [, deadline] = / (\d+)( |$)/.exec(inputs["create"]) ?? [];
+            expect(Number(deadline), name).toBeGreaterThan(0);
+            for (const timeout of [options.createTimeout, options.updateTimeout]) expect(Number(/^(\d+)s$/.exec(timeout!)![1]), name).toBeGreaterThan(Number(deadline) + 60);
+        }
+    });
+
+    it("can be read in a preview: what they do and what they react to is no secret", () => {
+        for (const { name, sent } of commands()) {
+            expect([sent["create"], sent["triggers"], ...sent["triggers"]].some(isSecret), name).toBe(false);
+        }
+    });
+
+    it("verify the host key on each hop, and dial a finite number of times", () => {
+        for (const { name, inputs, options } of commands()) {
+            const { proxy, ...target } = inputs["connection"];
+            expect(target.hostKey, name).toBe(`ssh-ed25519 ${options.deletedWith}-host-key`);
+            expect(target.dialErrorLimit).toBeGreaterThan(0);
+            if (options.deletedWith === "main-jump") {
+                expect(proxy).toBeUndefined();
+                expect(target.host).toBe("198.51.100.7");
+            } else {
+                expect(proxy).toMatchObject({ host: "198.51.100.7", hostKey: "ssh-ed25519 main-jump-host-key" });
+                expect(proxy.dialErrorLimit).toBeGreaterThan(0);
+                expect(target.host).toMatch(/^10\.10\./);
+            }
+        }
+    });
+
+    it("go through the jump host only after SSH answers behind it", () => {
+        for (const { name, inputs, options } of commands().filter(({ inputs }) => inputs["connection"].proxy !== undefined)) {
+            const waited = options.dependencies.some((dependency) => dependency?.endsWith("-reachable") || dependency?.endsWith("-configured"));
+            expect(waited, `${name} ${inputs["create"]}`).toBe(true);
+        }
+    });
+
+    it("check the cluster last, and again when a machine's configuration changes", async () => {
+        const check = run.named("Command", "main-check");
+        expect(check.options.dependencies).toEqual(expect.arrayContaining(["main-db-objects", "main-lb-1-configured", "main-jump-configured"]));
+        const changed = await runProgram({ postgresqlParameters: { work_mem: "48MB" } });
+        expect(changed.named("Command", "main-check").inputs["triggers"]).not.toEqual(check.inputs["triggers"]);
+        expect((await runProgram()).named("Command", "main-check").inputs["triggers"]).toEqual(check.inputs["triggers"]);
+    });
+});
+
+describe("secrets", () => {
+    it("are sent as secrets wherever they are sent", () => {
+        const secret = /^(PEM|OpenSSH) private key of|password of/;
+        for (const { type, name, sent } of run.resources) {
+            expect(openTexts(sent).filter((text) => secret.test(text)), `${type} ${name}`).toEqual([]);
+        }
+    });
+
+    it("travel to machines on standard input alone", () => {
+        for (const { name, inputs, sent } of commands()) {
+            expect(inputs["create"], name).not.toMatch(/private key of|password of/);
+            if (sent["stdin"] !== undefined) expect(isSecret(sent["stdin"]), name).toBe(true);
+        }
+        expect(commands().filter(({ sent }) => sent["stdin"] === undefined).map(({ name }) => name).sort()).toEqual(["main-db-reachable", "main-lb-reachable"]);
+    });
+
+    it("are not in user-data, but for the machine's own SSH host key, and so metadata is secret", () => {
+        for (const { name, inputs, sent, options } of machines()) {
+            const found = String(inputs["metadata"]["user-data"]).match(/(private key|password) of [\w-]+/g);
+            expect(found).toEqual([`private key of ${name}-host-key`]);
+            expect(openTexts(sent["metadata"]).join()).not.toContain("private key of");
+            expect(options.additionalSecretOutputs).toContain("metadata");
+        }
+    });
+
+    it("make the connection strings secret, and no other output", () => {
+        expect(Object.entries(run.outputs).filter(([, { secret }]) => secret).map(([name]) => name)).toEqual(["connections"]);
+        expect(JSON.stringify(Object.entries(run.outputs).filter(([name]) => name !== "connections"))).not.toMatch(/private key of|password of/);
+    });
+});
+
+describe("protection", () => {
+    it("covers database machines and their disks while deletionProtection is on", () => {
+        const names = run.resources.filter(({ options }) => options.protect).map(({ type, name }) => `${type.split(":").at(-1)} ${name}`);
+        expect(names.sort()).toEqual(["ComputeDisk main-db-1-data", "ComputeDisk main-db-2-data", "ComputeDisk main-db-3-data", "ComputeInstance main-db-1", "ComputeInstance main-db-2", "ComputeInstance main-db-3"]);
+    });
+
+    it("covers nothing when it is off", async () => {
+        const open = await runProgram({ deletionProtection: false });
+        expect(open.resources.filter(({ options }) => options.protect)).toEqual([]);
+    });
+
+    it("keeps a machine from being replaced because its image's family has a newer one", () => {
+        for (const { options } of machines()) {
+            expect(options.ignoreChanges).toEqual(["bootDisk.initializeParams.imageId"]);
+            expect(options.deleteBeforeReplace).toBe(true);
+        }
+    });
+});
+
+describe("preview", () => {
+    it("shows every resource that up will make, and creates none inside an unknown value", async () => {
+        for (const configuration of Object.values(configurations)) {
+            const preview = await runProgram(configuration, { preview: true });
+            const up = await runProgram(configuration);
+            expect(keys(preview.resources)).toEqual(keys(up.resources));
+        }
+    });
+
+    it("does not know the endpoints before the check ran", async () => {
+        const gated = ["connections", "leaderEndpoint", "replicaEndpoint", "statisticsUrl"];
+        const first = await runProgram({}, { preview: true });
+        expect(Object.entries(first.outputs).filter(([, { known }]) => !known).map(([name]) => name)).toEqual(expect.arrayContaining(gated));
+        const unchecked = await runProgram({}, { preview: true, exists: (name) => name !== "main-check" });
+        expect(Object.entries(unchecked.outputs).filter(([, { known }]) => !known).map(([name]) => name).sort()).toEqual(gated);
+        const checked = await runProgram({}, { preview: true, exists: () => true });
+        expect(Object.values(checked.outputs).every(({ known }) => known)).toBe(true);
+    });
+
+    it("knows addresses and sizes although nothing exists yet", async () => {
+        const { inputs } = (await runProgram({}, { preview: true })).named("ComputeInstance", "main-db-2");
+        expect(inputs).toMatchObject({ zone: "ru-central1-b", resources: { cores: 4, memory: 16 } });
+        expect(inputs["networkInterfaces"][0]).toMatchObject({ ipAddress: "10.10.32.11", subnetId: unknownValue });
+    });
+});
+
+describe("other shapes", () => {
+    it("five nodes in three zones share racks with nobody in their zone", async () => {
+        const five = await runProgram({ databaseNodes: 5, quotas: largeQuotas });
+        expect(five.ofType("ComputePlacementGroup").map(({ name }) => name).sort()).toEqual(["main-db-ru-central1-a", "main-db-ru-central1-b"]);
+        const groups = Object.fromEntries(five.ofType("ComputeInstance").map(({ name, inputs }) => [name, inputs["placementPolicy"]?.placementGroupId]));
+        expect(groups).toEqual({
+            "main-jump": undefined,
+            "main-lb-1": undefined,
+            "main-db-1": "id-of-main-db-ru-central1-a",
+            "main-db-2": "id-of-main-db-ru-central1-b",
+            "main-db-3": undefined,
+            "main-db-4": "id-of-main-db-ru-central1-a",
+            "main-db-5": "id-of-main-db-ru-central1-b",
+        });
+    });
+
+    it("growing from three nodes to five changes no machine that is there but its configuration", async () => {
+        const five = await runProgram({ databaseNodes: 5, quotas: largeQuotas });
+        for (const { name, inputs: before } of machines()) {
+            const { metadata: _, placementPolicy: __, ...after } = five.named("ComputeInstance", name).inputs;
+            const { metadata: ___, ...wanted } = before;
+            expect(after).toEqual(wanted);
+        }
+    });
+
+    it("two load balancers make two endpoints to see and both names valid on every node", async () => {
+        const two = await runProgram({ loadBalancers: 2 });
+        expect(two.outputs["statisticsUrl"]!.value).toEqual(["https://main-lb-1.ru-central1.internal:7000/", "https://main-lb-2.ru-central1.internal:7000/"]);
+        for (const node of ["main-db-1", "main-db-2", "main-db-3"]) {
+            const request = two.named("CertRequest", `main-ca-${node}`).inputs;
+            expect(request["dnsNames"]).toEqual(expect.arrayContaining([`${node}.ru-central1.internal`, "main-lb-1.ru-central1.internal", "main-lb-2.ru-central1.internal"]));
+        }
+    });
+
+    it("a configured image is taken as it is, another name is used everywhere", async () => {
+        const other = await runProgram({ clusterName: "orders", imageId: "fd81111111111111111b" });
+        expect(other.named("ComputeInstance", "orders-db-1").inputs["bootDisk"].initializeParams.imageId).toBe("fd81111111111111111b");
+        for (const { name } of other.resources) expect(name).toMatch(/^orders(-|$)/);
+    });
+
+    it("a wrong configuration makes nothing at all", async () => {
+        await expect(runProgram({ adminCidrs: [], databaseNodes: 4 })).rejects.toThrow(/adminCidrs[\s\S]*databaseNodes|databaseNodes[\s\S]*adminCidrs/);
+    });
+});

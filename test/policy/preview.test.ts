@@ -1,0 +1,160 @@
+/** The policies on the whole program, as the engine, the provider and the emulator of the cloud's API see it. */
+import { execFile } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { stringify } from "yaml";
+
+import { startCloud, type RunningCloud } from "../../stand/cloud";
+import { ensureCertificate } from "../../stand/cloud/certificate";
+import { FakeDriver } from "../../stand/cloud/test/fake-driver";
+import { largeQuotas, minimalConfiguration } from "../support/rendered-cluster";
+
+const repository = join(__dirname, "../..");
+const STACK = "policy";
+const TIME_LIMIT_SECONDS = 120;
+
+let cloud: RunningCloud;
+let driver: FakeDriver;
+let folder: string;
+let project: string;
+
+interface Result {
+    readonly status: number;
+    readonly output: string;
+}
+
+function pulumi(...args: readonly string[]): Promise<Result> {
+    const env = { ...process.env, PULUMI_BACKEND_URL: `file://${join(folder, "state")}`, PULUMI_CONFIG_PASSPHRASE: "", PULUMI_CONFIG_PASSPHRASE_FILE: "" };
+    return new Promise((resolve) => {
+        execFile("pulumi", [...args, "--non-interactive", "--color=never"], { cwd: project, env, timeout: TIME_LIMIT_SECONDS * 1000, maxBuffer: 64 * 1024 ** 2 }, (error, stdout, stderr) =>
+            resolve({ status: error === null ? 0 : typeof error.code === "number" ? error.code : -1, output: stdout + stderr }),
+        );
+    });
+}
+
+/** The stack's configuration, written as a user would have it. */
+function configure(settings: Readonly<Record<string, unknown>>): void {
+    const provider = { endpoint: `localhost:${cloud.port}`, cloudId: "b1gtest", folderId: "b1gtestfolder", token: "t1.test", zone: "ru-central1-a" };
+    const config = Object.fromEntries([
+        ...Object.entries(provider).map(([key, value]) => [`yandex:${key}`, value]),
+        ...Object.entries({ ...minimalConfiguration, ...settings }).map(([key, value]) => [`postgres-ha:${key}`, value]),
+    ]);
+    writeFileSync(join(folder, "stack.yaml"), stringify({ config }));
+}
+
+/** A subcommand with the stack's configuration and the policies. */
+function checked(subcommand: readonly string[], policyConfig: object = {}): Promise<Result> {
+    const file = join(folder, "policy.json");
+    writeFileSync(file, JSON.stringify(policyConfig));
+    return pulumi(...subcommand, "--stack", STACK, "--config-file", join(folder, "stack.yaml"), "--policy-pack", __dirname, "--policy-pack-config", file);
+}
+const preview = (policyConfig: object = {}) => checked(["preview"], policyConfig);
+
+beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "postgres-ha-policy-"));
+    mkdirSync(join(folder, "state"));
+    // A project folder of its own, so that no file of this stack appears in the repository.
+    project = join(folder, "project");
+    mkdirSync(project);
+    cpSync(join(repository, "Pulumi.yaml"), join(project, "Pulumi.yaml"));
+    for (const name of ["index.ts", "package.json", "tsconfig.json", "node_modules"]) symlinkSync(join(repository, name), join(project, name));
+
+    driver = new FakeDriver();
+    cloud = await startCloud({
+        driver,
+        stateFile: join(folder, "cloud.json"),
+        port: 0,
+        // The stand's own certificate: tools/ make the provider trust it.
+        certificate: await ensureCertificate(join(repository, ".stand")),
+        log: join(folder, "cloud.log"),
+    });
+    configure({});
+    expect(await pulumi("stack", "init", STACK)).toMatchObject({ status: 0 });
+});
+afterAll(async () => {
+    await cloud?.close();
+    rmSync(folder, { recursive: true });
+});
+
+describe("a preview with the policies", () => {
+    it("passes for the defaults", async () => {
+        configure({});
+        const { status, output } = await preview();
+        expect(output).toMatch(/postgres-ha@v0\.1\.0/);
+        expect(output).not.toMatch(/\[mandatory\]|violation/i);
+        expect(status, output).toBe(0);
+    });
+
+    it("passes for five nodes and two load balancers", async () => {
+        configure({ databaseNodes: 5, loadBalancers: 2, quotas: largeQuotas });
+        const { status, output } = await preview();
+        expect(status, output).toBe(0);
+    });
+
+    it("stops where SSH is open to everybody, unless that is said to be meant", async () => {
+        configure({ adminCidrs: ["0.0.0.0/0"], allowSshFromAnywhere: true });
+        const refused = await preview();
+        expect(refused.status).not.toBe(0);
+        expect(refused.output).toMatch(/lets everybody in: TCP 22/);
+        const meant = await preview({ "closed-ingress": { allowAnywhere: true } });
+        expect(meant.status, meant.output).toBe(0);
+    });
+
+    it("stops where data is not protected, unless that is said to be meant", async () => {
+        configure({ deletionProtection: false });
+        const refused = await preview();
+        expect(refused.status).not.toBe(0);
+        expect(refused.output).toMatch(/is not protected/);
+        const meant = await preview({ "protected-data": { required: false } });
+        expect(meant.status, meant.output).toBe(0);
+    });
+
+    it("makes nothing", () => {
+        expect(driver.machines.size).toBe(0);
+    });
+});
+
+describe("a stack that has its machines", () => {
+    /** All but the commands, which would need machines that answer. */
+    const withoutCommands = ["--exclude", "**command:remote:Command::**"];
+
+    it("passes with everything known, and the provider takes every input", async () => {
+        configure({});
+        const { status, output } = await checked(["up", "--yes", "--skip-preview", ...withoutCommands]);
+        expect(status, output).toBe(0);
+        expect([...driver.machines.values()].map(({ spec }) => spec.name).sort()).toEqual(["main-db-1", "main-db-2", "main-db-3", "main-jump", "main-lb-1"]);
+    });
+
+    it("keeps no private key and no password in the open", async () => {
+        const state = await pulumi("stack", "export", "--stack", STACK);
+        const users = (await pulumi("stack", "export", "--stack", STACK, "--show-secrets")).output;
+        const secrets = (JSON.parse(users).deployment.resources as { type: string; outputs?: Record<string, any> }[]).flatMap(({ type, outputs = {} }) =>
+            type.endsWith(":RandomPassword") ? [outputs["result"]] : type.endsWith(":PrivateKey") ? [outputs["privateKeyPem"], outputs["privateKeyOpenssh"]] : [],
+        ).map((secret) => (JSON.parse(secret.plaintext) as string).trim()).filter((secret) => secret !== "");
+        expect(secrets.length).toBeGreaterThan(15);
+        for (const secret of secrets) expect(state.output.includes(JSON.stringify(secret).slice(1, -1))).toBe(false);
+    });
+
+    it("gives machines what they need and no secret but their own host key", () => {
+        for (const { spec } of driver.machines.values()) {
+            expect(Object.keys(spec.metadata)).toEqual(["user-data"]);
+            expect(spec.userData.match(/-----BEGIN [A-Z ]*PRIVATE KEY-----/g)).toHaveLength(1);
+            expect(spec.disks.map(({ deviceName, boot }) => (boot ? "boot" : deviceName))).toEqual(spec.name.includes("-db-") ? ["boot", "data"] : ["boot"]);
+        }
+    });
+
+    it("changes nothing of them at the next preview", async () => {
+        const { status, output } = await checked(["preview", "--refresh", "--expect-no-changes", ...withoutCommands]);
+        expect(status, output).toBe(0);
+    });
+
+    it("is not destroyed while its data is protected", async () => {
+        // With --skip-preview Pulumi would take down what is not protected before it fails.
+        const { status, output } = await pulumi("destroy", "--yes", "--stack", STACK, "--config-file", join(folder, "stack.yaml"));
+        expect(status).not.toBe(0);
+        expect(output).toMatch(/protect/);
+        expect(driver.machines.size).toBe(5);
+    });
+});

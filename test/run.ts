@@ -1,0 +1,67 @@
+/**
+ * Runs the tests, from the quickest level to the slowest, and stops at the first level that fails.
+ * Usage: npm test [-- LEVEL…]
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+
+import { closingLine, none, sum, totalsOf, type Totals } from "./support/totals";
+
+interface Outcome {
+    readonly success: boolean;
+    readonly totals: Totals;
+}
+
+const repository = join(__dirname, "..");
+const program = createRequire(__filename).resolve;
+
+const levels: Readonly<Record<string, () => Outcome>> = {
+    typecheck: () => ({ success: node(program("typescript/bin/tsc"), "--noEmit"), totals: none }),
+    unit: () => vitest("unit"),
+    components: () => vitest("components"),
+    policy: () => vitest("policy"),
+    stand: () => vitest("stand"),
+};
+
+function node(...args: readonly string[]): boolean {
+    return spawnSync(process.execPath, args, { cwd: repository, stdio: "inherit" }).status === 0;
+}
+
+/** Runs a project of vitest.config.mts. No test at all is a failure: a level that finds nothing shows nothing. */
+function vitest(project: string): Outcome {
+    const folder = mkdtempSync(join(tmpdir(), "postgres-ha-report-"));
+    try {
+        const file = join(folder, "report.json");
+        const executable = join(dirname(program("vitest/package.json")), "vitest.mjs");
+        const success = node(executable, "run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`);
+        const totals = existsSync(file) ? totalsOf(JSON.parse(readFileSync(file, "utf8"))) : none;
+        return { success: success && totals.failed === 0 && totals.passed > 0, totals };
+    } finally {
+        rmSync(folder, { recursive: true });
+    }
+}
+
+function main(requested: readonly string[]): number {
+    const unknown = requested.filter((name) => !(name in levels));
+    if (unknown.length > 0) {
+        console.error(`no such level: ${unknown.join(", ")}; there are ${Object.keys(levels).join(", ")}`);
+        return 64;
+    }
+    let totals = none;
+    let success = true;
+    for (const name of requested.length > 0 ? requested : Object.keys(levels)) {
+        const started = Date.now();
+        const outcome = levels[name]!();
+        totals = sum(totals, outcome.totals);
+        success = outcome.success;
+        console.log(`${success ? "ok    " : "FAILED"} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`);
+        if (!success) break;
+    }
+    console.log(closingLine(totals));
+    return success ? 0 : 1;
+}
+
+process.exitCode = main(process.argv.slice(2));

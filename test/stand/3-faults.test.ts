@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { faultNamed } from "../../bench/faults";
+import { runFault } from "../../bench/faults/run-fault";
+import { fromNothing, local, stackOutputs, type Outputs } from "./support/stand";
+
+/**
+ * One run of each of the most telling faults. What must hold is asserted exactly: no acknowledged row is lost,
+ * none is there twice, no refused one is there, all nodes agree, and the cluster is whole again by itself. Times
+ * depend on the computer: here they are only bounded generously; `npm run bench -- faults` measures them.
+ */
+let outputs: Outputs;
+let restoreStackFile: () => void;
+
+beforeAll(async () => {
+    restoreStackFile = await fromNothing();
+    await local();
+    outputs = await stackOutputs();
+});
+
+afterAll(async () => {
+    await local("down");
+    restoreStackFile();
+});
+
+interface Expectation {
+    readonly fault: string;
+    /** Left out where either may happen. */
+    readonly leaderMoves?: boolean;
+    readonly writeGapSeconds: number;
+    /** The machines, and so the endpoint of reads, may all be gone. */
+    readonly readGapSeconds: number;
+}
+
+const expectations: readonly Expectation[] = [
+    { fault: "switchover", leaderMoves: true, writeGapSeconds: 15, readGapSeconds: 10 },
+    { fault: "postgres-killed", writeGapSeconds: 30, readGapSeconds: 10 },
+    { fault: "patroni-killed", leaderMoves: false, writeGapSeconds: 20, readGapSeconds: 10 },
+    { fault: "pgbouncer-killed", leaderMoves: false, writeGapSeconds: 10, readGapSeconds: 5 },
+    { fault: "pgbouncer-hung", leaderMoves: false, writeGapSeconds: 30, readGapSeconds: 10 },
+    { fault: "haproxy-killed", leaderMoves: false, writeGapSeconds: 10, readGapSeconds: 10 },
+    { fault: "etcd-member-lost", leaderMoves: false, writeGapSeconds: 10, readGapSeconds: 10 },
+    { fault: "replica-power-loss", leaderMoves: false, writeGapSeconds: 10, readGapSeconds: 15 },
+    { fault: "leader-freeze-10s", leaderMoves: false, writeGapSeconds: 30, readGapSeconds: 15 },
+    { fault: "leader-power-loss", leaderMoves: true, writeGapSeconds: 60, readGapSeconds: 15 },
+];
+
+describe("no acknowledged write is lost, and the cluster becomes whole again:", () => {
+    test.each(expectations)("$fault", async ({ fault, leaderMoves, writeGapSeconds, readGapSeconds }) => {
+        const { result } = await runFault(faultNamed(fault), outputs);
+        expect(result).toMatchObject({ lost: 0, duplicated: 0, resurrected: 0, replicasDiffer: 0 });
+        expect(result.acknowledged).toBeGreaterThan(100);
+        if (leaderMoves !== undefined) expect(result.leaderMoved).toBe(leaderMoves);
+        expect(result.writeGapSeconds).toBeLessThan(writeGapSeconds);
+        expect(result.readGapSeconds).toBeLessThan(readGapSeconds);
+    });
+});

@@ -1,0 +1,115 @@
+/** Three real etcd members with the rendered configuration, and the scripts that use them. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse, stringify } from "yaml";
+
+import { installed } from "../support/scripts";
+import { authority, fileOf, machineOf, passwords, renderCluster, writeUserDataFiles } from "../support/rendered-cluster";
+import { ScratchMachine } from "../support/scratch-machine";
+
+const cluster = renderCluster();
+const machine = machineOf(cluster, "database");
+const addresses = cluster.plan.databases.map(({ address }) => address);
+const scratch = new ScratchMachine("machine", addresses);
+
+beforeAll(async () => {
+    writeUserDataFiles(scratch, parse(machine.userData).write_files);
+    // All three run on one machine here: one certificate for all, a folder of data for each, one of them on the loopback.
+    const certificate = authority.issue(["localhost"], [...addresses, "127.0.0.1"]);
+    scratch.write(
+        { path: "/etc/postgres-ha/tls/node.crt", content: certificate.certificatePem },
+        { path: "/etc/postgres-ha/tls/node.key", content: certificate.privateKeyPem, mode: "0600" },
+    );
+    const members = cluster.machines.filter(({ role }) => role === "database");
+    for (const [index, member] of members.entries()) {
+        const config = parse(fileOf(member, "/etc/postgres-ha/etcd.yaml").content);
+        const clients = index === 0 ? config["listen-client-urls"] : config["advertise-client-urls"];
+        scratch.write({ path: `/tmp/etcd-${index}.yaml`, content: stringify({ ...config, "data-dir": `/tmp/etcd-${index}`, "listen-client-urls": clients }) });
+    }
+    scratch.stub("/usr/local/bin/curl", "test -e /tmp/leads");
+    await scratch.boot();
+    await scratch.bash(members.map((_, index) => `etcd --config-file /tmp/etcd-${index}.yaml >/tmp/etcd-${index}.log 2>&1 </dev/null & echo $! >/tmp/etcd-${index}.pid`).join("\n"));
+    const health = await scratch.bash("for i in {1..60}; do etcdctl endpoint health && exit 0; sleep 0.5; done; cat /tmp/etcd-0.log; exit 1", { env: environment() });
+    expect(health.status, health.output).toBe(0);
+});
+afterAll(() => scratch.remove());
+
+/** What a login shell has. */
+function environment(): Record<string, string> {
+    const lines = fileOf(machine, "/etc/profile.d/postgres-ha-etcd.sh").content.trimEnd().split("\n");
+    return Object.fromEntries(lines.map((line) => line.replace(/^export /, "").split("=", 2) as [string, string]));
+}
+
+/** The endpoint of etcd's leader. */
+async function leader(): Promise<string> {
+    const { stdout } = await scratch.run("etcdctl", ["endpoint", "status", "--write-out=json"], { env: environment() });
+    const status = JSON.parse(stdout.replaceAll(/:(\d{16,})/g, ':"$1"')) as { Endpoint: string; Status: { header: { member_id: string }; leader: string } }[];
+    return status.find(({ Status }) => Status.header.member_id === Status.leader)!.Endpoint;
+}
+
+const own = `https://${addresses[0]}:2379`;
+
+/** Makes the first node etcd's leader. */
+async function leadHere(): Promise<void> {
+    const env = environment();
+    const { stdout } = await scratch.run("etcdctl", ["member", "list"], { env });
+    const id = stdout.split("\n").find((line) => line.includes(own))!.split(",")[0]!;
+    if ((await leader()) !== own) expect(await scratch.run("etcdctl", ["move-leader", id], { env })).toMatchObject({ status: 0 });
+    expect(await leader()).toBe(own);
+}
+
+describe("etcd", () => {
+    it("answers whoever shows a certificate of the cluster's, and nobody else", async () => {
+        const { ETCDCTL_CACERT } = environment();
+        const refused = await scratch.run("etcdctl", ["--endpoints", own, "--cacert", ETCDCTL_CACERT!, "--command-timeout=2s", "endpoint", "health"]);
+        expect(refused.status).not.toBe(0);
+        const plain = await scratch.run("etcdctl", ["--endpoints", own.replace("https", "http"), "--command-timeout=2s", "endpoint", "health"]);
+        expect(plain.status).not.toBe(0);
+        expect((await scratch.run("etcdctl", ["endpoint", "health"], { env: environment() })).status).toBe(0);
+    });
+
+    it("takes the timings of the profile", async () => {
+        const { heartbeatMilliseconds, electionMilliseconds } = cluster.settings.highAvailability.timings.etcd;
+        const log = (await scratch.run("cat", ["/tmp/etcd-0.log"])).stdout;
+        expect(log).toContain(`"heartbeat-interval":"${heartbeatMilliseconds}ms"`);
+        expect(log).toContain(`"election-timeout":"${electionMilliseconds >= 1000 && electionMilliseconds % 1000 === 0 ? `${electionMilliseconds / 1000}s` : `${electionMilliseconds}ms`}"`);
+    });
+
+    it("holds no secret of PostgreSQL's in its configuration", () => {
+        for (const password of Object.values(passwords)) expect(fileOf(machine, "/etc/postgres-ha/etcd.yaml").content).not.toContain(password);
+    });
+});
+
+describe("etcd-leader-away", () => {
+    it("leaves the lead where PostgreSQL's leader is not", async () => {
+        await leadHere();
+        expect(await scratch.run(installed("etcd-leader-away"))).toMatchObject({ status: 0 });
+        expect(await leader()).toBe(own);
+    });
+
+    it("hands it to another member where PostgreSQL's leader is", async () => {
+        await leadHere();
+        await scratch.run("touch", ["/tmp/leads"]);
+        expect(await scratch.run(installed("etcd-leader-away"))).toMatchObject({ status: 0, stderr: "" });
+        expect(await leader()).not.toBe(own);
+    });
+});
+
+describe("one-after-another", () => {
+    const script = installed("one-after-another");
+
+    it("lets one command in at a time", async () => {
+        const one = `${script} sh -c 'echo in >>/tmp/order; sleep 0.5; echo out >>/tmp/order'`;
+        expect(await scratch.bash(`${one} & ${one} & wait %1 && wait %2`)).toMatchObject({ status: 0 });
+        expect((await scratch.run("cat", ["/tmp/order"])).stdout).toBe("in\nout\nin\nout\n");
+    });
+
+    it("passes the command's failure on", async () => {
+        expect((await scratch.run(script, ["sh", "-c", "exit 7"])).status).not.toBe(0);
+    });
+
+    it("runs the command although etcd has no quorum", async () => {
+        await scratch.bash("kill -9 $(cat /tmp/etcd-1.pid /tmp/etcd-2.pid)");
+        const result = await scratch.run(script, ["echo", "ran"]);
+        expect(result).toMatchObject({ status: 0, stdout: expect.stringContaining("ran") });
+    });
+});

@@ -1,0 +1,223 @@
+/** A database node's PostgreSQL and PgBouncer, really running with the rendered files, and the SQL that makes roles and databases. */
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+
+import { createDatabaseObjectsCommand } from "../../cloud-init/database-node";
+import { databaseObjectsSql, identifier, literal, type DatabaseObjects } from "../../cloud-init/database-objects";
+import { fileOf, machineOf, passwords, renderCluster, writeUserDataFiles } from "../support/rendered-cluster";
+import { ScratchMachine } from "../support/scratch-machine";
+
+const cluster = renderCluster({ databaseCores: 2, databaseMemoryGib: 2 });
+const machine = machineOf(cluster, "database");
+const members = cluster.plan.databases.map(({ hostname, fqdn, address }) => ({ name: hostname, fqdn, address }));
+const [self] = members;
+
+const objects: DatabaseObjects = {
+    users: [
+        { name: "app", password: "AppPassword", databases: ["app"] },
+        { name: "reports", password: "ReportsPassword", databases: ["app", "it's \"odd\""] },
+        { name: "stranger", password: "StrangerPassword", databases: [] },
+    ],
+    databases: [
+        { name: "app", owner: "app" },
+        { name: "it's \"odd\"", owner: "app" },
+    ],
+    lookupPassword: passwords.lookupPassword,
+    healthCheckPassword: "HealthCheckPassword",
+};
+
+const scratch = new ScratchMachine("machine", members.map(({ address }) => address));
+
+beforeAll(async () => {
+    writeUserDataFiles(scratch, parse(machine.userData).write_files);
+    scratch.stub("/usr/local/bin/systemctl");
+    scratch.stub("/usr/local/bin/sudo", 'exec "$@"');
+    scratch.write({ path: "/etc/hosts", content: `127.0.0.1 localhost ${self!.fqdn}\n` });
+    const { parameters: local, pg_hba: rules, pg_ident: accounts } = parse(fileOf(machine, "/etc/patroni/patroni.yml").content).postgresql;
+    const parameters = { ...cluster.settings.postgresql.parameters, ...local, listen_addresses: "*" };
+    scratch.write(
+        { path: "/tmp/postgresql.conf", content: Object.entries(parameters).map(([name, value]) => `${name} = '${value}'\n`).join("") },
+        { path: "/tmp/pg_hba.conf", content: `${rules.join("\n")}\n` },
+        { path: "/tmp/pg_ident.conf", content: `${accounts.join("\n")}\n` },
+        { path: "/tmp/superuser-password", content: passwords.superuserPassword },
+    );
+    await scratch.boot();
+    const started = await scratch.bash(
+        `
+        /usr/local/libexec/postgres-ha/apply
+        install -d -o postgres -g postgres /var/lib/pgsql /run/postgresql
+        install -d -o pgbouncer -g pgbouncer /run/pgbouncer
+        cd /
+        as_postgres() { runuser -u postgres -- "$@"; }
+        data=/var/lib/pgsql/17/data
+        as_postgres /usr/pgsql-17/bin/initdb --no-sync --username=postgres --pwfile=/tmp/superuser-password --auth=scram-sha-256 --data-checksums "$data"
+        cat /tmp/postgresql.conf >>"$data/postgresql.conf"
+        cp /tmp/pg_hba.conf /tmp/pg_ident.conf "$data/"
+        as_postgres /usr/pgsql-17/bin/pg_ctl --wait --pgdata="$data" --log=/tmp/postgresql.log start || { cat /tmp/postgresql.log; exit 1; }
+        as_postgres psql --command="CREATE ROLE replicator REPLICATION LOGIN PASSWORD 'x'" --command="CREATE ROLE rewinder LOGIN PASSWORD 'x'"
+        runuser -u pgbouncer -- pgbouncer /etc/pgbouncer/pgbouncer.ini >/tmp/pgbouncer.log 2>&1 </dev/null &
+        `.replaceAll(/^ +/gm, ""),
+        { input: machine.bundle },
+    );
+    expect(started.status, started.output).toBe(0);
+});
+afterAll(() => scratch.remove());
+
+const createObjects = () => scratch.bash(createDatabaseObjectsCommand(members, 30), { input: databaseObjectsSql(objects) });
+
+/** As the superuser over the local socket. */
+const asSuperuser = async (sql: string, database = "postgres") =>
+    (await scratch.run("runuser", ["-u", "postgres", "--", "psql", "--no-psqlrc", "-Atc", sql, database])).output.trim();
+
+/** As an application would connect: verified TLS. */
+const connect = (port: number, user: string, password: string, database: string, sql = "SELECT current_user", sslmode = "verify-full") =>
+    scratch.run("psql", ["--no-psqlrc", "-Atc", sql, `host=${self!.fqdn} port=${port} user=${user} dbname='${database.replaceAll("'", "\\'")}' sslmode=${sslmode} sslrootcert=/etc/postgres-ha/tls/ca.crt`], {
+        env: { PGPASSWORD: password, PGCONNECT_TIMEOUT: "5" },
+    });
+const PGBOUNCER = 6432;
+const POSTGRESQL = 5432;
+
+/** Everything that the script decides about. */
+const state = async () =>
+    [
+        await asSuperuser("SELECT rolname, rolsuper, rolcanlogin, rolreplication, rolcreatedb, rolpassword FROM pg_authid WHERE rolname !~ '^pg_' ORDER BY 1"),
+        await asSuperuser("SELECT datname, datdba::regrole, datacl FROM pg_database ORDER BY 1"),
+        await asSuperuser("SELECT nspname, nspowner::regrole, nspacl FROM pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1"),
+        await asSuperuser("SELECT proname, proowner::regrole, proacl, prosrc FROM pg_proc WHERE pronamespace = 'pgbouncer_lookup'::regnamespace"),
+    ].join("\n");
+
+describe("PostgreSQL's files", () => {
+    it("hold only parameters and rules that the server accepts", async () => {
+        expect(await asSuperuser("SELECT name, error FROM pg_file_settings WHERE error IS NOT NULL")).toBe("");
+        expect(await asSuperuser("SELECT error FROM pg_hba_file_rules WHERE error IS NOT NULL")).toBe("");
+        expect(await asSuperuser("SHOW ssl")).toBe("on");
+    });
+
+    it("let nobody in without TLS or a password", async () => {
+        expect(await asSuperuser("SELECT type, database, user_name, auth_method FROM pg_hba_file_rules WHERE type = 'host' OR (auth_method <> 'scram-sha-256' AND user_name <> '{postgres}')")).toBe("");
+        const plain = await connect(POSTGRESQL, "postgres", passwords.superuserPassword, "postgres", "SELECT 1", "disable");
+        expect(plain.stderr).toMatch(/no pg_hba.conf entry.*no encryption/);
+        expect(plain.status).not.toBe(0);
+        expect((await connect(POSTGRESQL, "postgres", passwords.superuserPassword, "postgres")).stdout).toBe("postgres\n");
+    });
+});
+
+describe("roles and databases", () => {
+    beforeAll(async () => {
+        expect(await createObjects()).toMatchObject({ status: 0, stderr: "" });
+    });
+
+    it("are changed by nothing when they are made again", async () => {
+        const before = await state();
+        expect(await createObjects()).toMatchObject({ status: 0, stderr: "" });
+        // The verifiers too: PgBouncer logs in with what it kept of them.
+        expect(await state()).toBe(before);
+    });
+
+    it("come back when somebody changed them by hand", async () => {
+        const before = await state();
+        await asSuperuser("ALTER ROLE app NOLOGIN PASSWORD 'guessed'");
+        await asSuperuser("GRANT CONNECT ON DATABASE app TO PUBLIC");
+        expect(await state()).not.toBe(before);
+        await createObjects();
+        expect(await state()).toBe(before);
+    });
+
+    it("never leave a password in the server's log", async () => {
+        expect((await scratch.run("cat", ["/tmp/postgresql.log"])).stdout).not.toMatch(/Password|SCRAM-SHA-256\$/);
+    });
+
+    it("are closed to PUBLIC", async () => {
+        expect(await asSuperuser("SELECT datname FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) WHERE grantee = 0 AND datname !~ '^template'")).toBe("");
+        for (const port of [POSTGRESQL, PGBOUNCER]) {
+            const refused = await connect(port, "stranger", "StrangerPassword", "app");
+            expect(refused.stderr).toMatch(/permission denied for database "app"/);
+            expect(refused.status).not.toBe(0);
+        }
+    });
+
+    it("hide the verifiers of the cluster's own roles from PgBouncer", async () => {
+        const lookup = (role: string) => connect(POSTGRESQL, "pgbouncer_lookup", passwords.lookupPassword, "postgres", `SELECT role_name FROM pgbouncer_lookup.verifier('${role}')`);
+        expect((await lookup("app")).stdout).toBe("app\n");
+        for (const role of ["postgres", "replicator", "rewinder", "nobody"]) expect((await lookup(role)).stdout).toBe("");
+    });
+
+    it("let no one but PgBouncer look verifiers up", async () => {
+        const refused = await connect(POSTGRESQL, "health_check", objects.healthCheckPassword, "postgres", "SELECT * FROM pgbouncer_lookup.verifier('app')");
+        expect(refused.stderr).toMatch(/permission denied for schema pgbouncer_lookup/);
+    });
+});
+
+describe("PgBouncer", () => {
+    it("reads its configuration without a complaint", async () => {
+        const log = (await scratch.run("cat", ["/tmp/pgbouncer.log"])).stdout;
+        expect(log).toMatch(/LOG process up: PgBouncer/);
+        expect(log.slice(0, log.indexOf("process up"))).not.toMatch(/ WARNING | ERROR | FATAL /);
+    });
+
+    it("takes applications to their databases, verified on both sides", async () => {
+        expect(await connect(PGBOUNCER, "app", "AppPassword", "app")).toMatchObject({ status: 0, stdout: "app\n" });
+        expect(await connect(PGBOUNCER, "reports", "ReportsPassword", "it's \"odd\"")).toMatchObject({ status: 0, stdout: "reports\n" });
+        expect(await connect(PGBOUNCER, "app", "AppPassword", "app", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")).toMatchObject({ stdout: "t\n" });
+    });
+
+    it("keeps serving who was connected while the roles were made again", async () => {
+        const destination = `host=${self!.fqdn} port=6432 user=app dbname=app sslmode=verify-full sslrootcert=/etc/postgres-ha/tls/ca.crt`;
+        const held = scratch.bash(`{ sleep 3; echo 'SELECT 42;'; } | PGPASSWORD=AppPassword psql --no-psqlrc -At "${destination}"`);
+        await createObjects();
+        // The client's first query then needs a new session of the server, with the keys of before.
+        await asSuperuser("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'");
+        expect(await held).toMatchObject({ status: 0, stdout: "42\n", stderr: "" });
+    });
+
+    it("serves the health check's write and read", async () => {
+        const sql = "INSERT INTO health_check.probe (token) VALUES ('t') ON CONFLICT (only_row) DO UPDATE SET token = excluded.token RETURNING token";
+        expect((await connect(PGBOUNCER, "health_check", objects.healthCheckPassword, "postgres", sql)).stdout).toMatch(/^t\n/);
+        expect((await connect(PGBOUNCER, "health_check", objects.healthCheckPassword, "postgres", sql)).stdout).toMatch(/^t\n/);
+    });
+
+    it.each([
+        ["a wrong password", "app", "wrong", "app", "verify-full", /password authentication failed|SASL authentication failed/],
+        ["no TLS", "app", "AppPassword", "app", "disable", /SSL required/],
+        ["the superuser", "postgres", passwords.superuserPassword, "postgres", "verify-full", /no such user/],
+        ["the replication role", "replicator", "x", "postgres", "verify-full", /no such user/],
+        ["the rewind role", "rewinder", "x", "postgres", "verify-full", /no such user/],
+    ])("refuses %s", async (_, user, password, database, sslmode, message) => {
+        const refused = await connect(PGBOUNCER, user, password, database, "SELECT 1", sslmode);
+        expect(refused.stderr).toMatch(message);
+        expect(refused.status).not.toBe(0);
+    });
+
+    it("answers the load balancer's question, and writes no line about it", async () => {
+        const haproxy = fileOf(machineOf(cluster, "loadBalancer"), "/etc/haproxy/haproxy.cfg").content;
+        const [, question] = /send-binary ([0-9a-f]+)/.exec(haproxy)!;
+        const [, answer] = /expect binary ([0-9a-f]+)/.exec(haproxy)!;
+        const before = (await scratch.run("cat", ["/tmp/pgbouncer.log"])).stdout;
+        const bytes = question!.replaceAll(/../g, "\\x$&");
+        const answered = await scratch.bash(`exec 3<>/dev/tcp/127.0.0.1/${PGBOUNCER}; printf '${bytes}' >&3; head -c${answer!.length / 2} <&3 | od -An -tx1`);
+        expect(answered.stdout.replaceAll(/\s/g, "")).toBe(answer);
+        expect((await scratch.run("cat", ["/tmp/pgbouncer.log"])).stdout).toBe(before);
+    });
+});
+
+describe("create-database-objects", () => {
+    it("says that there is no leader, with the last error", async () => {
+        const nobody = new ScratchMachine();
+        try {
+            writeUserDataFiles(nobody, parse(machine.userData).write_files);
+            nobody.stub("/usr/local/bin/sudo", 'exec "$@"');
+            const result = await nobody.bash(createDatabaseObjectsCommand(members, 1), { input: "SELECT 1;" });
+            expect(result.status).toBe(1);
+            expect(result.stderr).toMatch(/no leader to connect to within 1 s:\n[\s\S]*Network is unreachable|connection/);
+        } finally {
+            await nobody.remove();
+        }
+    });
+});
+
+describe("quoting", () => {
+    it("keeps names and texts whole", () => {
+        expect(identifier('a"b')).toBe('"a""b"');
+        expect(literal("it's")).toBe("'it''s'");
+    });
+});

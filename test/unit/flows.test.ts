@@ -1,0 +1,142 @@
+import { describe, expect, it } from "vitest";
+import { addressPlan } from "../../components/address-plan";
+import {
+    flows,
+    flowsMarkdown,
+    inputRules,
+    roles,
+    securityGroupRules,
+    type FlowContext,
+    type Role,
+    type SecurityGroupRule,
+} from "../../components/flows";
+
+const context: FlowContext = {
+    plan: addressPlan({
+        clusterName: "main",
+        zones: ["ru-central1-a", "ru-central1-b", "ru-central1-d"],
+        network: { cidr: "10.10.0.0/16" },
+        database: { nodes: 3 },
+        loadBalancer: { count: 2 },
+    }),
+    adminCidrs: ["203.0.113.10/32"],
+    clientCidrs: ["10.10.0.0/16", "10.20.0.0/16"],
+};
+
+const text = ({ direction, protocol, port, peer }: SecurityGroupRule): string =>
+    [direction, protocol, port, "role" in peer ? peer.role : peer.cidrs.join(" ")]
+        .filter((part) => part !== undefined)
+        .join(" ");
+
+describe("securityGroupRules", () => {
+    it("lets only administrators' SSH and pings into the jump host", () => {
+        const ingress = securityGroupRules("jumpHost", context).filter(({ direction }) => direction === "ingress");
+        expect(ingress.map(text)).toEqual(["ingress TCP 22 203.0.113.10/32", "ingress ICMP 10.10.0.0/16"]);
+    });
+
+    it("opens on a database node what its neighbours need", () => {
+        const ingress = securityGroupRules("database", context).filter(({ direction }) => direction === "ingress");
+        expect(ingress.map(text)).toEqual([
+            "ingress TCP 22 jumpHost",
+            "ingress TCP 6432 jumpHost",
+            "ingress TCP 6432 10.10.0.0/16 10.20.0.0/16",
+            "ingress TCP 6432 loadBalancer",
+            "ingress TCP 8008 loadBalancer",
+            "ingress TCP 2379 database",
+            "ingress TCP 2380 database",
+            "ingress TCP 5432 database",
+            "ingress TCP 6432 database",
+            "ingress TCP 8008 database",
+            "ingress ICMP 10.10.0.0/16",
+        ]);
+    });
+
+    it("lets a load balancer out to the nodes, repositories, time and names only", () => {
+        const egress = securityGroupRules("loadBalancer", context).filter(({ direction }) => direction === "egress");
+        expect(egress.map(text)).toEqual([
+            "egress TCP 6432 database",
+            "egress TCP 8008 database",
+            "egress TCP 80 0.0.0.0/0",
+            "egress TCP 443 0.0.0.0/0",
+            "egress UDP 123 0.0.0.0/0",
+            "egress UDP 53 10.10.0.2/32 10.10.32.2/32 10.10.64.2/32",
+            "egress TCP 53 10.10.0.2/32 10.10.32.2/32 10.10.64.2/32",
+            "egress ICMP 10.10.0.0/16",
+        ]);
+    });
+
+    it("has both ends of every flow between two roles", () => {
+        const rules = (role: Role) => securityGroupRules(role, context);
+        for (const from of roles) {
+            for (const to of roles) {
+                const ports = (all: readonly SecurityGroupRule[], direction: string, peer: Role) =>
+                    all
+                        .filter(
+                            (rule) => rule.direction === direction && "role" in rule.peer && rule.peer.role === peer,
+                        )
+                        .map(({ port }) => port);
+                expect(ports(rules(from), "egress", to)).toEqual(ports(rules(to), "ingress", from));
+            }
+        }
+    });
+
+    it("stays within Yandex's limits: 50 rules a group, 50 CIDRs a rule, 256 characters a description", () => {
+        for (const role of roles) {
+            const rules = securityGroupRules(role, context);
+            expect(rules.length).toBeLessThanOrEqual(50);
+            for (const { description, peer } of rules) {
+                expect(description.length).toBeLessThanOrEqual(256);
+                if ("cidrs" in peer) expect(peer.cidrs.length).toBeLessThanOrEqual(50);
+            }
+        }
+    });
+
+    it("has no rule twice", () => {
+        for (const role of roles) {
+            const rules = securityGroupRules(role, context).map(text);
+            expect(new Set(rules).size).toBe(rules.length);
+        }
+    });
+
+    it("opens nothing but outgoing traffic to the whole Internet", () => {
+        const open = roles
+            .flatMap((role) => securityGroupRules(role, context))
+            .filter(({ peer }) => "cidrs" in peer && peer.cidrs.includes("0.0.0.0/0"));
+        expect(new Set(open.map(({ direction }) => direction))).toEqual(new Set(["egress"]));
+    });
+});
+
+describe("inputRules", () => {
+    it("names sources by planned address", () => {
+        expect(
+            inputRules("loadBalancer", context).map(({ sources, protocol, ports }) => ({ sources, protocol, ports })),
+        ).toEqual([
+            { sources: ["10.10.0.4"], protocol: "TCP", ports: [22] },
+            { sources: ["10.10.0.4"], protocol: "TCP", ports: [5000, 5001, 7000] },
+            { sources: ["10.10.0.0/16", "10.20.0.0/16"], protocol: "TCP", ports: [5000, 5001] },
+            { sources: ["10.10.0.10", "10.10.32.11", "10.10.64.12"], protocol: "TCP", ports: [5000, 5001] },
+            { sources: ["10.10.0.0/16"], protocol: "ICMP", ports: [] },
+        ]);
+    });
+
+    it("accepts exactly the ports of the security group's ingress", () => {
+        for (const role of roles) {
+            const group = securityGroupRules(role, context)
+                .filter(({ direction }) => direction === "ingress")
+                .flatMap(({ port }) => port ?? []);
+            const host = inputRules(role, context).flatMap(({ ports }) => ports);
+            expect(new Set(host)).toEqual(new Set(group));
+        }
+    });
+});
+
+describe("flowsMarkdown", () => {
+    it("has a row for every flow and nothing else", () => {
+        const lines = flowsMarkdown().trimEnd().split("\n");
+        expect(lines.length).toBe(flows.length + 2);
+        expect(lines).toContain(
+            "| administrators (`adminCidrs`) | jump host | TCP 22 | SSH of administrators, the only way in from outside |",
+        );
+        expect(lines).toContain("| every machine | Internet | UDP 123 | Time (NTP) |");
+    });
+});

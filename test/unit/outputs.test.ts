@@ -1,0 +1,78 @@
+/** The texts among the stack's outputs, read by the programs that will use them. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Client } from "pg";
+
+import { addressPlan } from "../../components/address-plan";
+import { connectionStrings } from "../../components/connection-strings";
+import { knownHosts, sshConfiguration } from "../../components/ssh-configuration";
+import { sshKeyPair } from "../support/certificates";
+
+const plan = addressPlan({ clusterName: "main", zones: ["ru-central1-a", "ru-central1-b"], network: { cidr: "10.10.0.0/16" }, database: { nodes: 3 }, loadBalancer: { count: 2 } });
+
+describe("connection strings", () => {
+    const strings = connectionStrings(plan, "orders", "app", "Password0123");
+
+    it("lead to the load balancers: writes to 5000, reads to 5001", () => {
+        expect(strings.readWrite).toBe(
+            "postgresql://app:Password0123@main-lb-1.ru-central1.internal:5000,main-lb-2.ru-central1.internal:5000/orders?sslmode=verify-full",
+        );
+        expect(strings.readOnly).toBe(
+            "postgresql://app:Password0123@main-lb-1.ru-central1.internal:5001,main-lb-2.ru-central1.internal:5001/orders?sslmode=verify-full",
+        );
+    });
+
+    it("or to every node's PgBouncer, for clients that look for the leader themselves", () => {
+        const url = new URL(strings.multiHost.replace(/@[^/]*/, "@hosts"));
+        expect(strings.multiHost.split("@")[1]!.split("/")[0]).toBe(plan.databases.map(({ fqdn }) => `${fqdn}:6432`).join(","));
+        expect(Object.fromEntries(url.searchParams)).toEqual({ sslmode: "verify-full", target_session_attrs: "read-write" });
+    });
+
+    it("can be read by a driver that knows one host", () => {
+        const one = connectionStrings({ ...plan, loadBalancers: plan.loadBalancers.slice(0, 1) }, "orders", "app", "Password0123").readWrite;
+        const { host, port, user, password, database } = new Client(one);
+        expect({ host, port, user, password, database }).toEqual({ host: "main-lb-1.ru-central1.internal", port: 5000, user: "app", password: "Password0123", database: "orders" });
+    });
+
+    it.each(["readWrite", "readOnly", "multiHost"] as const)("%s is one that libpq parses", (kind) => {
+        // No such host: libpq gets as far as looking the names up.
+        const attempt = () => execFileSync("psql", [strings[kind], "-c", ""], { encoding: "utf8", stdio: "pipe", env: { PATH: process.env.PATH, PGSSLROOTCERT: "/dev/null", PGCONNECT_TIMEOUT: "2" } });
+        expect(attempt).toThrow(/could not translate host name "main-(lb|db)-1\.ru-central1\.internal"/);
+    });
+});
+
+describe("SSH configuration", () => {
+    let folder: string;
+    let file: string;
+    beforeAll(() => {
+        folder = mkdtempSync(join(tmpdir(), "postgres-ha-ssh-"));
+        file = join(folder, "config");
+        writeFileSync(file, sshConfiguration({ plan, user: "pgadmin", jumpHostPublicAddress: "198.51.100.7" }));
+    });
+    afterAll(() => rmSync(folder, { recursive: true }));
+
+    /** What ssh itself would do. */
+    const effective = (host: string) =>
+        Object.fromEntries(execFileSync("ssh", ["-G", "-F", file, host], { encoding: "utf8" }).trimEnd().split("\n").map((line) => [line.slice(0, line.indexOf(" ")), line.slice(line.indexOf(" ") + 1)]));
+
+    it("reaches the jump host at its public address", () => {
+        expect(effective("main-jump")).toMatchObject({ hostname: "198.51.100.7", user: "pgadmin", stricthostkeychecking: "true", hostkeyalias: "main-jump" });
+        expect(effective("main-jump")["proxyjump"]).toBeUndefined();
+    });
+
+    it.each([...plan.databases, ...plan.loadBalancers].map(({ hostname, address }) => [hostname, address]))("reaches %s through it, and asks for that machine's key", (hostname, address) => {
+        expect(effective(hostname)).toMatchObject({ hostname: address, user: "pgadmin", proxyjump: "main-jump", stricthostkeychecking: "true", hostkeyalias: hostname, serveraliveinterval: "30" });
+    });
+
+    it("has known hosts under the names that it asks for", () => {
+        const key = sshKeyPair().publicKeyOpenssh;
+        const known = join(folder, "known_hosts");
+        writeFileSync(known, knownHosts([{ hostname: "main-jump", hostKey: key }, { hostname: "main-db-1", hostKey: key }]));
+        for (const name of ["main-jump", "main-db-1"]) {
+            expect(execFileSync("ssh-keygen", ["-F", effective(name)["hostkeyalias"]!, "-f", known], { encoding: "utf8" })).toContain(key.split(" ")[1]);
+        }
+    });
+});

@@ -1,0 +1,110 @@
+/** configure.sh and wait-until-ready.sh on a machine whose cloud-init and systemd answer as told. */
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+import { installed, installedScript } from "../support/scripts";
+import { ScratchMachine } from "../support/scratch-machine";
+
+let scratch: ScratchMachine;
+beforeEach(() => {
+    scratch = new ScratchMachine();
+});
+afterEach(() => scratch.remove());
+
+describe("configure", () => {
+    function prepare(): void {
+        scratch.write(installedScript("configure.sh"), installedScript("wait-until-ready.sh"));
+        scratch.stub(installed("apply"), "cat >/tmp/bundle");
+        scratch.stub(installed("grow-data-disks"));
+        scratch.stub("/usr/local/bin/cloud-init");
+        scratch.stub("/usr/local/bin/systemctl");
+        scratch.stub("/usr/local/bin/journalctl", "echo the last lines of the log");
+        scratch.stub("/usr/local/bin/hostname", "echo main-db-1");
+    }
+    const run = (deadlineSeconds: number) => scratch.run(installed("configure"), [String(deadlineSeconds), "a.service", "b.service"], { input: "the bundle" });
+
+    it("hands the bundle on, and ends when cloud-init is done and the units are active", async () => {
+        prepare();
+        expect(await run(10)).toMatchObject({ status: 0, stdout: "main-db-1: a.service b.service active\n", stderr: "" });
+        expect((await scratch.run("cat", ["/tmp/bundle"])).stdout).toBe("the bundle");
+        expect((await scratch.calls()).filter((call) => !call.startsWith("hostname"))).toEqual([
+            "apply ",
+            "grow-data-disks ",
+            "cloud-init status --wait",
+            "systemctl is-active --quiet a.service",
+            "systemctl is-active --quiet b.service",
+        ]);
+    });
+
+    it("waits for a unit that comes up late", async () => {
+        prepare();
+        scratch.stub("/usr/local/bin/systemctl", 'n=$(cat /tmp/tries 2>/dev/null || echo 0); echo $((n + 1)) >/tmp/tries; [ "$n" -ge 3 ]');
+        expect(await run(10)).toMatchObject({ status: 0 });
+    });
+
+    it("names the machine, the unit and the last lines of its log when a unit does not come up", async () => {
+        prepare();
+        scratch.stub("/usr/local/bin/systemctl", '[[ $* == *b.service* ]] || exit 0; [[ $* == *--quiet* ]] || echo failed; exit 3');
+        const result = await run(1);
+        expect(result.status).toBe(1);
+        expect(result.stderr).toBe("main-db-1: b.service is failed after 1 s\nthe last lines of the log\n");
+        expect(await scratch.calls()).toContain("journalctl --no-pager -u b.service -n 30");
+    });
+
+    it("takes cloud-init's recoverable warnings for what they are, and shows them", async () => {
+        prepare();
+        scratch.stub("/usr/local/bin/cloud-init", '[[ $* == *--long* ]] && echo "recoverable: x" && exit 2; exit 2');
+        const result = await run(10);
+        expect(result).toMatchObject({ status: 0 });
+        expect(result.stdout).toMatch(/cloud-init finished with warnings\nrecoverable: x/);
+    });
+
+    it("repeats the first boot where cloud-init failed, and goes on when that succeeds", async () => {
+        prepare();
+        scratch.stub("/usr/local/bin/cloud-init", "exit 1");
+        scratch.stub(installed("first-boot"));
+        expect(await run(10)).toMatchObject({ status: 0, stdout: "main-db-1: a.service b.service active\n" });
+        expect(await scratch.calls()).toContain("first-boot ");
+    });
+
+    it("shows the log of a first boot that fails again", async () => {
+        prepare();
+        scratch.stub("/usr/local/bin/cloud-init", "exit 1");
+        scratch.stub(installed("first-boot"), "echo no mirror answers; exit 1");
+        expect(await run(10)).toMatchObject({ status: 1, stderr: "main-db-1: the first boot failed (cloud-init), and again now\nno mirror answers\n" });
+    });
+
+    it("gives up when cloud-init does not end, and shows its log", async () => {
+        prepare();
+        scratch.stub("/usr/local/bin/cloud-init", "sleep 30");
+        scratch.write({ path: "/var/log/cloud-init-output.log", content: "installing\n" });
+        expect(await run(1)).toMatchObject({ status: 1, stderr: "main-db-1: cloud-init did not finish within 1 s\ninstalling\n" });
+    });
+
+    it("fails when the files could not be applied, before it waits for anything", async () => {
+        prepare();
+        scratch.stub(installed("apply"), "exit 1");
+        const result = await run(10);
+        expect(result.status).toBe(1);
+        expect(result.stderr).toContain("main-db-1: the configuration could not be applied");
+        expect((await scratch.calls()).filter((call) => call.startsWith("cloud-init"))).toEqual([]);
+    });
+});
+
+describe("refresh", () => {
+    const run = (action: string, state: string) => {
+        scratch.write(installedScript("refresh.sh"));
+        scratch.stub("/usr/local/bin/systemctl", `[ "$1" = is-active ] && echo ${state} && [ ${state} = active ]`, "[ \"$1\" != is-active ]");
+        return scratch.run(installed("refresh"), [action, "a.service"]);
+    };
+
+    it.each([
+        ["reload", "active", ["systemctl reload-or-restart a.service"]],
+        ["restart", "active", ["systemctl restart a.service"]],
+        ["restart", "activating", ["systemctl restart a.service"]],
+        ["reload", "inactive", []],
+        ["restart", "failed", []],
+    ])("to %s a unit that is %s asks systemd %j", async (action, state, expected) => {
+        expect(await run(action, state)).toMatchObject({ status: 0, stderr: "" });
+        expect((await scratch.calls()).filter((call) => !call.includes("is-active"))).toEqual(expected);
+    });
+});

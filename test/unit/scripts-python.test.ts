@@ -1,0 +1,120 @@
+/** The decisions in check-cluster.py and apply-dynamic-configuration.py. */
+import { describe, expect, it } from "vitest";
+
+import { callPython } from "../support/scripts";
+
+describe("apply-dynamic-configuration", () => {
+    const difference = (desired: unknown, actual: unknown) => callPython("apply-dynamic-configuration.py", "difference", [desired, actual]).returned;
+
+    it("finds nothing where nothing differs, whatever else Patroni keeps", () => {
+        expect(difference({ ttl: 25, postgresql: { parameters: { jit: "off" } } }, { ttl: 25, extra: 1, postgresql: { parameters: { jit: "off" }, pg_hba: [] } })).toEqual({});
+    });
+
+    it("names what is new or has another value, and only that", () => {
+        expect(difference({ ttl: 30, loop_wait: 3, postgresql: { use_slots: true, parameters: { a: 1, b: 2 } } }, { loop_wait: 3, ttl: 25, postgresql: { use_slots: true, parameters: { a: 1, b: 1 } } })).toEqual({
+            ttl: 30,
+            postgresql: { parameters: { b: 2 } },
+        });
+    });
+
+    it("removes parameters that nobody asks for any more, and no other keys", () => {
+        expect(difference({ postgresql: { parameters: { a: 1 } } }, { maximum_lag_on_failover: 1, postgresql: { use_slots: true, parameters: { a: 1, gone: 2 } } })).toEqual({
+            postgresql: { parameters: { gone: null } },
+        });
+    });
+
+    it("starts from nothing", () => {
+        expect(difference({ ttl: 25, postgresql: { parameters: { a: 1 } } }, {})).toEqual({ ttl: 25, postgresql: { parameters: { a: 1 } } });
+    });
+
+    it("tells 1 from true no more than Patroni does, but text from numbers", () => {
+        expect(difference({ a: "10" }, { a: 10 })).toEqual({ a: "10" });
+    });
+
+    it("does nothing where Patroni does not run", () => {
+        const outcome = callPython("apply-dynamic-configuration.py", "main", [], { print: [null], request: [{ raise: "refused" }] });
+        expect(outcome.raised).toBeUndefined();
+        expect(outcome.calls.map(({ name, arguments: args }) => `${name} ${args[0]}`)).toEqual(["request /patroni", "print Patroni does not run yet: nothing to change"]);
+    });
+});
+
+describe("check-cluster", () => {
+    const cluster = {
+        members: ["db-1", "db-2", "db-3"].map((name, index) => ({ name, fqdn: `${name}.internal`, address: `10.0.0.${index + 1}` })),
+        loadBalancers: [{ name: "lb-1", fqdn: "lb-1.internal", address: "10.0.0.9" }],
+        synchronousMode: "quorum",
+        version: 17,
+    };
+    const leader = { name: "db-2", role: "leader", state: "running", timeline: 3 };
+    const replica = (name: string, role = "replica") => ({ name, role, state: "streaming", timeline: 3 });
+    const healthy = [replica("db-1", "quorum_standby"), leader, replica("db-3", "quorum_standby")];
+    const judge = (members: readonly object[], changes: object = {}) =>
+        callPython("check-cluster.py", "check_patroni", [{ ...cluster, ...changes }], { patroni: [{ members }] });
+
+    describe("of Patroni's members", () => {
+        it("names the leader of a healthy cluster", () => {
+            expect(judge(healthy)).toMatchObject({ returned: "db-2" });
+            expect(judge([replica("db-1", "sync_standby"), leader, replica("db-3")])).toMatchObject({ returned: "db-2" });
+            expect(judge([replica("db-1"), leader, replica("db-3")], { synchronousMode: "off" })).toMatchObject({ returned: "db-2" });
+        });
+
+        it.each<[string, readonly object[], string]>([
+            ["there is no leader", [replica("db-1"), replica("db-2"), replica("db-3")], "NotYet: Patroni reports 0 leaders: []"],
+            ["two lead", [{ ...leader, name: "db-1" }, leader, replica("db-3")], "NotYet: Patroni reports 2 leaders: ['db-1', 'db-2']"],
+            ["a member is missing", healthy.slice(0, 2), "NotYet: db-3: patroni.service has not joined the cluster"],
+            ["a replica is still copied", [{ ...replica("db-1"), state: "creating replica" }, ...healthy.slice(1)], "NotYet: db-1: PostgreSQL is creating replica on timeline 3, not streaming on 3"],
+            ["a replica is on another timeline", [{ ...replica("db-1"), timeline: 2 }, ...healthy.slice(1)], "NotYet: db-1: PostgreSQL is streaming on timeline 2, not streaming on 3"],
+            ["the leader is stopping", [healthy[0]!, { ...leader, state: "stopping" }, healthy[2]!], "NotYet: db-2: PostgreSQL is stopping on timeline 3, not running on 3"],
+            ["no standby is synchronous", [replica("db-1"), leader, replica("db-3")], "NotYet: no replica is a synchronous standby"],
+        ])("is not content when %s", (_, members, reason) => {
+            expect(judge(members).raised).toBe(reason);
+        });
+
+        it("says that Patroni does not answer", () => {
+            const outcome = callPython("check-cluster.py", "check_patroni", [cluster], { patroni: [{ raise: "connection refused" }] });
+            expect(outcome.raised).toBe("NotYet: Patroni on this node does not answer: connection refused");
+        });
+    });
+
+    describe("of the poolers", () => {
+        const judgePoolers = (...answers: readonly [number, string][]) => callPython("check-cluster.py", "check_poolers", [cluster, "db-2", "secret"], { psql: answers });
+
+        it("is content when each leads to a server of the right role", () => {
+            const outcome = judgePoolers([0, "t"], [0, "f"], [0, "t"]);
+            expect(outcome.raised).toBeUndefined();
+            expect(outcome.calls.map(({ arguments: [host, port] }) => `${String(host)}:${String(port)}`)).toEqual(["db-1.internal:6432", "db-2.internal:6432", "db-3.internal:6432"]);
+        });
+
+        it("names the pooler that does not serve, or leads astray", () => {
+            expect(judgePoolers([0, "t"], [2, "refused"]).raised).toBe("NotYet: db-2: PgBouncer does not serve: refused");
+            expect(judgePoolers([0, "f"]).raised).toMatch(/^NotYet: db-1: PgBouncer/);
+            expect(judgePoolers([0, "t"], [0, "t"]).raised).toMatch(/^NotYet: db-2: PgBouncer/);
+        });
+    });
+
+    describe("of the endpoints", () => {
+        const token = "11111111-1111-1111-1111-111111111111";
+        const judgeEndpoints = (...answers: readonly [number, string][]) =>
+            callPython("check-cluster.py", "check_endpoints", [cluster, "secret"], { psql: answers, "uuid.uuid4": [token] });
+
+        it("writes through 5000 and reads through 5001", () => {
+            const { calls: all, raised } = judgeEndpoints([0, ""], [0, `t|${token}`]);
+            const calls = all.filter(({ name }) => name === "psql");
+            expect(raised).toBeUndefined();
+            expect(calls.map(({ arguments: [host, port] }) => `${String(host)}:${String(port)}`)).toEqual(["lb-1.internal:5000", "lb-1.internal:5001"]);
+            expect(String(calls[0]!.arguments[2])).toMatch(new RegExp(`^INSERT INTO health_check\\.probe .*'${token}'`));
+        });
+
+        it.each<[string, [number, string][], RegExp]>([
+            ["the write fails", [[2, "read-only transaction"]], /^NotYet: lb-1: no write through HAProxy's port 5000: read-only/],
+            ["the read fails", [[0, ""], [2, "refused"]], /^NotYet: lb-1: no read through HAProxy's port 5001: refused/],
+            ["it reads an older row", [[0, ""], [0, "t|older"]], /^NotYet: lb-1: port 5001 read 't\|older', not the row just written/],
+        ])("is not content when %s", (_, answers, reason) => {
+            expect(judgeEndpoints(...answers).raised).toMatch(reason);
+        });
+
+        it("is not content with a read from the leader", () => {
+            expect(judgeEndpoints([0, ""], [0, `f|${token}`]).raised).toMatch(/not the row just written from a replica$/);
+        });
+    });
+});

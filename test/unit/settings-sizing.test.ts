@@ -1,0 +1,175 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { connectionsBesidePooler, defaultPoolSize, maxDatabaseConnections } from "../../settings/pgbouncer-sizing";
+import { checkParameter, needsRestart } from "../../settings/postgresql-parameters";
+import { postgresqlSizing, toMib } from "../../settings/postgresql-sizing";
+import { checkTimings, freezeSeconds, profiles, resolveTimings } from "../../settings/profiles";
+import type { ProfileName } from "../../settings";
+
+const size = fc.record({
+    memoryGib: fc.integer({ min: 1, max: 640 }),
+    cores: fc.integer({ min: 2, max: 96 }),
+    dataDiskSizeGib: fc.integer({ min: 10, max: 4096 }),
+    dataDiskIsSsd: fc.boolean(),
+});
+
+describe("postgresqlSizing", () => {
+    it.each([
+        [
+            1,
+            2,
+            10,
+            {
+                shared_buffers: "256MB",
+                max_connections: 50,
+                work_mem: "4MB",
+                maintenance_work_mem: "64MB",
+                max_wal_size: "1024MB",
+                max_slot_wal_keep_size: "2560MB",
+            },
+        ],
+        [
+            2,
+            2,
+            10,
+            {
+                shared_buffers: "512MB",
+                max_connections: 50,
+                work_mem: "6MB",
+                maintenance_work_mem: "128MB",
+                max_wal_size: "1024MB",
+                max_slot_wal_keep_size: "2560MB",
+            },
+        ],
+        [
+            16,
+            4,
+            40,
+            {
+                shared_buffers: "4096MB",
+                max_connections: 400,
+                work_mem: "9MB",
+                maintenance_work_mem: "1024MB",
+                max_wal_size: "4096MB",
+                max_slot_wal_keep_size: "10240MB",
+            },
+        ],
+        [
+            128,
+            32,
+            1000,
+            {
+                shared_buffers: "32768MB",
+                max_connections: 500,
+                work_mem: "64MB",
+                maintenance_work_mem: "2048MB",
+                max_wal_size: "16384MB",
+                max_slot_wal_keep_size: "256000MB",
+            },
+        ],
+    ])("suits %i GiB, %i cores, %i GiB of disk", (memoryGib, cores, dataDiskSizeGib, expected) => {
+        expect(postgresqlSizing({ memoryGib, cores, dataDiskSizeGib, dataDiskIsSsd: true })).toMatchObject(expected);
+    });
+
+    it("never plans more than the machine has", () => {
+        fc.assert(
+            fc.property(size, (machine) => {
+                const parameters = postgresqlSizing(machine);
+                const mib = (name: string) => toMib(parameters[name]!)!;
+                expect(mib("shared_buffers") + mib("effective_cache_size")).toBeLessThanOrEqual(
+                    machine.memoryGib * 1024,
+                );
+                expect(mib("shared_buffers") + mib("maintenance_work_mem") * 2).toBeLessThan(machine.memoryGib * 1024);
+                expect(mib("max_wal_size") + mib("max_slot_wal_keep_size")).toBeLessThan(
+                    machine.dataDiskSizeGib * 1024 * 0.5,
+                );
+                expect(mib("min_wal_size")).toBeLessThan(mib("max_wal_size"));
+                expect(parameters["max_parallel_workers"]).toBeLessThanOrEqual(
+                    parameters["max_worker_processes"] as number,
+                );
+            }),
+        );
+    });
+
+    it("sets only parameters PostgreSQL 17 knows, to values of their type", () => {
+        fc.assert(
+            fc.property(size, (machine) => {
+                for (const [name, value] of Object.entries(postgresqlSizing(machine)))
+                    expect(checkParameter(name, value), name).toBeUndefined();
+            }),
+        );
+    });
+});
+
+describe("PgBouncer's limits", () => {
+    it("stay below max_connections, however many pools and databases share them", () => {
+        const pooler = fc.record({
+            poolMode: fc.constantFrom("session" as const, "transaction" as const, "statement" as const),
+            maxConnections: fc.integer({ min: 50, max: 500 }),
+            pools: fc.integer({ min: 1, max: 20 }),
+            databases: fc.integer({ min: 1, max: 10 }),
+            cores: fc.integer({ min: 2, max: 96 }),
+        });
+        fc.assert(
+            fc.property(pooler, (value) => {
+                expect(defaultPoolSize(value)).toBeGreaterThanOrEqual(1);
+                expect(defaultPoolSize(value) * value.pools).toBeLessThanOrEqual(
+                    value.maxConnections - connectionsBesidePooler,
+                );
+                expect(maxDatabaseConnections(value) * value.databases).toBeLessThanOrEqual(
+                    value.maxConnections - connectionsBesidePooler,
+                );
+            }),
+        );
+    });
+
+    it("are moderate where connections are shared by transactions", () => {
+        const pooler = { maxConnections: 400, pools: 1, databases: 1, cores: 4 };
+        expect(defaultPoolSize({ ...pooler, poolMode: "session" })).toBe(387);
+        expect(defaultPoolSize({ ...pooler, poolMode: "transaction" })).toBe(40);
+    });
+});
+
+describe("profiles", () => {
+    it.each(Object.keys(profiles) as ProfileName[])("%s keeps its rules", (profile) => {
+        expect(checkTimings(profile, profiles[profile])).toEqual([]);
+    });
+
+    it("all survive a freeze by live migration, fast too", () => {
+        for (const { patroni, tcp, replication } of Object.values(profiles)) {
+            expect(patroni.ttlSeconds - patroni.loopWaitSeconds - patroni.watchdogSafetyMarginSeconds).toBeGreaterThan(
+                freezeSeconds,
+            );
+            expect(tcp.userTimeoutMilliseconds).toBeGreaterThan(freezeSeconds * 1000);
+            expect(replication.timeoutSeconds).toBeGreaterThan(freezeSeconds);
+        }
+    });
+
+    it("get slower from fast to safe", () => {
+        const { fast, normal, safe } = profiles;
+        const leaf = (value: object): number[] =>
+            Object.values(value).flatMap((part) => (typeof part === "number" ? [part] : leaf(part as object)));
+        const [a, b, c] = [leaf(fast), leaf(normal), leaf(safe)];
+        a.forEach((value, index) => {
+            expect(value).toBeLessThanOrEqual(b[index]!);
+            expect(b[index]!).toBeLessThanOrEqual(c[index]!);
+        });
+    });
+
+    it("take single overrides", () => {
+        const timings = resolveTimings("normal", { patroni: { ttlSeconds: 30 } });
+        expect(timings).toEqual({ ...profiles.normal, patroni: { ...profiles.normal.patroni, ttlSeconds: 30 } });
+    });
+});
+
+describe("needsRestart", () => {
+    it.each([
+        ["shared_buffers", true],
+        ["max_connections", true],
+        ["work_mem", false],
+        ["Work_Mem", false],
+        ["pg_stat_statements.max", true],
+    ])("%s: %s", (name, expected) => {
+        expect(needsRestart(name)).toBe(expected);
+    });
+});

@@ -1,0 +1,331 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import * as pulumi from "@pulumi/pulumi";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { addressPlan } from "../../components/address-plan";
+import { ConfigurationError, parseSettings, readSettings, type Settings } from "../../settings";
+import { demand } from "../../settings/quotas";
+import { schema, type Key } from "../../settings/schema";
+
+const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJyG8wnXlHV4fYPW8YhqFxmVJ2qXo8PoGcMVpQbq0Qx1 admin@example.org";
+const required = { adminCidrs: ["203.0.113.10/32"], sshPublicKeys: [publicKey] };
+const root = join(__dirname, "..", "..");
+
+function mistakes(raw: Record<string, unknown>): string[] {
+    try {
+        parseSettings({ ...required, ...raw });
+    } catch (error) {
+        if (error instanceof ConfigurationError) return error.message.split("\n").slice(1).map((line) => line.trim());
+        throw error;
+    }
+    return [];
+}
+
+const sqlIdentifier = "must be an SQL identifier: a lower-case letter or _, then at most 62 lower-case letters, digits or _";
+const sshKey = "must be an OpenSSH public key on one line: its type (ssh-ed25519, ssh-rsa, ecdsa-sha2-…, sk-…), its data, a comment";
+const mirror = "must be an http:// or https:// URL without a slash at its end, on port 80 or 443 (the ones security groups open)";
+const diskTypes = "must be one of network-hdd, network-ssd, network-ssd-nonreplicated, network-ssd-io-m3";
+const quota = (needed: number) => `must be at least ${needed}, which this configuration needs: choose less, or have the quota raised and say so here`;
+
+/** What is given, and the one line that is said. */
+const table: readonly (readonly [given: Record<string, unknown>, said: string])[] = [
+    // Keys
+    [{ databaseNode: 3 }, "databaseNode: is no setting; did you mean databaseNodes?"],
+    [{ ClusterName: "main" }, "ClusterName: is no setting; did you mean clusterName?"],
+    [{ wibble: 1 }, "wibble: is no setting"],
+    // Names
+    [{ clusterName: "Main" }, 'clusterName: "Main" must be 1 to 30 lower-case letters, digits and single hyphens, beginning with a letter'],
+    [{ clusterName: "1main" }, 'clusterName: "1main" must be 1 to 30 lower-case letters, digits and single hyphens, beginning with a letter'],
+    [{ clusterName: "main-" }, 'clusterName: "main-" must be 1 to 30 lower-case letters, digits and single hyphens, beginning with a letter'],
+    [{ clusterName: `a${"-b".repeat(15)}` }, `clusterName: "a${"-b".repeat(15)}" must be 1 to 30 lower-case letters, digits and single hyphens, beginning with a letter`],
+    [{ clusterName: 7 }, "clusterName: 7 must be 1 to 30 lower-case letters, digits and single hyphens, beginning with a letter"],
+    [{ labels: { Team: "db" } }, 'labels.Team: "db" must have a name of 1 to 63 lower-case letters, digits and - _ . / \\ @, beginning with a letter'],
+    [{ labels: { team: "The DBAs" } }, 'labels.team: "The DBAs" must be at most 63 lower-case letters, digits and - _ . / \\ @'],
+    [{ labels: { role: "db" } }, 'labels.role: "db" cannot be set: the program sets this label itself'],
+    [{ labels: "db" }, 'labels: "db" must be a map of names to texts'],
+    // Zones
+    [{ zones: ["ru-central1-c"] }, 'zones[0]: "ru-central1-c" must be one of ru-central1-a, ru-central1-b, ru-central1-d'],
+    [{ zones: ["ru-central1-a", "ru-central1-a"] }, 'zones[1]: "ru-central1-a" must not be repeated'],
+    [{ zones: [] }, "zones: [] must be a list of 1 to 3 zones out of ru-central1-a, ru-central1-b, ru-central1-d"],
+    // Network
+    [{ networkCidr: "10.10.0.0" }, 'networkCidr: "10.10.0.0" must be an IPv4 range in CIDR notation, like 192.0.2.0/24'],
+    [{ networkCidr: "fd00::/48" }, 'networkCidr: "fd00::/48" must be an IPv4 range in CIDR notation, like 192.0.2.0/24'],
+    [{ networkCidr: "10.10.0.1/16" }, 'networkCidr: "10.10.0.1/16" must not have bits set behind its prefix; did you mean 10.10.0.0/16?'],
+    [{ networkCidr: "10.10.0.0/26" }, 'networkCidr: "10.10.0.0/26" must be a range from /16 to /25'],
+    [{ networkCidr: "10.0.0.0/8" }, 'networkCidr: "10.0.0.0/8" must be a range from /16 to /25'],
+    [{ networkCidr: "8.8.0.0/16" }, 'networkCidr: "8.8.0.0/16" must lie in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16'],
+    [{ networkCidr: "172.32.0.0/16" }, 'networkCidr: "172.32.0.0/16" must lie in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16'],
+    [{ adminCidrs: [] }, "adminCidrs: [] must be a list of 1 to 50 IPv4 ranges that may open SSH to the jump host"],
+    [{ adminCidrs: ["0.0.0.0/0"] }, 'adminCidrs[0]: "0.0.0.0/0" must be /8 or smaller: it would open SSH to the whole Internet; say allowSshFromAnywhere: true if that is meant'],
+    [{ adminCidrs: ["0.0.0.0/1"] }, 'adminCidrs[0]: "0.0.0.0/1" must be /8 or smaller: it would open SSH to the whole Internet; say allowSshFromAnywhere: true if that is meant'],
+    [{ adminCidrs: "203.0.113.10" }, 'adminCidrs[0]: "203.0.113.10" must be an IPv4 range in CIDR notation, like 192.0.2.0/24'],
+    [{ adminCidrs: ["203.0.113.0/24", "203.0.113.10/32"] }, 'adminCidrs: ["203.0.113.0/24","203.0.113.10/32"] must not overlap: 203.0.113.0/24 and 203.0.113.10/32'],
+    [{ clientCidrs: ["10.20.0.0/16", "10.20.1.0/24"] }, 'clientCidrs: ["10.20.0.0/16","10.20.1.0/24"] must not overlap: 10.20.0.0/16 and 10.20.1.0/24'],
+    [{ clientCidrs: ["203.0.113.0/24"] }, 'clientCidrs[0]: "203.0.113.0/24" must be private (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16): the endpoints have no public address'],
+    [{ clientCidrs: ["0.0.0.0/0"] }, 'clientCidrs[0]: "0.0.0.0/0" must be private (10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16): the endpoints have no public address'],
+    [{ allowSshFromAnywhere: "yes" }, 'allowSshFromAnywhere: "yes" must be true or false'],
+    // Login
+    [{ sshUser: "root" }, 'sshUser: "root" is reserved: choose another user name'],
+    [{ sshUser: "Admin" }, 'sshUser: "Admin" must be a Linux user name: a lower-case letter or _, then at most 30 lower-case letters, digits, _ or -'],
+    [{ sshPublicKeys: [] }, "sshPublicKeys: [] must be a list of 1 to 50 OpenSSH public keys of administrators"],
+    [{ sshPublicKeys: ["ssh-ed25519 AAAA"] }, `sshPublicKeys[0]: "ssh-ed25519 AAAA" ${sshKey}`],
+    [{ sshPublicKeys: [publicKey.replace("ssh-ed25519", "ssh-rsa")] }, `sshPublicKeys[0]: "ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIJyG8wnXlHV4fYPW8YhqFxmVJ2qXo8PoGcMVpQbq0Qx1 ad… ${sshKey}`],
+    [{ sshPublicKeys: ["-----BEGIN OPENSSH PRIVATE KEY----- b3Blbn"] }, `sshPublicKeys[0]: [a private key] ${sshKey}`],
+    // Images and packages
+    [{ imageFamily: "AlmaLinux 9" }, 'imageFamily: "AlmaLinux 9" must be the name of an image family, like almalinux-9'],
+    [{ imageId: "almalinux-9" }, 'imageId: "almalinux-9" must be the id of an image: 20 lower-case letters and digits'],
+    [{ pgdgMirror: "ftp://mirror.example.org/pgdg" }, `pgdgMirror: "ftp://mirror.example.org/pgdg" ${mirror}`],
+    [{ epelMirror: "https://mirror.example.org/epel/" }, `epelMirror: "https://mirror.example.org/epel/" ${mirror}`],
+    [{ almalinuxMirror: "http://mirror.example.org:8080/almalinux" }, `almalinuxMirror: "http://mirror.example.org:8080/almalinux" ${mirror}`],
+    [{ timeZone: "Moscow" }, 'timeZone: "Moscow" must be a time zone of the tz database, like Europe/Moscow or UTC'],
+    [{ ntpServers: ["ntp_1"] }, 'ntpServers[0]: "ntp_1" must be a host name or an IPv4 address'],
+    [{ ntpServers: ["10.0.0.300"] }, 'ntpServers[0]: "10.0.0.300" must be a host name or an IPv4 address'],
+    [{ securityUpdates: 1 }, "securityUpdates: 1 must be true or false"],
+    // Machines
+    [{ platformId: "standard-v9" }, 'platformId: "standard-v9" must be one of standard-v2, standard-v3, highfreq-v3'],
+    [{ databaseNodes: 4 }, "databaseNodes: 4 must be 3 or 5: each node is an etcd member too, and an even number survives no more failures than one fewer"],
+    [{ databaseNodes: "two" }, 'databaseNodes: "two" must be 3 or 5: each node is an etcd member too, and an even number survives no more failures than one fewer'],
+    [{ databaseCores: 3 }, "databaseCores: 3 must be one of 2, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60, 64, 68, 72, 76, 80, 84, 88, 92, 96 on platform standard-v3 at 100 %"],
+    [{ databaseCores: 2.5 }, "databaseCores: 2.5 must be a whole number from 2 to 96 (vCPUs)"],
+    [{ databaseMemoryGib: 15 }, "databaseMemoryGib: 15 must be a multiple of 4 from 4 to 64 for 4 cores at 100 % on platform standard-v3"],
+    [{ databaseMemoryGib: "lots" }, 'databaseMemoryGib: "lots" must be a number of GiB from 1 to 1280'],
+    [{ jumpHostCoreFraction: 30 }, "jumpHostCoreFraction: 30 must be 5 or 20 or 50 or 100 (percent)"],
+    [{ jumpHostCoreFraction: 5 }, "jumpHostCoreFraction: 5 must be one of 20, 50, 100 on platform standard-v3"],
+    [{ loadBalancerCores: 8, loadBalancerCoreFraction: 20 }, "loadBalancerCores: 8 must be one of 2, 4 on platform standard-v3 at 20 %"],
+    [{ databaseDataDiskSizeGib: 5 }, "databaseDataDiskSizeGib: 5 must be a whole number from 10 to 4096 (GiB)"],
+    [{ databaseDataDiskType: "nvme" }, `databaseDataDiskType: "nvme" ${diskTypes}`],
+    [{ databaseDataDiskType: "network-ssd-nonreplicated", databaseDataDiskSizeGib: 100 }, "databaseDataDiskSizeGib: 100 must be a multiple of 93 for network-ssd-nonreplicated"],
+    [{ loadBalancers: 5 }, "loadBalancers: 5 must be a whole number from 1 to 4"],
+    [{ loadBalancerMaxConnections: 30000 }, "loadBalancerMaxConnections: 30000 must be a whole number from 100 to 20000 (each takes two of the 50,000 connections Yandex allows a machine)"],
+    [{ readyTimeoutMinutes: 1 }, "readyTimeoutMinutes: 1 must be a whole number from 2 to 60 (minutes)"],
+    // Quotas
+    [{ databaseNodes: 5 }, `quotas.ssdGib: 200 ${quota(300)}`],
+    [{ databaseDataDiskSizeGib: 100 }, `quotas.ssdGib: 200 ${quota(360)}`],
+    [{ databaseCores: 12, databaseMemoryGib: 24 }, `quotas.vcpus: 32 ${quota(40)}`],
+    [{ databaseMemoryGib: 64 }, `quotas.memoryGib: 128 ${quota(196)}`],
+    [{ quotas: { machines: 4 } }, `quotas.machines: 4 ${quota(5)}`],
+    [{ quotas: { cpus: 64 } }, 'quotas: {"cpus":64} has unknown cpus; known are networks, subnets, securityGroups, publicAddresses, machines, vcpus, memoryGib, disks, ssdGib, hddGib, fastSsdGib, placementGroups'],
+    // PostgreSQL
+    [{ postgresqlVersion: 13 }, "postgresqlVersion: 13 must be 17, the one version the program was tried with"],
+    [{ postgresqlParameters: { shared_bufers: "1GB" } }, 'postgresqlParameters.shared_bufers: "1GB" cannot be set: PostgreSQL 17 has no parameter shared_bufers; did you mean shared_buffers?'],
+    [{ postgresqlParameters: { port: 5433 } }, "postgresqlParameters.port: 5433 cannot be set: port is set by Patroni"],
+    [{ postgresqlParameters: { synchronous_standby_names: "*" } }, 'postgresqlParameters.synchronous_standby_names: "*" cannot be set: synchronous_standby_names is set by Patroni; use synchronousMode'],
+    [{ postgresqlParameters: { SSL: "off" } }, 'postgresqlParameters.SSL: "off" cannot be set: SSL is set by the program'],
+    [{ postgresqlParameters: { fsync: false } }, "postgresqlParameters.fsync: false cannot be set: fsync must stay on, or a power loss destroys data"],
+    [{ postgresqlParameters: { wal_sender_timeout: "5s" } }, 'postgresqlParameters.wal_sender_timeout: "5s" cannot be set: wal_sender_timeout follows the profile; use timingOverrides'],
+    [{ postgresqlParameters: { logging_collector: "on" } }, 'postgresqlParameters.logging_collector: "on" cannot be set: logging_collector is set by the program: the log is in the journal'],
+    [{ postgresqlParameters: { timezone: "UTC" } }, 'postgresqlParameters.timezone: "UTC" cannot be set: timezone follows timeZone'],
+    [{ postgresqlParameters: { max_connections: 20 } }, "postgresqlParameters.max_connections: 20 must be a number, at least 25"],
+    [{ users: [{ name: "health_check", databases: ["app"] }] }, 'users[0].name: "health_check" is reserved: choose another user name'],
+    [{ postgresqlParameters: { synchronous_commit: "off" } }, 'postgresqlParameters.synchronous_commit: "off" must be on or remote_apply while synchronousMode is quorum, or acknowledged rows can be lost'],
+    [{ postgresqlParameters: { jit: "maybe" } }, 'postgresqlParameters.jit: "maybe" must be on or off'],
+    [{ postgresqlParameters: { work_mem: "16 megabytes" } }, 'postgresqlParameters.work_mem: "16 megabytes" must be a whole number, with a unit where the parameter has one (16MB, 10s)'],
+    [{ postgresqlParameters: { random_page_cost: "low" } }, 'postgresqlParameters.random_page_cost: "low" must be a number, with a unit where the parameter has one (0.5, 10ms)'],
+    [{ postgresqlParameters: { wal_level: "minimal" } }, 'postgresqlParameters.wal_level: "minimal" must be replica or logical'],
+    [{ postgresqlParameters: { max_wal_senders: 2 } }, "postgresqlParameters.max_wal_senders: 2 must be a number, at least 6"],
+    [{ postgresqlParameters: { work_mem: [1] } }, "postgresqlParameters.work_mem: [1] must be a text, a number, true or false"],
+    [{ postgresqlParameters: { shared_buffers: "12GB" } }, 'postgresqlParameters.shared_buffers: "12GB" must be at most 60 % of databaseMemoryGib: 9830MB'],
+    [{ postgresqlParameters: { max_slot_wal_keep_size: "30GB" } }, 'postgresqlParameters.max_slot_wal_keep_size: "30GB" must leave room: with max_wal_size 4096MB it would be more than 75 % of databaseDataDiskSizeGib'],
+    [{ databases: [{ name: "my-app", owner: "app" }] }, `databases[0].name: "my-app" ${sqlIdentifier}`],
+    [{ databases: [{ name: "postgres", owner: "app" }] }, 'databases[0].name: "postgres" is reserved: choose another database name'],
+    [{ databases: [{ name: "app" }] }, `databases[0].owner: ${sqlIdentifier}`],
+    [{ databases: [{ name: "app", owner: "app" }, { name: "app", owner: "app" }] }, 'databases[1].name: "app" must not be repeated'],
+    [{ databases: "app" }, 'databases[0]: "app" must be a map with name and owner'],
+    [{ databases: [{ name: "app", owner: "replicator" }] }, 'databases[0].owner: "replicator" is reserved: choose another user name'],
+    [{ users: [{ name: "pg_reader", databases: ["app"] }] }, 'users[0].name: "pg_reader" is reserved: choose another user name'],
+    [{ users: [{ name: "reader", databases: ["shop"] }] }, 'users[0].databases[0]: "shop" must be one of the databases: app'],
+    [{ users: [{ name: "reader", databases: [] }] }, "users[0].databases: [] must be a list of 1 to 50 databases"],
+    [{ users: [{ name: "reader", databases: ["app"], password: "x" }] }, 'users[0]: {"name":"reader","databases":["app"],"password":"x"} has unknown password; known are name, databases'],
+    // High availability
+    [{ profile: "quick" }, 'profile: "quick" must be one of fast, normal, safe'],
+    [{ synchronousMode: "on" }, 'synchronousMode: "on" must be one of quorum, strict, off'],
+    [{ profile: "fast", timingOverrides: { patroni: { ttlSeconds: 15 } } }, "timingOverrides.patroni.ttlSeconds: 15 must be at least 20 (Patroni's own limit)"],
+    [{ timingOverrides: { patroni: { retryTimeoutSeconds: 12 } } }, "timingOverrides.patroni.ttlSeconds: 25 must be at least loopWaitSeconds + 2 × retryTimeoutSeconds = 27 (Patroni's rule)"],
+    [{ timingOverrides: { patroni: { loopWaitSeconds: 8, retryTimeoutSeconds: 5, watchdogSafetyMarginSeconds: 7 } } }, "timingOverrides.patroni.ttlSeconds: 25 must be more than 10 + loopWaitSeconds + watchdogSafetyMarginSeconds = 25 in profile normal, so that a machine frozen for 10 s by live migration keeps the lead (profile fast allows less)"],
+    [{ timingOverrides: { etcd: { heartbeatMilliseconds: 500 } } }, "timingOverrides.etcd.electionMilliseconds: 1000 must be at least 5 × heartbeatMilliseconds = 2500 (etcd's own limit)"],
+    [{ timingOverrides: { etcd: { electionMilliseconds: 5000 } } }, "timingOverrides.etcd.electionMilliseconds: 5000 must be at most half of patroni.retryTimeoutSeconds = 4000, or an election of etcd costs the primary its lead"],
+    [{ timingOverrides: { haproxy: { fastCheckIntervalMilliseconds: 2000 } } }, "timingOverrides.haproxy.fastCheckIntervalMilliseconds: 2000 must be at most checkIntervalMilliseconds = 1000"],
+    [{ timingOverrides: { tcp: { keepaliveIdleSeconds: 170 } } }, "timingOverrides.tcp.keepaliveIdleSeconds: 170 must make keepaliveIdleSeconds + keepaliveIntervalSeconds × keepaliveCount, now 185, more than 10 (live migration) and less than 180 (Yandex drops idle connections)"],
+    [{ timingOverrides: { tcp: { userTimeoutMilliseconds: 5000 } } }, "timingOverrides.tcp.userTimeoutMilliseconds: 5000 must be more than 10000, so that a connection survives live migration"],
+    [{ timingOverrides: { replication: { timeoutSeconds: 300 } } }, "timingOverrides.replication.timeoutSeconds: 300 must be more than 10 (live migration) and less than 180 (Yandex drops idle connections)"],
+    [{ timingOverrides: { haproxy: { fall: 0 } } }, "timingOverrides.haproxy.fall: 0 must be a whole number from 1 to 10"],
+    [{ timingOverrides: { patroni: { ttl: 30 } } }, 'timingOverrides.patroni: {"ttl":30} has unknown ttl; known are ttlSeconds, loopWaitSeconds, retryTimeoutSeconds, primaryStartTimeoutSeconds, primaryStopTimeoutSeconds, watchdogSafetyMarginSeconds'],
+    [{ timingOverrides: "fast" }, 'timingOverrides: "fast" must be a map of patroni, etcd, haproxy, tcp, replication'],
+    [{ maxReplicaLagMib: -1 }, "maxReplicaLagMib: -1 must be a whole number from 1 to 10240 (MiB)"],
+    // PgBouncer
+    [{ pgbouncerPoolMode: "connection" }, 'pgbouncerPoolMode: "connection" must be one of session, transaction, statement'],
+    [{ pgbouncerPoolSize: 388 }, "pgbouncerPoolSize: 388 must fit: 388 × 1 pairs of user and database must be at most max_connections 400 less 13 for Patroni, checks and administrators = 387"],
+    [{ postgresqlParameters: { max_connections: 100 }, pgbouncerPoolSize: 100 }, "pgbouncerPoolSize: 100 must fit: 100 × 1 pairs of user and database must be at most max_connections 100 less 13 for Patroni, checks and administrators = 87"],
+    [{ users: [{ name: "reader", databases: ["app"] }], pgbouncerPoolSize: 200 }, "pgbouncerPoolSize: 200 must fit: 200 × 2 pairs of user and database must be at most max_connections 400 less 13 for Patroni, checks and administrators = 387"],
+    [{ pgbouncerPoolSize: "many" }, 'pgbouncerPoolSize: "many" must be a whole number from 1 to 5000 (connections, or auto)'],
+    [{ pgbouncerMaxClientConnections: 100 }, "pgbouncerMaxClientConnections: 100 must be at least pgbouncerPoolSize = 387"],
+];
+
+describe("mistakes", () => {
+    it.each(table)("%j", (given, said) => {
+        expect(mistakes(given)).toEqual([said]);
+    });
+
+    it("are at least the forty that were asked for, each another", () => {
+        expect(new Set(table.map(([, said]) => said)).size).toBe(table.length);
+        expect(table.length).toBeGreaterThanOrEqual(40);
+    });
+
+    it("are all told at once", () => {
+        // One mistake for each key, without those that need other keys to be right.
+        const byItself = table.filter(([given, said]) => Object.keys(given).length === 1 && !/quotas|must fit|PoolSize =|on platform|leave room|60 %/.test(said));
+        const one = new Map(byItself.map(([given, said]) => [Object.keys(given)[0]!, { given, said }]));
+        const told = mistakes(Object.assign({}, ...[...one.values()].map(({ given }) => given)) as Record<string, unknown>);
+        expect(one.size).toBeGreaterThan(35);
+        expect(told).toEqual(expect.arrayContaining([...one.values()].map(({ said }) => said)));
+    });
+
+    it("carry key, value and rule for programs", () => {
+        try {
+            parseSettings({ ...required, databaseNodes: 4, zones: ["x"] });
+            expect.unreachable();
+        } catch (error) {
+            expect((error as Error).message.split("\n")[0]).toBe("2 settings are wrong:");
+            expect((error as ConfigurationError).mistakes.map(({ key, value }) => [key, value])).toEqual([
+                ["zones[0]", "x"],
+                ["databaseNodes", 4],
+            ]);
+        }
+    });
+});
+
+describe("parseSettings", () => {
+    const defaults = parseSettings(required);
+
+    it("needs no more than who may log in, and from where", () => {
+        expect(defaults.clusterName).toBe("main");
+        expect(defaults.database.nodes).toBe(3);
+        expect(defaults.highAvailability).toMatchObject({ profile: "normal", synchronousMode: "quorum" });
+        expect(defaults.network.clientCidrs).toEqual([defaults.network.cidr]);
+        expect(defaults.deletionProtection).toBe(true);
+    });
+
+    it("takes values as text, the way Pulumi delivers them", () => {
+        const settings = parseSettings({
+            adminCidrs: '["203.0.113.10/32"]',
+            sshPublicKeys: publicKey,
+            databaseNodes: "5",
+            deletionProtection: "false",
+            quotas: '{"ssdGib": 400}',
+            imageId: "",
+            pgbouncerPoolSize: "50",
+            databases: '[{"name": "otus", "owner": "otus"}]',
+        });
+        expect(settings.database.nodes).toBe(5);
+        expect(settings.deletionProtection).toBe(false);
+        expect(settings.image).toEqual({ family: "almalinux-9" });
+        expect(settings.pgbouncer.poolSize).toBe(50);
+        expect(settings.postgresql.users).toEqual([{ name: "otus", databases: ["otus"] }]);
+    });
+
+    it("takes a plain list of ranges, and a file of keys", () => {
+        const settings = parseSettings({ adminCidrs: "203.0.113.10/32, 198.51.100.0/24", sshPublicKeys: `${publicKey}\n${publicKey}\n` });
+        expect(settings.network.adminCidrs).toEqual(["203.0.113.10/32", "198.51.100.0/24"]);
+        expect(settings.ssh.publicKeys).toEqual([publicKey, publicKey]);
+    });
+
+    it("opens SSH to the world only when told twice", () => {
+        expect(mistakes({ adminCidrs: ["0.0.0.0/0"] })).toHaveLength(1);
+        expect(parseSettings({ ...required, adminCidrs: ["0.0.0.0/0"], allowSshFromAnywhere: true }).network.adminCidrs).toEqual(["0.0.0.0/0"]);
+    });
+
+    it("makes a user of every owner, with the databases it may connect to", () => {
+        const settings = parseSettings({
+            ...required,
+            databases: [{ name: "shop", owner: "shop" }, { name: "audit", owner: "auditor" }],
+            users: [{ name: "shop", databases: ["audit"] }, { name: "reader", databases: ["shop"] }],
+        });
+        expect(settings.postgresql.users).toEqual([
+            { name: "shop", databases: ["shop", "audit"] },
+            { name: "auditor", databases: ["audit"] },
+            { name: "reader", databases: ["shop"] },
+        ]);
+    });
+
+    it("lets configured parameters go before computed ones, whatever their case", () => {
+        const { parameters } = parseSettings({ ...required, postgresqlParameters: { WORK_MEM: "32MB", "pg_stat_statements.max": 10000, datestyle: "ISO, DMY" } }).postgresql;
+        expect(parameters).toMatchObject({ work_mem: "32MB", "pg_stat_statements.max": 10000, DateStyle: "ISO, DMY", shared_buffers: "4096MB" });
+        expect(parameters).not.toHaveProperty("WORK_MEM");
+    });
+
+    it("sets PostgreSQL's time zone like the machines'", () => {
+        const { postgresql, operatingSystem } = parseSettings({ ...required, timeZone: "Europe/Moscow" });
+        expect(operatingSystem.timeZone).toBe("Europe/Moscow");
+        expect(postgresql.parameters).toMatchObject({ TimeZone: "Europe/Moscow", log_timezone: "Europe/Moscow" });
+    });
+
+    it("is frozen through and through", () => {
+        const everything = (value: unknown): unknown[] => (typeof value === "object" && value !== null ? [value, ...Object.values(value).flatMap(everything)] : []);
+        expect(everything(defaults).every(Object.isFrozen)).toBe(true);
+    });
+
+    it("can be given to the address plan as it is", () => {
+        expect(addressPlan(defaults).databases.map(({ address }) => address)).toEqual(["10.10.0.10", "10.10.32.11", "10.10.64.12"]);
+    });
+
+    it("fits the machines of the test stand", () => {
+        const small = parseSettings({
+            ...required,
+            databaseCores: 2,
+            databaseMemoryGib: 2,
+            databaseDataDiskSizeGib: 10,
+            almalinuxMirror: "http://repo.stand/almalinux",
+            epelMirror: "http://repo.stand/epel",
+            pgdgMirror: "http://repo.stand/pgdg",
+        });
+        expect(small.mirrors.pgdg).toBe("http://repo.stand/pgdg");
+        expect(small.pgbouncer.poolSize).toBe(37);
+    });
+});
+
+describe("Pulumi.yaml", () => {
+    const project = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as { name: string; config: Record<string, { description: string; default: unknown }> };
+
+    it("describes every setting and nothing else", () => {
+        expect(Object.keys(project.config).sort()).toEqual(Object.keys(schema.shape).sort());
+        for (const [key, { description }] of Object.entries(project.config)) expect(description, key).toMatch(/^.{10,}\.$/s);
+    });
+
+    it("has the schema's defaults", () => {
+        for (const key of Object.keys(schema.shape) as Key[]) {
+            if (key in required) continue;
+            const declared = project.config[key]!.default;
+            expect(declared, key).not.toBeUndefined(); // or Pulumi would demand the key
+            expect(schema.shape[key].parse(declared), key).toEqual(schema.shape[key].parse(undefined));
+        }
+    });
+});
+
+describe("Pulumi.dev.yaml", () => {
+    const stack = parse(readFileSync(join(root, "Pulumi.dev.yaml"), "utf8")) as { config: Record<string, unknown> };
+    const own = Object.fromEntries(Object.entries(stack.config).flatMap(([key, value]) => (key.startsWith("postgres-ha:") ? [[key.slice("postgres-ha:".length), value]] : [])));
+
+    it("is valid once the required settings are added, and fits a new account", () => {
+        expect(mistakes(own)).toEqual([]);
+        const settings = parseSettings({ ...required, ...own });
+        // The figures in the file's first lines.
+        expect(demand(settings)).toMatchObject({ machines: 5, vcpus: 16, memoryGib: 52, ssdGib: 180, hddGib: 40, publicAddresses: 1 });
+    });
+});
+
+describe("readSettings", () => {
+    it("reads the project's keys and no others", async () => {
+        await pulumi.runtime.setMocks({ newResource: ({ inputs }) => ({ id: "id", state: inputs }), call: ({ inputs }) => inputs }, "postgres-ha", "dev");
+        pulumi.runtime.setAllConfig({
+            "yandex:zone": "ru-central1-a",
+            "postgres-ha:adminCidrs": '["203.0.113.10/32"]',
+            "postgres-ha:sshPublicKeys": JSON.stringify([publicKey]),
+            "postgres-ha:loadBalancers": "2",
+        });
+        const settings: Settings = readSettings();
+        expect(settings.loadBalancer.count).toBe(2);
+        pulumi.runtime.setAllConfig({ "postgres-ha:loadBalancer": "2" });
+        expect(() => readSettings()).toThrow("loadBalancer: is no setting; did you mean loadBalancers?");
+    });
+});

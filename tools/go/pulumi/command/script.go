@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	provider "github.com/pulumi/pulumi-go-provider"
+)
+
+// Script is what local and remote commands have in common: when to run what.
+type Script struct {
+	Triggers *[]any  `pulumi:"triggers,optional" provider:"replaceOnChanges"`
+	Create   *string `pulumi:"create,optional"`
+	Update   *string `pulumi:"update,optional"`
+	Delete   *string `pulumi:"delete,optional"`
+
+	Stdin                  *string           `pulumi:"stdin,optional"`
+	Environment            map[string]string `pulumi:"environment,optional"`
+	Logging                *string           `pulumi:"logging,optional"`
+	AddPreviousOutputInEnv *bool             `pulumi:"addPreviousOutputInEnv,optional"`
+}
+
+// onUpdate is the command that a changed input runs.
+func (s Script) onUpdate() *string {
+	if s.Update != nil {
+		return s.Update
+	}
+	return s.Create
+}
+
+// Result is what a command leaves in the state.
+type Result struct {
+	Stdout string `pulumi:"stdout"`
+	Stderr string `pulumi:"stderr"`
+}
+
+// environment is that of the earlier run's results, which commands get unless they decline.
+func (s Script) previous(result Result) map[string]string {
+	variables := map[string]string{}
+	if s.AddPreviousOutputInEnv != nil && !*s.AddPreviousOutputInEnv {
+		return variables
+	}
+	if result.Stdout != "" {
+		variables["PULUMI_COMMAND_STDOUT"] = result.Stdout
+	}
+	if result.Stderr != "" {
+		variables["PULUMI_COMMAND_STDERR"] = result.Stderr
+	}
+	return variables
+}
+
+// logs tells whether a stream ("stdout", "stderr") is shown while the command runs.
+func (s Script) logs(stream string) bool {
+	return s.Logging == nil || *s.Logging == stream || *s.Logging == "stdoutAndStderr"
+}
+
+// output collects what a command prints, and shows it line by line while the command runs.
+type output struct {
+	stdout, stderr io.Writer
+
+	out, err, both bytes.Buffer
+	shown          *io.PipeWriter
+	done           chan struct{}
+}
+
+func newOutput(ctx context.Context, script Script) *output {
+	reader, shown := io.Pipe()
+	o := &output{shown: shown, done: make(chan struct{})}
+	o.stdout = o.collect(&o.out, script.logs("stdout"))
+	o.stderr = o.collect(&o.err, script.logs("stderr"))
+	go func() {
+		defer close(o.done)
+		lines := bufio.NewScanner(reader)
+		for lines.Scan() {
+			provider.GetLogger(ctx).InfoStatus(lines.Text())
+		}
+		_, _ = io.Copy(io.Discard, reader) // a line longer than the scanner takes must not block the command
+	}()
+	return o
+}
+
+func (o *output) collect(buffer *bytes.Buffer, show bool) io.Writer {
+	if show {
+		return io.MultiWriter(buffer, &o.both, o.shown)
+	}
+	return io.MultiWriter(buffer, &o.both)
+}
+
+// result is called once, when the command has ended with err. Like the official plug-in's, the message of a
+// failure holds the whole command and its output: secrets belong on standard input.
+func (o *output) result(command string, err error) (Result, error) {
+	_ = o.shown.Close()
+	<-o.done
+	if err != nil {
+		return Result{}, fmt.Errorf("%w: running %q:\n%s", err, command, o.both.String())
+	}
+	return Result{
+		Stdout: strings.TrimSuffix(o.out.String(), "\n"),
+		Stderr: strings.TrimSuffix(o.err.String(), "\n"),
+	}, nil
+}
