@@ -9,11 +9,12 @@ import type { Fault } from "./machines/faults";
 import { inherit, openShell } from "./machines/guest";
 import { erase, refuseOtherStand, startDaemon, takeDown } from "./machines/lifecycle";
 import { freeze, powerOff, start, stop, thaw } from "./machines/machine";
-import { defaultPrefix, paths, type Site } from "./machines/names";
+import { paths } from "./machines/names";
 import { internet } from "./machines/network-plan";
 import { askDaemon } from "./machines/ownership";
 import { findMachine, readFaults, readNetwork } from "./machines/records";
 import { machineStatuses, renderStatuses } from "./machines/status";
+import { apiPort, publicNetwork, site } from "./this-stand";
 
 const usage = `npm run stand -- COMMAND
 
@@ -39,8 +40,6 @@ const usage = `npm run stand -- COMMAND
 
 NAME is a host name or its end (db-1). A and B are names, addresses, blocks, zones (zone:ru-central1-a)
 or "internet"; several with commas.`;
-
-const site: Site = { folder: join(__dirname, "..", ".stand"), prefix: defaultPrefix };
 
 type Command = (args: string[]) => Promise<number | void>;
 
@@ -86,8 +85,8 @@ async function up(): Promise<void> {
   if ((await askDaemon(site))?.ready) return console.log("The stand is up already.");
   await ensureImage((line) => console.log(line));
   // The flags by which this process reads TypeScript serve the daemon, too.
-  await startDaemon(site, [process.execPath, ...process.execArgv, join(__dirname, "daemon.ts"), site.folder]);
-  console.log("The stand is up: the cloud's API at localhost:18443.");
+  await startDaemon(site, [process.execPath, ...process.execArgv, join(__dirname, "daemon.ts"), site.folder, site.prefix, `${apiPort}`, publicNetwork]);
+  console.log(`The stand is up: the cloud's API at localhost:${apiPort}.`);
 }
 
 async function status(args: string[]): Promise<void> {

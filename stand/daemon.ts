@@ -1,6 +1,6 @@
 /**
  * The stand's daemon: the cloud's API, and the machines behind it.
- * Arguments: the stand's folder; for a second stand beside it (in tests) also a prefix and a port.
+ * Arguments: the stand's folder, the prefix of its names, the API's port, the first three numbers of its public addresses.
  * Ended with SIGTERM, or any other way: machines go on, and the next daemon takes them over.
  */
 import { join } from "node:path";
@@ -8,13 +8,9 @@ import { startCloud } from "./cloud";
 import { ensureCertificate } from "./cloud/certificate";
 import { ensureImage } from "./image";
 import { Machines } from "./machines/machines";
-import { defaultPrefix } from "./machines/names";
 import { DaemonLock } from "./machines/ownership";
 
-/** The endpoint in the provider's settings names it, so it is the same on every host. */
-const defaultPort = 18443;
-
-async function main(folder: string, prefix = defaultPrefix, port = `${defaultPort}`): Promise<void> {
+async function main(folder: string, prefix: string, port: string, publicNetwork: string): Promise<void> {
   const site = { folder, prefix };
   const lock = await DaemonLock.take(site);
   const image = await ensureImage((line) => console.log(line));
@@ -25,6 +21,7 @@ async function main(folder: string, prefix = defaultPrefix, port = `${defaultPor
     stateFile: join(folder, "cloud.json"),
     port: Number(port),
     certificate,
+    publicNetwork,
     log: join(folder, "cloud.log"),
   });
 
@@ -46,6 +43,6 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
-const [folder, prefix, port] = process.argv.slice(2);
-if (!folder) fail("usage: daemon FOLDER [PREFIX PORT]");
-main(folder, prefix, port).catch(fail);
+const [folder, prefix, port, publicNetwork] = process.argv.slice(2);
+if (!folder || !prefix || !port || !publicNetwork) fail("usage: daemon FOLDER PREFIX PORT PUBLIC-NETWORK");
+main(folder, prefix, port, publicNetwork).catch(fail);

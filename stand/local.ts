@@ -6,9 +6,10 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import { apiPort, site } from "./this-stand";
 
 const repository = join(__dirname, "..");
-const folder = join(repository, ".stand");
+const { folder } = site;
 const sshFolder = join(folder, "ssh");
 const stackFile = join(repository, "Pulumi.local.yaml");
 const stack = "local";
@@ -77,7 +78,7 @@ function writeStackFile(): void {
         securityUpdates: false,
     };
     const cloud = {
-        endpoint: "localhost:18443",
+        endpoint: `localhost:${apiPort}`,
         cloudId: "b1gstand000000000000",
         folderId: "b1gstand000000000001",
         token: "t1.stand.local",

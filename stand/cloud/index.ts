@@ -42,6 +42,11 @@ export interface CloudOptions {
   stateFile: string;
   /** Of 127.0.0.1; 0 lets the system choose. */
   port: number;
+  /**
+   * The first three numbers of the cloud's public addresses, which the driver must be able to give to machines.
+   * @default "127.77.0"
+   */
+  publicNetwork?: string;
   /** PEM texts, good for `localhost`. */
   certificate: { key: string; cert: string };
   /** File that gets a JSON line for every call, without secrets. */
@@ -67,7 +72,7 @@ export interface RunningCloud {
  * @throws Error when the port is taken, the state file cannot be understood or the machines cannot follow it
  */
 export async function startCloud(options: CloudOptions): Promise<RunningCloud> {
-  const store = new Store(options.stateFile);
+  const store = new Store(options.stateFile, options.publicNetwork ?? "127.77.0");
   const cloud = new Cloud(store, options.driver);
   const images = new Images(options.imageId ?? "fd8almalinux9stand00");
 

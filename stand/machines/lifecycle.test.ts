@@ -14,7 +14,7 @@ describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () 
   const site = { ...base, prefix: `${base.prefix}d` };
   const stand = join(__dirname, "..");
   const anyPort = "0";
-  const command = [join(stand, "../node_modules/.bin/tsx"), join(stand, "daemon.ts"), site.folder, site.prefix, anyPort];
+  const command = [join(stand, "../node_modules/.bin/tsx"), join(stand, "daemon.ts"), site.folder, site.prefix, anyPort, "127.76.0"];
 
   afterAll(async () => {
     await takeDown(site);

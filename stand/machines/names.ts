@@ -12,9 +12,6 @@ export interface Site {
   prefix: string;
 }
 
-/** The prefix of the one stand that a host can run. */
-export const defaultPrefix = "pgha";
-
 /** Interfaces in the cloud's namespace: one to the Internet, `v…` to machines, `c…` to clients, `delay…` for latency. */
 export const internetInterface = "internet";
 export const machineInterfacePrefix = "v";

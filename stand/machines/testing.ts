@@ -31,8 +31,8 @@ export const testNetwork = {
   interfaces: [nic("jump-id", "main-jump", "front", "10.120.0.4", "jump"), nic("db-id", "main-db-1", "back", "10.120.1.10", "database")],
 } satisfies NetworkState;
 
-/** Picks the public address: 127.0.0.0/8 is all the host's, and the real stand uses 127.77.0.0/24. */
-export const testPublicAddress = `127.78.${(process.pid >> 8) & 255}.${(process.pid & 255) || 1}`;
+/** Picks the public address: 127.0.0.0/8 is all the host's, and stands of checkouts use 127.77.0.0/24 and on. */
+export const testPublicAddress = `127.99.${(process.pid >> 8) & 255}.${(process.pid & 255) || 1}`;
 
 function tcp(direction: SecurityRule["direction"], port: number, peer: Partial<SecurityRule>): SecurityRule {
   return { direction, protocol: "TCP", fromPort: port, toPort: port, ...peer };

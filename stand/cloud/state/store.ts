@@ -44,9 +44,13 @@ export class Store {
 
   /**
    * @param path the state file; created at the first save
+   * @param publicNetwork the first three numbers of the public addresses that the cloud gives out
    * @throws Error when the file is there and cannot be understood
    */
-  constructor(private readonly path: string) {
+  constructor(
+    private readonly path: string,
+    readonly publicNetwork: string,
+  ) {
     const text = readIfPresent(path);
     if (text === undefined) return;
     const state = JSON.parse(text) as StateFile;

@@ -39,14 +39,12 @@ export function dynamicPublicAddresses(store: Store): string[] {
   return usedPublicAddresses(store).filter((address) => !reserved.has(address));
 }
 
-/** The cloud's own pool of public addresses; on the stand these are loopback addresses of the host. */
-const publicPool = Array.from({ length: 253 }, (_, index) => `127.77.0.${index + 2}`);
-
 /**
  * The next free public address. The search goes on where the last one ended, so that an address
  * that was given back does not turn up on another machine at once.
  */
 export function allocatePublicAddress(store: Store): string {
+  const publicPool = Array.from({ length: 253 }, (_, index) => `${store.publicNetwork}.${index + 2}`);
   const taken = new Set([...usedPublicAddresses(store), ...reservedPublicAddresses(store).keys()]);
   for (let step = 0; step < publicPool.length; step++) {
     const position = (store.publicAddressCursor + step) % publicPool.length;

@@ -5,12 +5,12 @@ import { join } from "node:path";
 
 import { captureAsClient } from "../../../stand/machines/client";
 import { executeInGuest } from "../../../stand/machines/guest";
-import { defaultPrefix, type Site } from "../../../stand/machines/names";
 import { findMachine } from "../../../stand/machines/records";
+import { site } from "../../../stand/this-stand";
 
 export const repository = join(__dirname, "../../..");
-export const folder = join(repository, ".stand");
-export const site: Site = { folder, prefix: defaultPrefix };
+export const { folder } = site;
+export { site };
 
 export interface Result {
     readonly exitCode: number;
@@ -167,9 +167,10 @@ export async function hostState(): Promise<Record<string, string[]>> {
         interfaces: await lines("sh", "-c", "ls /sys/class/net"),
         mounts: mounts.filter(Boolean).sort(),
         loopDevices: await lines("losetup", "--list", "--noheadings", "--output", "NAME,BACK-FILE"),
-        controlGroups: await lines("sh", "-c", `find /sys/fs/cgroup -maxdepth 2 -type d -name '${defaultPrefix}*'`),
+        controlGroups: await lines("sh", "-c", `find /sys/fs/cgroup -maxdepth 2 -type d -name '${site.prefix}'`),
         listeners: await lines("sh", "-c", "ss -Hltn | awk '{print $4}'"),
         runFiles: await lines("sh", "-c", "ls /run | grep -v '^netns$'"),
-        processes: await lines("sh", "-c", "ps -eo args | grep -E 'systemd-nspawn|dnsmasq|stand/daemon|pulumi|terraform-provider|internet-process' | grep -v grep | cut -c1-80 || true"),
+        // An ended process that the host's init has not collected yet (state Z) is not one that was left running.
+        processes: await lines("sh", "-c", "ps -eo state,args | sed -n 's/^[^Z] //p' | grep -E 'systemd-nspawn|dnsmasq|stand/daemon|pulumi|terraform-provider|internet-process' | grep -v grep | cut -c1-80 || true"),
     };
 }

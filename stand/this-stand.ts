@@ -1,0 +1,21 @@
+/**
+ * The stand of this checkout. A host runs one, unless the environment numbers them: with `STAND=2` a
+ * second checkout has machines of its own beside the first one's (`STAND=1`, the default).
+ */
+import { join } from "node:path";
+import type { Site } from "./machines/names";
+
+const number = numberOf(process.env["STAND"] ?? "1");
+
+export const site: Site = { folder: join(__dirname, "..", ".stand"), prefix: number === 1 ? "pgha" : `pgha${number}` };
+
+/** The cloud API's port of 127.0.0.1. The endpoint in the provider's settings names it, so it is the same on every host. */
+export const apiPort = 18442 + number;
+
+/** The first three numbers of the cloud's public addresses; 127.0.0.0/8 is all the host's. */
+export const publicNetwork = `127.${76 + number}.0`;
+
+function numberOf(text: string): number {
+  if (!/^[1-9]$/.test(text)) throw new Error(`STAND is a number from 1 to 9, not ${text}`);
+  return Number(text);
+}
