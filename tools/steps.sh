@@ -106,6 +106,17 @@ build_cached() {
   find "$cache" -maxdepth 1 -name "$1-*" -mtime +30 -exec rm -rf {} +
 }
 
+# Fetches the modules of the tools that are still to be built, one after another. What fails here is tried again, and
+# told, by the step that needs it.
+fetch_modules() {
+  local name
+  command -v go > /dev/null || return 0
+  for name in pulumi bridge provider; do
+    [[ " $* " == *" $name "* && ! -d $(go_folder "$name") ]] || continue
+    (cd "$tools/go/$name" && go list -deps tool ./... > /dev/null 2>&1) || true
+  done
+}
+
 module_version() { sed -n "s#^\t\?\(require \)\?$1 \(v[^ ]*\).*#\2#p" go.mod; }
 npm_version() { sed -n "s#.*\"$1\": \"\([0-9.]*\)\".*#\1#p" "$repository/package.json"; }
 plugins=(command random tls)

@@ -2,9 +2,11 @@
 """Makes Patroni's dynamic configuration what /etc/postgres-ha/patroni-dynamic.json says.
 
 Every node runs this; the first one changes something, the others find nothing to do. Then, if this
-node's PostgreSQL waits for a restart, it is restarted while no other node is. A leader hands over to
-a synchronous standby before. Does nothing where Patroni does not run yet: its first start reads the
-same values from its bootstrap section.
+node's PostgreSQL waits for a restart, it is restarted in its turn, while no other node is: replicas
+first, then the leader, which hands over to a synchronous standby before. Where a parameter that
+standbys must not have lower than their leader goes down, the leader is the first, and restarts in
+place. Does nothing where Patroni does not run yet: its first start reads the same values from its
+bootstrap section.
 """
 import json
 import ssl
@@ -17,6 +19,17 @@ import urllib.request
 DESIRED = "/etc/postgres-ha/patroni-dynamic.json"
 TLS = "/etc/postgres-ha/tls"
 DEADLINE_SECONDS = 480
+RESTART = ["/usr/local/libexec/postgres-ha/one-after-another", "/usr/local/libexec/postgres-ha/restart-postgresql"]
+# A node that cannot be restarted must not keep the leader waiting for ever.
+TURN_SECONDS = 180
+# PostgreSQL's manual, 26.4.6 Administrator's Overview: a standby does not start with less than its primary.
+NOT_LOWER_THAN_LEADER = {
+    "max_connections",
+    "max_prepared_transactions",
+    "max_locks_per_transaction",
+    "max_wal_senders",
+    "max_worker_processes",
+}
 PATCH_ATTEMPTS = 20
 REST = "https://127.0.0.1:8008"
 
@@ -71,6 +84,36 @@ def own_state():
     return request("/patroni")
 
 
+def lowers(member):
+    """Whether a restart of this member gives it less of what standbys must not have less of than their leader."""
+    reasons = member.get("pending_restart_reason") or {}
+    return any(int(reason["new_value"]) < int(reason["old_value"]) for name, reason in reasons.items() if name in NOT_LOWER_THAN_LEADER)
+
+
+def next_to_restart(members):
+    """The names of those whose turn it is, of the members as Patroni's /cluster lists them."""
+    pending = [member for member in members if member.get("pending_restart")]
+    leading = [member for member in pending if member["role"] in ("leader", "master", "standby_leader")]
+    following = [member for member in pending if member not in leading]
+    first, second = (leading, following) if any(map(lowers, leading)) else (following, leading)
+    return [member["name"] for member in first or second]
+
+
+def restart_in_turn():
+    deadline = time.monotonic() + TURN_SECONDS
+    while True:
+        own = own_state()
+        if not own.get("pending_restart"):
+            return
+        members = request("/cluster")["members"]
+        name = own["patroni"]["name"]
+        if name in next_to_restart(members) or time.monotonic() > deadline:
+            in_place = any(member["name"] == name and lowers(member) for member in members)
+            subprocess.run(RESTART + (["in-place"] if in_place else []), check=True, timeout=DEADLINE_SECONDS)
+            return
+        time.sleep(1)
+
+
 def main():
     try:
         own_state()
@@ -83,13 +126,7 @@ def main():
     # Patroni notices within loop_wait; a parameter that needs a restart then sets pending_restart. Whoever
     # found the change already made waits as well: it may have been made a moment ago.
     time.sleep(request("/config").get("loop_wait", 10) + 2)
-    if not own_state().get("pending_restart"):
-        return
-    subprocess.run(
-        ["/usr/local/libexec/postgres-ha/one-after-another", "/usr/local/libexec/postgres-ha/restart-postgresql"],
-        check=True,
-        timeout=DEADLINE_SECONDS,
-    )
+    restart_in_turn()
 
 
 if __name__ == "__main__":

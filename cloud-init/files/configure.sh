@@ -10,4 +10,8 @@ if ! timeout --kill-after=10 1800 "$directory/apply"; then
     exit 1
 fi
 "$directory/grow-data-disks"
+# What a running machine has new; before the first boot is done there is nothing to start yet.
+if systemctl --quiet is-active postgres-ha.path; then
+    systemctl start --no-block postgres-ha.target
+fi
 exec "$directory/wait-until-ready" "$@"

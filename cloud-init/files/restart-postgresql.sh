@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Restarts this node's PostgreSQL. A leader hands over to a synchronous standby before, so that
-# clients see a switchover and not a restart.
+# clients see a switchover and not a restart; with in-place it stays the leader.
+# Usage: restart-postgresql [in-place]
 set -euo pipefail
 
 export PATRONICTL_CONFIG_FILE=/etc/patroni
@@ -17,7 +18,7 @@ wait_until() {
 }
 follows() { rest --fail https://127.0.0.1:8008/replica; }
 
-if leads; then
+if [ "${1:-}" != in-place ] && leads; then
     patronictl switchover --leader "$member" --force
     wait_until follows
 fi

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync, statfsSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, readdirSync, readlinkSync, statfsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { Site } from "./names";
 
@@ -19,6 +19,9 @@ const programs: Record<string, string> = {
 const diskGib = 4;
 const memoryGib = 2;
 
+/** Five machines' worth: systemd and its services hold five to six in each (counted on a stand). */
+const inotifyInstances = 30;
+
 /** What this host lacks to run a stand, one sentence each; empty if nothing. */
 export function missingRequirements(site: Site): string[] {
   if (process.platform !== "linux") return ["the stand needs Linux"];
@@ -27,6 +30,7 @@ export function missingRequirements(site: Site): string[] {
     ...missingPrograms(),
     ...missingKernelFeatures(),
     ...missingRoom(site),
+    ...missingInotifyInstances(),
     // Goes into mount options and configuration files as it is.
     ...(/^[\w./-]+$/.test(site.folder) ? [] : [`the path ${site.folder} has characters other than letters, digits and ._-/`]),
   ];
@@ -58,6 +62,24 @@ function missingKernelFeatures(): string[] {
     [existsSync("/proc/self/ns/net"), "network namespaces"],
   ];
   return features.filter(([isThere]) => !isThere).map(([, name]) => `this kernel lacks ${name}`);
+}
+
+/** Without one systemd does not start: the machine would be off a moment after its start. */
+function missingInotifyInstances(): string[] {
+  const limit = Number(readFileSync("/proc/sys/fs/inotify/max_user_instances", "utf8"));
+  const free = limit - readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap(openFiles).filter((file) => file === "anon_inode:inotify").length;
+  if (free >= inotifyInstances) return [];
+  return [`${free} of ${limit} inotify instances are free, the stand needs ${inotifyInstances}: sysctl -w fs.inotify.max_user_instances=${limit * 4}`];
+}
+
+/** What a process has open; nothing of one that ended meanwhile. */
+function openFiles(pid: string): string[] {
+  try {
+    const folder = join("/proc", pid, "fd");
+    return readdirSync(folder).map((fd) => readlinkSync(join(folder, fd)));
+  } catch {
+    return [];
+  }
 }
 
 function missingRoom(site: Site): string[] {

@@ -304,6 +304,8 @@ describe("a later change of the configuration", () => {
         expect((await config("set", "--path", `${parameters}.max_connections`, "60")).exitCode).toBe(0);
         expect((await config("set", "--path", "postgres-ha:users[0].name", "report")).exitCode).toBe(0);
         expect((await config("set", "--path", "postgres-ha:users[0].databases[0]", "app")).exitCode).toBe(0);
+        // As if it had come with this change.
+        await onMachine("db-1", "systemctl", "stop", "pgbouncer-guard.service");
         const boots = await onMachine("db-1", "cat", "/var/lib/cloud/instance/boot-finished");
         const changed = await local();
         expect(changed).toContain("updated");
@@ -312,10 +314,23 @@ describe("a later change of the configuration", () => {
         expect(await sql(readWrite, "SHOW work_mem")).toBe("7MB");
         expect(await sql(readWrite, "SHOW max_connections")).toBe("60");
         expect(await onMachine("db-1", "cat", "/var/lib/cloud/instance/boot-finished")).toBe(boots);
+        expect(await onMachine("db-1", "systemctl", "is-active", "pgbouncer-guard.service")).toBe("active\n");
         const report = (await stackOutputs()).connections.find(({ user }) => user === "report")!;
         expect(await sql(report.readOnly, "SELECT current_user")).toBe("report");
         const { exitCode, output } = await pulumi("preview", "--stack", "local", "--expect-no-changes");
         expect(exitCode, output).toBe(0);
+    });
+
+    test("lowers what standbys must not have lower than their leader, which stays the leader", async () => {
+        const leader = async () => (await members()).find(({ Role }) => Role === "Leader")?.Member;
+        const before = await leader();
+        expect((await pulumi("config", "--stack", "local", "set", "--path", "postgres-ha:postgresqlParameters.max_connections", "50")).exitCode).toBe(0);
+        await local();
+        for (const { hostname } of outputs.nodes.filter(({ hostname }) => hostname.includes("-db-"))) {
+            expect(await onMachine(hostname, "psql", "--tuples-only", "--no-align", "--command", "SHOW max_connections")).toBe("50\n");
+        }
+        expect(await leader()).toBe(before);
+        expect((await members()).every((member) => !("Pending restart" in member))).toBe(true);
     });
 });
 

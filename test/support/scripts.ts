@@ -35,7 +35,7 @@ spec.loader.exec_module(module)
 calls = []
 def replacement(name, answers):
     answers = list(answers)
-    def call(*arguments):
+    def call(*arguments, **_):
         calls.append({"name": name, "arguments": arguments})
         answer = answers.pop(0) if len(answers) > 1 else answers[0]
         if isinstance(answer, dict) and "raise" in answer:

@@ -93,6 +93,12 @@ describe("restart-postgresql", () => {
         expect(calls.slice(0, restart).filter((call) => call.endsWith("/replica")).length).toBeGreaterThan(1);
     });
 
+    it("restarts a leader in place when told to", async () => {
+        prepare(true);
+        expect(await scratch.run(installed("restart-postgresql"), ["in-place"])).toMatchObject({ status: 0 });
+        expect(await patronictl()).toEqual(["patronictl restart main main-db-1 --force"]);
+    });
+
     it("restarts a replica without a switchover", async () => {
         prepare(false);
         expect(await scratch.run(installed("restart-postgresql"))).toMatchObject({ status: 0 });
@@ -113,9 +119,9 @@ describe("wait-for-ssh", () => {
     });
 
     it("names the machine that does not answer", async () => {
-        const result = await scratch.bash(`${server("10.0.0.1", "SSH-2.0-OpenSSH_9")} ${command(1)}`);
+        const result = await scratch.bash(`${server("10.0.0.1", "SSH-2.0-OpenSSH_9")} ${command(5)}`);
         expect(result.status).toBe(1);
-        expect(result.stderr).toMatch(/^db-2: no SSH server answers on 10\.0\.0\.2 after 1 s/);
+        expect(result.stderr).toMatch(/^db-2: no SSH server answers on 10\.0\.0\.2 after 5 s/);
     });
 
     it("does not take another service for SSH", async () => {

@@ -29,10 +29,19 @@ describe("configure", () => {
         expect((await scratch.calls()).filter((call) => !call.startsWith("hostname"))).toEqual([
             "apply ",
             "grow-data-disks ",
+            "systemctl --quiet is-active postgres-ha.path",
+            "systemctl start --no-block postgres-ha.target",
             "cloud-init status --wait",
             "systemctl is-active --quiet a.service",
             "systemctl is-active --quiet b.service",
         ]);
+    });
+
+    it("leaves it to the first boot to start services, as long as that is not done", async () => {
+        prepare();
+        scratch.stub("/usr/local/bin/systemctl", "[[ $* != *postgres-ha.path* ]]");
+        expect(await run(10)).toMatchObject({ status: 0 });
+        expect(await scratch.calls()).not.toContain("systemctl start --no-block postgres-ha.target");
     });
 
     it("waits for a unit that comes up late", async () => {

@@ -31,6 +31,41 @@ describe("apply-dynamic-configuration", () => {
         expect(difference({ a: "10" }, { a: 10 })).toEqual({ a: "10" });
     });
 
+    describe("restarts", () => {
+        const next = (...members: readonly object[]) => callPython("apply-dynamic-configuration.py", "next_to_restart", [members]).returned;
+        const member = (name: string, role: string, reason?: object) => ({ name, role, ...(reason ? { pending_restart: true, pending_restart_reason: reason } : {}) });
+        const bufferChange = { shared_buffers: { old_value: "128MB", new_value: "64MB" } };
+        const lowered = { max_connections: { old_value: "100", new_value: "60" } };
+        const raised = { max_connections: { old_value: "60", new_value: "100" } };
+
+        it("replicas before the leader, so that it hands over to one that is through", () => {
+            expect(next(member("a", "leader", bufferChange), member("b", "replica", bufferChange), member("c", "quorum_standby", bufferChange))).toEqual(["b", "c"]);
+            expect(next(member("a", "leader", raised), member("b", "replica"), member("c", "sync_standby", raised))).toEqual(["c"]);
+            expect(next(member("a", "leader", bufferChange), member("b", "replica"))).toEqual(["a"]);
+        });
+
+        it("the leader first where standbys must not have less than it", () => {
+            expect(next(member("a", "leader", { ...bufferChange, ...lowered }), member("b", "replica", lowered))).toEqual(["a"]);
+            expect(next(member("a", "leader"), member("b", "replica", lowered), member("c", "replica"))).toEqual(["b"]);
+        });
+
+        it("nobody where nothing waits", () => {
+            expect(next(member("a", "leader"), member("b", "replica"))).toEqual([]);
+        });
+
+        const restart = (members: readonly object[]) =>
+            callPython("apply-dynamic-configuration.py", "restart_in_turn", [], {
+                own_state: [{ pending_restart: true, patroni: { name: "a" } }],
+                request: [{ members }],
+                "subprocess.run": [null],
+            }).calls.filter(({ name }) => name === "subprocess.run").map(({ arguments: [command] }) => (command as string[]).slice(2));
+
+        it("in place where handing over would meet a standby with the old value", () => {
+            expect(restart([member("a", "leader", lowered), member("b", "replica", lowered)])).toEqual([["in-place"]]);
+            expect(restart([member("a", "leader", bufferChange), member("b", "replica")])).toEqual([[]]);
+        });
+    });
+
     it("does nothing where Patroni does not run", () => {
         const outcome = callPython("apply-dynamic-configuration.py", "main", [], { print: [null], request: [{ raise: "refused" }] });
         expect(outcome.raised).toBeUndefined();
