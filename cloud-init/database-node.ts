@@ -5,7 +5,7 @@ import { etcd } from "./etcd";
 import { mergeParts, type MachineConfiguration, type ServicePart } from "./machine-configuration";
 import { patroni, type DynamicConfiguration, type PatroniSecrets } from "./patroni";
 import { pgbouncer, type PgbouncerInputs, type PgbouncerSecrets } from "./pgbouncer";
-import { postgresql } from "./postgresql";
+import { dataDirectory, postgresql } from "./postgresql";
 import { refresh, script, scriptDirectory } from "./scripts";
 
 export interface DatabaseNodeInputs {
@@ -35,7 +35,7 @@ export function databaseNode(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSe
     return mergeParts([
         base({ ...inputs.base, allowTcpForwarding: false }),
         certificate(secrets),
-        etcd({ clusterName, self, members, timings: timings.etcd }),
+        etcd({ clusterName, self, members, timings: timings.etcd, postgresqlDataDirectory: dataDirectory(inputs.postgresqlVersion) }),
         postgresql({ version: inputs.postgresqlVersion, self, members, hugePages: inputs.hugePages }),
         patroni(
             {
@@ -80,6 +80,7 @@ function administration(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSecrets
         files: [
             script("restart-postgresql.sh"),
             script("create-database-objects.sh"),
+            script("reconcile-members.sh"),
             script("check-cluster.py"),
             {
                 path: "/etc/postgres-ha/cluster.json",
@@ -99,6 +100,11 @@ function administration(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSecrets
 /** Runs on one database node with the SQL of `databaseObjectsSql` on standard input. */
 export function createDatabaseObjectsCommand(members: readonly Member[], deadlineSeconds: number): string {
     return `sudo ${scriptDirectory}/create-database-objects ${deadlineSeconds} ${members.map((member) => member.address).join(" ")}`;
+}
+
+/** Runs on one of the nodes that stay: takes the others out of the cluster. Leaves standard input alone. */
+export function reconcileMembersCommand(members: readonly Member[], deadlineSeconds: number): string {
+    return `sudo ${scriptDirectory}/reconcile-members ${deadlineSeconds} ${members.map((member) => member.name).join(" ")}`;
 }
 
 /** Runs on one database node with `{"password": …}` of the health check's role on standard input. */

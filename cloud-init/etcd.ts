@@ -4,7 +4,7 @@ import type { Timings } from "../settings/profiles";
 import { dropIn } from "./base";
 import { nodeTls, ports, tlsGroup, type Member } from "./cluster";
 import type { ServicePart } from "./machine-configuration";
-import { refresh, script } from "./scripts";
+import { refresh, script, scriptDirectory } from "./scripts";
 import { unit } from "./user-data";
 
 export interface EtcdInputs {
@@ -13,9 +13,14 @@ export interface EtcdInputs {
     readonly self: Member;
     readonly members: readonly Member[];
     readonly timings: Timings["etcd"];
+    /** Holds data on a machine that replaces a lost one and got its disk. */
+    readonly postgresqlDataDirectory: string;
 }
 
 const CONFIG = "/etc/postgres-ha/etcd.yaml";
+/** What etcd-join makes of it. */
+const RUNTIME_DIRECTORY = "postgres-ha-etcd";
+const RUNTIME_CONFIG = `/run/${RUNTIME_DIRECTORY}/etcd.yaml`;
 
 /** Patroni's key space is a few kilobytes; the quota only bounds a mistake. */
 const QUOTA_BYTES = 1024 ** 3;
@@ -58,13 +63,15 @@ export function etcd(inputs: EtcdInputs): ServicePart {
         adminGroups: [tlsGroup],
         unitsWithSecrets: ["etcd.service", "etcd-leader-away.timer"],
         files: [
-            { path: CONFIG, content: stringify(config), onChange: [restartOneAfterAnother("etcd.service")] },
+            { path: CONFIG, content: stringify(config, { lineWidth: 0 }), onChange: [restartOneAfterAnother("etcd.service")] },
             dropIn("etcd.service", {
                 Unit: { StartLimitIntervalSec: "0" },
                 Service: {
                     // With a configuration file etcd ignores its environment; do not leave a misleading one.
                     EnvironmentFile: "",
-                    ExecStart: ["", `/usr/bin/etcd --config-file ${CONFIG}`],
+                    RuntimeDirectory: RUNTIME_DIRECTORY,
+                    ExecStartPre: `+${scriptDirectory}/etcd-join ${CONFIG} ${RUNTIME_CONFIG} ${inputs.postgresqlDataDirectory}`,
+                    ExecStart: ["", `/usr/bin/etcd --config-file ${RUNTIME_CONFIG}`],
                     Restart: "always",
                     RestartSec: "1",
                     // A leader waits for its first vote; the others may still be booting.
@@ -86,6 +93,7 @@ export function etcd(inputs: EtcdInputs): ServicePart {
                     "",
                 ].join("\n"),
             },
+            script("etcd-join.sh"),
             script("etcd-leader-away.sh"),
             script("one-after-another.sh"),
             {

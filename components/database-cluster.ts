@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
 import type { Member } from "../cloud-init/cluster";
-import { createDatabaseObjectsCommand, databaseNode, type DatabaseNodeInputs } from "../cloud-init/database-node";
+import { createDatabaseObjectsCommand, databaseNode, reconcileMembersCommand, type DatabaseNodeInputs } from "../cloud-init/database-node";
 import { databaseObjectsSql } from "../cloud-init/database-objects";
 import type { DatabaseMachineSettings, PostgresqlSettings } from "../settings";
 import type { AddressPlan, Node } from "./address-plan";
@@ -96,9 +96,14 @@ export class DatabaseCluster extends pulumi.ComponentResource {
         );
     }
 
-    /** Roles and databases are made through whichever node leads; the first node only runs the command. */
+    /**
+     * Nodes that are to go leave the cluster, which Pulumi deletes after everything else. Then roles and databases
+     * are made through whichever node leads; the first node only runs the commands.
+     */
     private databaseObjects(name: string, args: DatabaseClusterArgs, opts: pulumi.CustomResourceOptions) {
         const { postgresql, credentials, plan, jumpHost } = args;
+        const members = plan.databases.map(member);
+        const deadlineSeconds = args.defaults.readyTimeoutSeconds;
         const sql = pulumi
             .all([credentials.poolerLookup, credentials.healthCheck, pulumi.all(credentials.users)])
             .apply(([lookupPassword, healthCheckPassword, passwords]) =>
@@ -114,9 +119,9 @@ export class DatabaseCluster extends pulumi.ComponentResource {
             {
                 machine: this.machines[0]!,
                 jumpHost: jumpHost.ssh,
-                create: createDatabaseObjectsCommand(plan.databases.map(member), args.defaults.readyTimeoutSeconds),
+                create: `${reconcileMembersCommand(members, deadlineSeconds)} && ${createDatabaseObjectsCommand(members, deadlineSeconds)}`,
                 stdin: pulumi.secret(sql),
-                deadlineSeconds: args.defaults.readyTimeoutSeconds + SQL_SECONDS,
+                deadlineSeconds: 2 * deadlineSeconds + SQL_SECONDS,
             },
             opts,
         );

@@ -69,7 +69,7 @@ function missingInotifyInstances(): string[] {
   const limit = Number(readFileSync("/proc/sys/fs/inotify/max_user_instances", "utf8"));
   const free = limit - readdirSync("/proc").filter((name) => /^\d+$/.test(name)).flatMap(openFiles).filter((file) => file === "anon_inode:inotify").length;
   if (free >= inotifyInstances) return [];
-  return [`${free} of ${limit} inotify instances are free, the stand needs ${inotifyInstances}: sysctl -w fs.inotify.max_user_instances=${limit * 4}`];
+  return [`${Math.max(free, 0)} of ${limit} inotify instances are free, the stand needs ${inotifyInstances}: sysctl -w fs.inotify.max_user_instances=${limit * 4}`];
 }
 
 /** What a process has open; nothing of one that ended meanwhile. */

@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 
-import { checkClusterCommand, createDatabaseObjectsCommand } from "../../cloud-init/database-node";
+import { checkClusterCommand, createDatabaseObjectsCommand, reconcileMembersCommand } from "../../cloud-init/database-node";
 import { waitForSshCommand } from "../../cloud-init/jump-host";
 import { script, scriptDirectory } from "../../cloud-init/scripts";
 import { configureCommand } from "../../cloud-init/user-data";
@@ -14,6 +14,7 @@ const members = cluster.plan.databases.map(({ hostname, fqdn, address }) => ({ n
 const commands = {
     configure: configureCommand(machineOf(cluster, "database").configuration, 900),
     objects: createDatabaseObjectsCommand(members, 300),
+    members: reconcileMembersCommand(members, 300),
     check: checkClusterCommand(300),
     wait: waitForSshCommand(members.map(({ name, address }) => `${name}=${address}`), 300),
 };

@@ -1,6 +1,7 @@
 /** The scripts that act on the cluster, with programs around them that answer as etcd, Patroni and SSH would. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import { reconcileMembersCommand } from "../../cloud-init/database-node";
 import { waitForSshCommand } from "../../cloud-init/jump-host";
 import { installed, installedScript } from "../support/scripts";
 import { ScratchMachine } from "../support/scratch-machine";
@@ -103,6 +104,140 @@ describe("restart-postgresql", () => {
         prepare(false);
         expect(await scratch.run(installed("restart-postgresql"))).toMatchObject({ status: 0 });
         expect(await patronictl()).toEqual(["patronictl restart main main-db-1 --force"]);
+    });
+});
+
+describe("etcd-join", () => {
+    const configuration = [
+        "name: db-1",
+        "data-dir: /var/lib/etcd/postgres-ha",
+        "initial-advertise-peer-urls: https://10.0.0.1:2380",
+        "advertise-client-urls: https://10.0.0.1:2379",
+        "initial-cluster: db-1=https://10.0.0.1:2380,db-2=https://10.0.0.2:2380,db-3=https://10.0.0.3:2380",
+        "initial-cluster-state: new",
+        "",
+    ].join("\n");
+    const first = "a1, started, db-1, https://10.0.0.1:2380, https://10.0.0.1:2379, false";
+    const others = [
+        "b2, started, db-2, https://10.0.0.2:2380, https://10.0.0.2:2379, false",
+        "c3, started, db-3, https://10.0.0.3:2380, https://10.0.0.3:2379, false",
+    ];
+
+    /** etcd as the other members tell of it: /tmp/members, one a line. */
+    function prepare({ members, cluster }: { readonly members?: readonly string[]; readonly cluster: "old" | "young" }): void {
+        scratch.write(installedScript("etcd-join.sh"), { path: "/etc/postgres-ha/etcd.yaml", content: configuration });
+        scratch.write({ path: "/tmp/members", content: (members ?? []).map((line) => `${line}\n`).join("") });
+        if (cluster === "old") scratch.write({ path: "/var/lib/pgsql/17/data/PG_VERSION", content: "17\n" });
+        scratch.stub(
+            "/usr/local/bin/etcdctl",
+            `[ "$ETCDCTL_ENDPOINTS" = https://10.0.0.2:2379 ] || exit 9
+case "$4" in
+list) [ -s /tmp/members ] && cat /tmp/members ;;
+remove) sed -i "/^$5,/d" /tmp/members ;;
+add) echo "d4, unstarted, , \${6#--peer-urls=}, , false" >>/tmp/members ;;
+esac`,
+        );
+    }
+    const run = () => scratch.bash(`python3 -c 'import socket; s = socket.create_server(("10.0.0.2", 2379)); s.settimeout(20); s.accept()' & sleep 0.3; timeout 5 ${installed("etcd-join")} /etc/postgres-ha/etcd.yaml /tmp/result /var/lib/pgsql/17/data`);
+    const result = async () => (await scratch.run("cat", ["/tmp/result"])).stdout;
+    const changes = async () => (await scratch.calls()).filter((call) => /member (add|remove)/.test(call)).map((call) => call.replace(/.*member /, ""));
+    const joined = configuration.replace("state: new", "state: existing");
+
+    it("goes on where there is data, asking nobody", async () => {
+        prepare({ members: [first, ...others], cluster: "old" });
+        scratch.write({ path: "/var/lib/etcd/postgres-ha/member/wal", content: "" });
+        expect(await run()).toMatchObject({ status: 0 });
+        expect(await result()).toBe(configuration);
+        expect(await scratch.calls()).toEqual([]);
+    });
+
+    it("starts a new cluster where nobody answers and PostgreSQL has never run", async () => {
+        prepare({ cluster: "young" });
+        expect(await run()).toMatchObject({ status: 0 });
+        expect(await result()).toBe(configuration);
+    });
+
+    it("takes part in the first boot of members that were quicker", async () => {
+        prepare({ members: [first.replace("https://10.0.0.1:2379", ""), ...others], cluster: "young" });
+        expect(await run()).toMatchObject({ status: 0 });
+        expect(await result()).toBe(configuration);
+        expect(await changes()).toEqual([]);
+    });
+
+    it("never starts a new cluster where PostgreSQL has run, but waits for the others", async () => {
+        prepare({ cluster: "old" });
+        expect((await run()).status).toBe(124);
+        expect(await result()).toBe("");
+    });
+
+    it.each(["old", "young"] as const)("replaces the member whose data is lost, PostgreSQL's disk being %s", async (cluster) => {
+        prepare({ members: [first, ...others], cluster });
+        expect(await run()).toMatchObject({ status: 0, stdout: expect.stringContaining("the cluster knows db-1 as member a1, whose data is lost") as string });
+        expect(await changes()).toEqual(["remove a1", "add db-1 --peer-urls=https://10.0.0.1:2380"]);
+        expect(await result()).toBe(joined.replace(/initial-cluster: .*/, "initial-cluster: db-2=https://10.0.0.2:2380,db-3=https://10.0.0.3:2380,db-1=https://10.0.0.1:2380"));
+    });
+
+    it("goes on where it was interrupted: removed, or added and not started", async () => {
+        prepare({ members: others, cluster: "old" });
+        expect(await run()).toMatchObject({ status: 0 });
+        expect(await changes()).toEqual(["add db-1 --peer-urls=https://10.0.0.1:2380"]);
+        expect(await run()).toMatchObject({ status: 0 });
+        expect(await changes()).toEqual(["add db-1 --peer-urls=https://10.0.0.1:2380"]);
+        expect(await result()).toContain("initial-cluster-state: existing");
+    });
+});
+
+describe("reconcile-members", () => {
+    /** etcd's members in /tmp/etcd as "id name", Patroni's in /tmp/patroni as "name role"; a switchover swaps two roles. */
+    function prepare(etcd: readonly string[], patroni: readonly string[]): void {
+        scratch.write(installedScript("reconcile-members.sh"), { path: "/tmp/etcd", content: `${etcd.join("\n")}\n` }, { path: "/tmp/patroni", content: `${patroni.join("\n")}\n` });
+        scratch.stub(
+            "/usr/local/bin/etcdctl",
+            `case "$3" in
+list) while read -r id name; do echo "$id, started, $name, https://$name:2380, https://$name:2379, false"; done </tmp/etcd ;;
+remove) sed -i "/^$4 /d" /tmp/etcd ;;
+esac`,
+        );
+        scratch.stub(
+            "/usr/local/bin/patronictl",
+            `case "$1" in
+list) sed -E 's/([^ ]*) (.*)/{"Member": "\\1", "Role": "\\2"}/' /tmp/patroni | paste -sd, | sed 's/.*/[&]/' ;;
+switchover) sed -i -e "s/^$3 .*/$3 Replica/" -e "s/^$5 .*/$5 Leader/" /tmp/patroni ;;
+esac`,
+        );
+    }
+    const run = (deadlineSeconds = 30) => scratch.bash(reconcileMembersCommand([1, 2, 3].map((k) => ({ name: `db-${k}`, fqdn: "", address: "" })), deadlineSeconds).replace("sudo ", ""));
+    const changes = async () => (await scratch.calls()).filter((call) => / remove |switchover/.test(call));
+    const five = ["a db-1", "b db-2", "c db-3", "d db-4", "e db-5"];
+
+    it("changes nothing where the members are as planned, or are just joining", async () => {
+        prepare(["a db-1", "b db-2", "c "], ["db-1 Leader", "db-2 Replica"]);
+        expect(await run()).toMatchObject({ status: 0 });
+        expect(await changes()).toEqual([]);
+    });
+
+    it("takes out who is not planned, dead or alive", async () => {
+        prepare(five, ["db-1 Leader", "db-2 Replica", "db-3 Quorum Standby", "db-4 Quorum Standby"]);
+        expect(await run()).toMatchObject({ status: 0 });
+        expect(await changes()).toEqual(["etcdctl --command-timeout=5s member remove d", "etcdctl --command-timeout=5s member remove e"]);
+    });
+
+    it("hands the lead over before, to a synchronous standby that stays", async () => {
+        prepare(five, ["db-1 Replica", "db-2 Replica", "db-3 Quorum Standby", "db-4 Leader", "db-5 Quorum Standby"]);
+        expect(await run()).toMatchObject({ status: 0 });
+        expect(await changes()).toEqual([
+            "patronictl switchover --leader db-4 --candidate db-3 --force",
+            "etcdctl --command-timeout=5s member remove d",
+            "etcdctl --command-timeout=5s member remove e",
+        ]);
+    });
+
+    it("does not take the lead away from a node whose place nobody can take, and says that it is not done", async () => {
+        prepare(five, ["db-4 Leader", "db-5 Quorum Standby"]);
+        const { status, stderr } = await run(3);
+        expect(status).toBe(1);
+        expect(stderr).toContain("reconcile-members: not done within 3 s; etcd's members:\na, started, db-1");
+        expect(await changes()).toEqual([]);
     });
 });
 
