@@ -44,12 +44,21 @@ function down(): void {
     stand("down");
 }
 
+interface Connection {
+    readonly database: string;
+    readonly user: string;
+    readonly password: string;
+    readonly readWrite: string;
+    readonly readOnly: string;
+    readonly multiHost: string;
+}
+
 /** What this program reads of the stack's outputs. */
 interface Outputs {
     readonly leaderEndpoint: { readonly host: string; readonly address: string; readonly port: number };
     readonly replicaEndpoint: { readonly port: number };
     readonly statisticsUrl: readonly string[];
-    readonly connections: readonly { readonly database: string; readonly user: string; readonly password: string }[];
+    readonly connections: readonly Connection[];
     readonly caCertificate: string;
     readonly sshConfig: string;
     readonly sshKnownHosts: string;
@@ -101,7 +110,7 @@ function administratorKey(): string {
     return readFileSync(`${file}.pub`, "utf8").trim();
 }
 
-/** Files for ssh and psql, so that the lines on the screen are short. */
+/** Files for ssh, psql and an application's shell, so that the lines on the screen are short. */
 function writeClientFiles(outputs: Outputs): void {
     const own = `Host *\n    IdentityFile ${join(sshFolder, "id_ed25519")}\n    UserKnownHostsFile ${join(sshFolder, "known_hosts")}\n`;
     writeFileSync(join(sshFolder, "config"), `${outputs.sshConfig}\n${own}`);
@@ -109,6 +118,24 @@ function writeClientFiles(outputs: Outputs): void {
     writeFileSync(join(folder, "cluster-ca.pem"), outputs.caCertificate);
     const passwords = outputs.connections.map(({ user, password }) => `*:*:*:${user}:${password}\n`);
     writeFileSync(join(folder, "pgpass"), passwords.join(""), { mode: 0o600 });
+    const [connection] = outputs.connections;
+    if (connection) {
+        writeFileSync(join(folder, "client.sh"), clientEnvironment(connection));
+    }
+}
+
+/** For a shell: the connection strings, whose password is in a file of its own. */
+function clientEnvironment({ readWrite, readOnly, multiHost, user, password }: Connection): string {
+    const variables = {
+        PS1: "client$ ",
+        PGPASSFILE: join(folder, "pgpass"),
+        PGSSLROOTCERT: join(folder, "cluster-ca.pem"),
+        READ_WRITE: readWrite,
+        READ_ONLY: readOnly,
+        MULTI_HOST: multiHost,
+    };
+    const lines = Object.entries(variables).map(([name, value]) => `export ${name}='${value.replace(`${user}:${password}@`, `${user}@`)}'\n`);
+    return lines.join("");
 }
 
 function screen({ leaderEndpoint, replicaEndpoint, statisticsUrl, connections, nodes, jumpHostAddress }: Outputs): string {
@@ -125,6 +152,8 @@ The cluster is up, and every promise was checked.
 
   Write, as an application inside the network:
     npm run --silent stand -- client -- env ${psql}
+  An application's shell there, with READ_WRITE, READ_ONLY and MULTI_HOST for psql:
+    npm run --silent stand -- client -- bash --rcfile .stand/client.sh
   A shell on a machine:
     npm run stand -- shell db-1         or     ${ssh} ${nodes[0]?.hostname}
   The endpoints on this computer's loopback, through the jump host:

@@ -6,7 +6,8 @@ import { generatedParts, withPart } from "../../docs/generate";
 
 const root = join(__dirname, "..", "..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
-const documents = ["README.md", "README.ru.md", "CHANGELOG.md", ...readdirSync(join(root, "docs")).filter((name) => name.endsWith(".md")).map((name) => `docs/${name}`)];
+const inDocs = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".md")).sort();
+const documents = ["README.md", "README.ru.md", "CHANGELOG.md", ...inDocs.map((name) => `docs/${name}`)];
 const all = documents.map((path) => ({ path, text: read(path) }));
 
 /** All first groups of a pattern's matches. */
