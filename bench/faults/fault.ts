@@ -23,3 +23,14 @@ export interface Fault {
 }
 
 export type End = () => Promise<void>;
+
+/** For faults of several steps: when one fails, those before it are undone. @returns `undo`, which ends the fault */
+export async function orUndo(undo: End, steps: () => Promise<void>): Promise<End> {
+    try {
+        await steps();
+        return undo;
+    } catch (error) {
+        await undo();
+        throw error;
+    }
+}

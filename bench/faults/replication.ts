@@ -2,7 +2,7 @@
 import { powerOff, start } from "../../stand/machines/machine";
 import { eventually, machineId, onMachine, site } from "../../test/stand/support/stand";
 import { superuserSql } from "../cluster";
-import type { End, Fault } from "./fault";
+import { type End, type Fault, orUndo } from "./fault";
 import { writeWal } from "./wal";
 
 /** More than `maxReplicaLagMib` of a stack that does not set it. */
@@ -22,16 +22,12 @@ export const replicationFaults: readonly Fault[] = [
             const resume: End = async () => {
                 await onMachine(replica, "kill", "-CONT", process);
             };
-            await onMachine(replica, "kill", "-STOP", process);
-            try {
+            return orUndo(resume, async () => {
+                await onMachine(replica, "kill", "-STOP", process);
                 await writeWal(leader, lagMib);
                 // Otherwise the run would show nothing.
                 await eventually(20, () => cluster.servers(), (servers) => servers?.replicas.includes(replica) === false);
-            } catch (error) {
-                await resume();
-                throw error;
-            }
-            return resume;
+            });
         },
         lasts: 30,
     },
@@ -41,12 +37,14 @@ export const replicationFaults: readonly Fault[] = [
         inject: async (cluster) => {
             const { leader, replicas } = await cluster.roles();
             const [confirms, resting] = replicas as [string, string];
-            await onMachine(resting, "systemctl", "stop", "patroni.service");
-            await eventually(30, () => superuserSql(leader, standbysThatCount), (names) => names === confirms);
-            await powerOff(site, machineId(confirms));
-            return async () => {
+            const bringBack: End = async () => {
                 await Promise.all([start(site, machineId(confirms)), onMachine(resting, "systemctl", "start", "patroni.service")]);
             };
+            return orUndo(bringBack, async () => {
+                await onMachine(resting, "systemctl", "stop", "patroni.service");
+                await eventually(30, () => superuserSql(leader, standbysThatCount), (names) => names === confirms);
+                await powerOff(site, machineId(confirms));
+            });
         },
         lasts: "until writes flow",
     },

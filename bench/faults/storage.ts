@@ -1,7 +1,7 @@
 /** Data disks that are full, or that a dead replica would fill. */
 import { eventually, onMachine } from "../../test/stand/support/stand";
 import { superuserSql } from "../cluster";
-import type { Fault } from "./fault";
+import { type End, type Fault, orUndo } from "./fault";
 import { losePower } from "./power";
 import { setParameter, walMib, writeWal } from "./wal";
 
@@ -15,9 +15,14 @@ const fillDisk = `cd / && runuser -u postgres -- bash -c '
 /** Far more than the WAL files that a server of the stand keeps ready. */
 const walUntilFullMib = 2048;
 
-const keptForReplicaMib = 64;
-/** What the dead replica misses before its slot is given up, in pieces with a checkpoint after each: only it removes WAL. */
+const keptForReplicaMib = 128;
+/** What the dead replica misses, in pieces with a checkpoint after each: only checkpoints remove WAL. */
 const missed = { pieces: 12, mib: 64 };
+/** PostgreSQL keeps besides: min_wal_size, wal_keep_size, and the pieces before and after a checkpoint. All that is missed is more. */
+const mostWalMib = keptForReplicaMib + 256 + 128 + 2 * missed.mib;
+
+/** Whether every replica that streams has what is written; the dead one's connection may still seem to be there. */
+const receivedByOthers = (dead: string) => `SELECT bool_and(flush_lsn >= pg_current_wal_lsn() - 1024 * 1024::numeric) FROM pg_stat_replication WHERE application_name <> '${dead}'`;
 
 export const storageFaults: readonly Fault[] = [
     {
@@ -25,13 +30,15 @@ export const storageFaults: readonly Fault[] = [
         title: "Data disk full on the leader, until another leads",
         inject: async (cluster) => {
             const { leader } = await cluster.roles();
-            await onMachine(leader, "bash", "-c", fillDisk);
-            // Ends with an error when the server does, which it must.
-            const outlived = await writeWal(leader, walUntilFullMib).then(() => true, () => false);
-            if (outlived) throw new Error(`${leader} wrote ${walUntilFullMib} MiB on a full disk`);
-            return async () => {
+            const makeRoom: End = async () => {
                 await onMachine(leader, "rm", "-f", fillFile);
             };
+            return orUndo(makeRoom, async () => {
+                await onMachine(leader, "bash", "-c", fillDisk);
+                // Ends with an error when the server does, which it must.
+                const outlived = await writeWal(leader, walUntilFullMib).then(() => true, () => false);
+                if (outlived) throw new Error(`${leader} wrote ${walUntilFullMib} MiB on a full disk`);
+            });
         },
         lasts: "until writes flow",
     },
@@ -43,20 +50,23 @@ export const storageFaults: readonly Fault[] = [
             const replica = replicas[0]!;
             const putBack = await setParameter(leader, "max_slot_wal_keep_size", `${keptForReplicaMib}MB`);
             const powerOn = await losePower([replica]);
-            const most = Number(await superuserSql(leader, "SELECT setting FROM pg_settings WHERE name = 'max_wal_size'")) + keptForReplicaMib;
-            for (let piece = 0; piece < missed.pieces; piece++) {
-                await writeWal(leader, missed.mib);
-                await superuserSql(leader, "CHECKPOINT");
-                const size = await walMib(leader);
-                if (size > most) throw new Error(`${leader} keeps ${size} MiB of WAL, more than ${most}`);
-            }
-            const slot = `SELECT wal_status FROM pg_replication_slots WHERE slot_name = '${replica.replaceAll("-", "_")}'`;
-            // Lost, or given up by Patroni already.
-            await eventually(30, () => superuserSql(leader, slot), (status) => ["lost", ""].includes(status));
-            return async () => {
+            const bringBack: End = async () => {
                 await putBack();
                 await powerOn();
             };
+            return orUndo(bringBack, async () => {
+                for (let piece = 0; piece < missed.pieces; piece++) {
+                    await writeWal(leader, missed.mib);
+                    // The other replica must not lose its slot as well, however slow the computer is.
+                    await eventually(120, () => superuserSql(leader, receivedByOthers(replica)), (answer) => answer === "t");
+                    await superuserSql(leader, "CHECKPOINT");
+                    const size = await walMib(leader);
+                    if (size > mostWalMib) throw new Error(`${leader} keeps ${size} MiB of WAL, more than ${mostWalMib}`);
+                }
+                const slot = `SELECT wal_status FROM pg_replication_slots WHERE slot_name = '${replica.replaceAll("-", "_")}'`;
+                // Lost, or dropped already.
+                await eventually(60, () => superuserSql(leader, slot), (status) => ["lost", ""].includes(status));
+            });
         },
         lasts: 0,
     },
