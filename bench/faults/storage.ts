@@ -50,6 +50,7 @@ export const storageFaults: readonly Fault[] = [
             const replica = replicas[0]!;
             const putBack = await setParameter(leader, "max_slot_wal_keep_size", `${keptForReplicaMib}MB`);
             const powerOn = await losePower([replica]);
+            const lastReceived = await superuserSql(leader, "SELECT pg_current_wal_lsn()");
             const bringBack: End = async () => {
                 await putBack();
                 await powerOn();
@@ -63,9 +64,9 @@ export const storageFaults: readonly Fault[] = [
                     const size = await walMib(leader);
                     if (size > mostWalMib) throw new Error(`${leader} keeps ${size} MiB of WAL, more than ${mostWalMib}`);
                 }
-                const slot = `SELECT wal_status FROM pg_replication_slots WHERE slot_name = '${replica.replaceAll("-", "_")}'`;
-                // Lost, or dropped already.
-                await eventually(60, () => superuserSql(leader, slot), (status) => ["lost", ""].includes(status));
+                // Lost, or dropped already and made anew for WAL that is written from then on.
+                const slot = `SELECT count(*) FROM pg_replication_slots WHERE slot_name = '${replica.replaceAll("-", "_")}' AND wal_status <> 'lost' AND restart_lsn <= '${lastReceived}'`;
+                await eventually(60, () => superuserSql(leader, slot), (count) => count === "0");
             });
         },
         lasts: 0,
