@@ -28,7 +28,7 @@ export class Cluster {
     /** Host name of the first load balancer. */
     readonly balancer: string;
 
-    constructor(outputs: Outputs) {
+    constructor(private readonly outputs: Outputs) {
         const names = outputs.nodes.map(({ hostname }) => hostname);
         this.nodes = names.filter((name) => /-db-\d+$/.test(name));
         this.balancer = names.find((name) => /-lb-\d+$/.test(name))!;
@@ -39,6 +39,20 @@ export class Cluster {
         const leaders = (await this.statuses()).filter(({ role }) => role === "primary").map(({ name }) => name);
         if (leaders.length !== 1) throw new Error(`nodes that lead: ${leaders.join(", ") || "none"}`);
         return { leader: leaders[0]!, replicas: this.nodes.filter((name) => name !== leaders[0]) };
+    }
+
+    /** Database nodes and load balancers of the zone that a machine is in. */
+    zoneOf(name: string): { readonly name: string; readonly machines: readonly string[] } {
+        const zone = this.outputs.nodes.find(({ hostname }) => hostname === name)!.zone;
+        return { name: zone, machines: this.outputs.nodes.filter((node) => node.zone === zone).map(({ hostname }) => hostname) };
+    }
+
+    /** Hands the lead of PostgreSQL to a node, unless it has it. Resolves when the cluster is whole again. */
+    async moveLeader(to: string): Promise<void> {
+        const { leader } = await this.roles();
+        if (leader === to) return;
+        await onMachine(to, "patronictl", "-c", "/etc/patroni", "switchover", "--leader", leader, "--candidate", to, "--force");
+        await this.whole(60, 2);
     }
 
     /** Host name of the node whose etcd leads. */
@@ -91,18 +105,24 @@ export class Cluster {
     }
 
     private async balancerShortcoming(leader: string): Promise<string | undefined> {
-        const { exitCode, stdout } = await executeInGuest(
-            site,
-            machineId(this.balancer),
-            ["curl", "--silent", "--max-time", "2", "--cacert", "/etc/postgres-ha/tls/ca.crt", "https://127.0.0.1:7000/;csv"],
-        );
-        if (exitCode !== 0) return `${this.balancer}: HAProxy does not answer`;
+        const servers = await this.servers();
+        if (!servers) return `${this.balancer}: HAProxy does not answer`;
+        if (servers.leader.join() !== leader) return `HAProxy's leader: ${servers.leader.join(", ") || "none"}`;
+        if (servers.replicas.length !== this.nodes.length - 1) return `HAProxy's replicas: ${servers.replicas.join(", ") || "none"}`;
+        return undefined;
+    }
+
+    /** Nodes that HAProxy gives sessions to, by backend; undefined while it does not answer. */
+    async servers(): Promise<{ readonly leader: readonly string[]; readonly replicas: readonly string[] } | undefined> {
+        const id = machineId(this.balancer);
+        if (initProcess(site, id) === undefined) return undefined;
+        const question = ["curl", "--silent", "--max-time", "2", "--cacert", "/etc/postgres-ha/tls/ca.crt", "https://127.0.0.1:7000/;csv"];
+        const { exitCode, stdout } = await executeInGuest(site, id, question);
+        if (exitCode !== 0) return undefined;
         const rows = stdout.split("\n").map((line) => line.split(","));
         const statusColumn = rows[0]!.indexOf("status");
-        const up = (backend: string) => rows.filter((row) => row[0] === backend && this.nodes.includes(row[1]!) && row[statusColumn] === "UP").map((row) => row[1]);
-        if (up("leader").join() !== leader) return `HAProxy's leader: ${up("leader").join(", ") || "none"}`;
-        if (up("replicas").length !== this.nodes.length - 1) return `HAProxy's replicas: ${up("replicas").join(", ") || "none"}`;
-        return undefined;
+        const up = (backend: string) => rows.filter((row) => row[0] === backend && this.nodes.includes(row[1]!) && row[statusColumn] === "UP").map((row) => row[1]!);
+        return { leader: up("leader"), replicas: up("replicas") };
     }
 
     /**
@@ -127,6 +147,14 @@ export class Cluster {
     private statuses(): Promise<NodeStatus[]> {
         return Promise.all(this.nodes.map(statusOf));
     }
+}
+
+/** Runs SQL as the superuser on a node, over its local socket. @returns psql's unaligned output */
+export async function superuserSql(name: string, statement: string, timeoutSeconds = 60): Promise<string> {
+    const command = ["psql", "--host=/run/postgresql", "--username=postgres", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", `--command=${statement}`];
+    const { exitCode, stdout, stderr } = await executeInGuest(site, machineId(name), command, { timeoutSeconds });
+    if (exitCode !== 0) throw new Error(`${name}: ${stderr.trim()}`);
+    return stdout.trim();
 }
 
 /** Both services of a node in one go: entering a machine costs more than asking. */

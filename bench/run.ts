@@ -6,14 +6,18 @@ import { faultNamed, faults } from "./faults";
 import { benchFaults } from "./faults/bench";
 import { benchMemory } from "./memory";
 import { benchNoop } from "./noop";
+import { benchPgbench } from "./pgbench/bench";
 import { writeReport } from "./report";
 import { variantNamed } from "./variants";
 
 const usage = `npm run bench -- WHAT
 
-  faults [--only NAME,…] [--runs N] [--profile normal|fast|autobase] [--add] [--limit SECONDS]
+  faults [NAME…] [--runs N] [--profile normal|fast|autobase] [--add] [--limit SECONDS]
                         what each fault costs applications; --add keeps earlier results,
                         --limit begins no further run after so long
+  pgbench [-T SECONDS] [--rounds N] [--scale N] [--add] [--limit SECONDS]
+                        throughput straight to PostgreSQL, through PgBouncer, and through HAProxy and PgBouncer;
+                        a round has 39 runs of -T seconds (default 10)
   create [--runs N]     pulumi up from nothing to the first write, against a script that makes the same machines
   noop [--runs N]       an up that changes nothing, against an empty program with the same providers
   memory [--runs N]     of each machine and of the stand itself
@@ -23,10 +27,10 @@ Faults: ${faults.map(({ name }) => name).join(", ")}`;
 
 const benches: Record<string, (args: string[]) => Promise<void>> = {
     faults: async (args) => {
-        const { values } = parseArgs({
+        const { values, positionals } = parseArgs({
             args,
+            allowPositionals: true,
             options: {
-                only: { type: "string" },
                 runs: { type: "string", default: "1" },
                 profile: { type: "string", default: "normal" },
                 add: { type: "boolean", default: false },
@@ -34,9 +38,29 @@ const benches: Record<string, (args: string[]) => Promise<void>> = {
             },
         });
         await benchFaults({
-            faults: values.only ? values.only.split(",").map(faultNamed) : faults,
+            faults: positionals.length > 0 ? positionals.flatMap((names) => names.split(",")).map(faultNamed) : faults,
             runs: Number(values.runs),
             variant: variantNamed(values.profile),
+            add: values.add,
+            ...(values.limit ? { limitSeconds: Number(values.limit) } : {}),
+        });
+        writeReport();
+    },
+    pgbench: async (args) => {
+        const { values } = parseArgs({
+            args,
+            options: {
+                time: { type: "string", short: "T", default: "10" },
+                rounds: { type: "string", default: "3" },
+                scale: { type: "string", default: "32" },
+                add: { type: "boolean", default: false },
+                limit: { type: "string" },
+            },
+        });
+        await benchPgbench({
+            seconds: Number(values.time),
+            rounds: Number(values.rounds),
+            scale: Number(values.scale),
             add: values.add,
             ...(values.limit ? { limitSeconds: Number(values.limit) } : {}),
         });

@@ -15,7 +15,8 @@ import {
     localParameters,
     postgresUser,
 } from "./postgresql";
-import { refresh, script } from "./scripts";
+import { refresh, script, scriptDirectory } from "./scripts";
+import { unit } from "./user-data";
 
 export interface PatroniInputs {
     /** Patroni's scope: the cluster's name. */
@@ -54,7 +55,7 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
     return {
         packages: ["patroni", "patroni-etcd"],
         users: [{ ...postgresUser, homeDirectory: dataMountPoint, shell: "/bin/bash", groups: [tlsGroup] }],
-        unitsWithSecrets: ["patroni.service"],
+        unitsWithSecrets: ["patroni.service", "replica-guard.timer"],
         files: [
             {
                 path: DYNAMIC,
@@ -86,6 +87,23 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
                 ].join("\n"),
             },
             script("apply-dynamic-configuration.py"),
+            script("replica-guard.sh"),
+            {
+                path: "/etc/systemd/system/replica-guard.service",
+                content: unit({
+                    Unit: { Description: "Copy a replica anew that lacks WAL which the leader has removed", After: "patroni.service" },
+                    Service: { Type: "oneshot", ExecStart: `${scriptDirectory}/replica-guard`, TimeoutStartSec: "60", LogLevelMax: "notice" },
+                }),
+                onChange: ["systemctl daemon-reload"],
+            },
+            {
+                path: "/etc/systemd/system/replica-guard.timer",
+                content: unit({
+                    Unit: { Description: "Copy a replica anew that lacks WAL which the leader has removed" },
+                    Timer: { OnActiveSec: "30s", OnUnitActiveSec: "30s", AccuracySec: "1s" },
+                }),
+                onChange: ["systemctl daemon-reload"],
+            },
         ],
     };
 }

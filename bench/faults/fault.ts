@@ -1,4 +1,5 @@
 import type { Cluster } from "../cluster";
+import type { ClientPlace } from "../workload/workload";
 
 /** One thing that can go wrong, and how it ends. */
 export interface Fault {
@@ -6,6 +7,8 @@ export interface Fault {
     readonly name: string;
     /** For people, in the tables. */
     readonly title: string;
+    /** How the clients connect. @default through the load balancer, from the cluster's first zone */
+    readonly clients?: (cluster: Cluster) => ClientPlace;
     /** Brings the cluster into the state that the fault is about; writes do not flow yet. */
     readonly prepare?: (cluster: Cluster) => Promise<void>;
     /** Makes it happen. @returns what ends it, if it does not end by itself */
@@ -20,3 +23,14 @@ export interface Fault {
 }
 
 export type End = () => Promise<void>;
+
+/** For faults of several steps: when one fails, those before it are undone. @returns `undo`, which ends the fault */
+export async function orUndo(undo: End, steps: () => Promise<void>): Promise<End> {
+    try {
+        await steps();
+        return undo;
+    } catch (error) {
+        await undo();
+        throw error;
+    }
+}

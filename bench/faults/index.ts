@@ -3,9 +3,12 @@ import { networkFaults } from "./network";
 import { operationFaults } from "./operations";
 import { powerFaults } from "./power";
 import { processFaults } from "./processes";
+import { replicationFaults } from "./replication";
+import { storageFaults } from "./storage";
+import { zoneFaults } from "./zones";
 
 /** Every fault, in the order of the tables. */
-export const faults: readonly Fault[] = [...powerFaults, ...networkFaults, ...processFaults, ...operationFaults];
+export const faults: readonly Fault[] = [...powerFaults, ...zoneFaults, ...networkFaults, ...processFaults, ...replicationFaults, ...storageFaults, ...operationFaults];
 
 /** @throws Error that lists the names if there is none of this name */
 export function faultNamed(name: string): Fault {

@@ -4,7 +4,8 @@ import { machineId, onMachine, site } from "../../test/stand/support/stand";
 import type { Cluster } from "../cluster";
 import type { End, Fault } from "./fault";
 
-async function losePower(names: readonly string[]): Promise<End> {
+/** Cuts the power of machines at the same moment; it comes back in the end. */
+export async function losePower(names: readonly string[]): Promise<End> {
     await Promise.all(names.map((name) => powerOff(site, machineId(name))));
     return async () => {
         await Promise.all(names.map((name) => start(site, machineId(name))));
@@ -85,6 +86,12 @@ export const powerFaults: readonly Fault[] = [
         title: "All database nodes lose power for 5 s",
         inject: (cluster) => losePower(cluster.nodes),
         lasts: 5,
+    },
+    {
+        name: "balancer-power-loss",
+        title: "The only load balancer's machine loses power for 10 s",
+        inject: ({ balancer }) => losePower([balancer]),
+        lasts: 10,
     },
     {
         name: "rolling-reboot",

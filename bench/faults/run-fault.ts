@@ -47,7 +47,7 @@ export async function runFault(fault: Fault, outputs: Outputs): Promise<{ result
     await cluster.whole(patienceSeconds);
     await fault.prepare?.(cluster);
     const leaderBefore = (await cluster.roles()).leader;
-    const workload = await Workload.start(outputs, 15 * 60);
+    const workload = await Workload.start(outputs, 15 * 60, fault.clients?.(cluster));
     try {
         const injected = monotonicMilliseconds();
         const end = await fault.inject(cluster);

@@ -8,9 +8,10 @@ import { comparisonSection, faultSections } from "./faults";
 import { memorySection } from "./memory";
 import { noopSection } from "./noop";
 import { notes } from "./notes";
+import { pgbenchSection } from "./pgbench";
 
 export function writeReport(): void {
-    const sections = [introduction, comparisonSection(), ...faultSections(), notes, creationSection(), noopSection(), memorySection()];
+    const sections = [introduction, comparisonSection(), ...faultSections(), notes, pgbenchSection(), creationSection(), noopSection(), memorySection()];
     writeFileSync(join(repository, "docs", "benchmarks.md"), sections.filter(Boolean).join("\n"));
 }
 

@@ -24,19 +24,15 @@ async function main(): Promise<void> {
 }
 
 const statements = {
-    write: { text: `INSERT INTO ${table} (writer, sequence) VALUES ($1, $2)`, port: (plan: WorkloadPlan) => plan.writePort },
-    read: {
-        text: `SELECT pg_is_in_recovery() AS from_replica, EXISTS (SELECT FROM ${table}) AS found`,
-        port: (plan: WorkloadPlan) => plan.readPort,
-    },
+    write: `INSERT INTO ${table} (writer, sequence) VALUES ($1, $2)`,
+    read: `SELECT pg_is_in_recovery() AS from_replica, EXISTS (SELECT FROM ${table}) AS found`,
 };
 
 async function run(plan: WorkloadPlan, kind: Attempt["kind"], client: number): Promise<void> {
-    const { text, port } = statements[kind];
-    const session = new ClientSession(plan, port(plan));
+    const session = new ClientSession(plan, plan[kind]);
     for (let sequence = 1; !stopped; sequence++) {
         const started = monotonicMilliseconds();
-        const attempt = await session.query(text, kind === "write" ? [client, sequence] : []).then(
+        const attempt = await session.query(statements[kind], kind === "write" ? [client, sequence] : []).then(
             (rows) => ({ outcome: "acknowledged" as const, ...(kind === "read" ? { fromReplica: rows[0]?.["from_replica"] === true } : {}) }),
             (error: unknown) => ({ outcome: isRolledBack(error) ? ("failed" as const) : ("unknown" as const), error: messageOf(error) }),
         );

@@ -1,6 +1,6 @@
 import { Client, DatabaseError } from "pg";
 
-import type { WorkloadPlan } from "./records";
+import type { Server, Target, WorkloadPlan } from "./records";
 
 /** A connection that is made when it is needed and dropped after any error, as a simple pool would do. */
 export class ClientSession {
@@ -8,7 +8,7 @@ export class ClientSession {
 
     constructor(
         private readonly plan: WorkloadPlan,
-        private readonly port: number,
+        private readonly target: Target,
     ) {}
 
     /** @throws Error, of class NotSent if the statement never reached a server */
@@ -22,11 +22,25 @@ export class ClientSession {
         }
     }
 
+    /** As libpq does it with several hosts: one after another, and none that is not what the client needs. */
     private async connect(): Promise<Client> {
-        const { host, database, user, password, caCertificate, timeoutMilliseconds } = this.plan;
+        let refusal = new NotSent("there is no server to connect to");
+        for (const server of this.target.servers) {
+            try {
+                this.client = await this.connectTo(server);
+                return this.client;
+            } catch (error) {
+                refusal = new NotSent(`${server.host}: ${messageOf(error)}`);
+            }
+        }
+        throw refusal;
+    }
+
+    private async connectTo({ host, port }: Server): Promise<Client> {
+        const { database, user, password, caCertificate, timeoutMilliseconds } = this.plan;
         const client = new Client({
             host,
-            port: this.port,
+            port,
             database,
             user,
             password,
@@ -39,12 +53,12 @@ export class ClientSession {
         client.on("error", () => undefined);
         try {
             await client.connect();
+            if (this.target.needsLeader) await mustLead(client);
+            return client;
         } catch (error) {
             destroy(client);
-            throw new NotSent(messageOf(error));
+            throw error;
         }
-        this.client = client;
-        return client;
     }
 
     /** Ends the connection without a farewell: the other side may be gone. */
@@ -52,6 +66,11 @@ export class ClientSession {
         if (this.client) destroy(this.client);
         this.client = undefined;
     }
+}
+
+async function mustLead(client: Client): Promise<void> {
+    const { rows } = await client.query("SELECT pg_is_in_recovery() AS follows");
+    if ((rows as { follows: boolean }[])[0]?.follows !== false) throw new Error("the session is read-only");
 }
 
 /** The statement never left this process. */

@@ -20,11 +20,25 @@ export interface Attempt {
     readonly fromReplica?: boolean;
 }
 
+/** One of the places that a client may connect to. */
+export interface Server {
+    /** The name that its certificate is verified for. */
+    readonly host: string;
+    readonly port: number;
+}
+
+/** Where clients of a kind connect to. */
+export interface Target {
+    /** Tried in this order until one takes the session. */
+    readonly servers: readonly Server[];
+    /** Whether a server that is in recovery is left for the next one, as with `target_session_attrs=read-write`. */
+    readonly needsLeader: boolean;
+}
+
 /** What the workload's process is told on the first line of its standard input. */
 export interface WorkloadPlan {
-    readonly host: string;
-    readonly writePort: number;
-    readonly readPort: number;
+    readonly write: Target;
+    readonly read: Target;
     readonly database: string;
     readonly user: string;
     readonly password: string;

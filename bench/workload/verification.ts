@@ -1,4 +1,4 @@
-import { sql, type Outputs } from "../../test/stand/support/stand";
+import { eventually, sql, type Outputs } from "../../test/stand/support/stand";
 import { type Attempt, table } from "./records";
 
 /** What the nodes hold, compared with what the clients were told. All counts but `acknowledged` are 0 when all is well. */
@@ -14,10 +14,13 @@ export interface Verification {
     readonly replicasDiffer: number;
 }
 
+/** PgBouncer gives its first client after PostgreSQL was away the error of then, and tries anew for the next. */
+const askNode = (uri: string, statement: string): Promise<string> => eventually(10, () => sql(uri, statement), () => true);
+
 /** Compares every node, asked through its own PgBouncer, with the attempts. The workload must have ended. */
 export async function verify(outputs: Outputs, attempts: readonly Attempt[]): Promise<Verification> {
     const nodes = outputs.nodes.filter(({ hostname }) => /-db-\d+$/.test(hostname)).map(({ fqdn }) => nodeUri(outputs, fqdn));
-    const recovery = await Promise.all(nodes.map((uri) => sql(uri, "SELECT pg_is_in_recovery(), coalesce(pg_last_wal_replay_lsn(), pg_current_wal_lsn())")));
+    const recovery = await Promise.all(nodes.map((uri) => askNode(uri, "SELECT pg_is_in_recovery(), coalesce(pg_last_wal_replay_lsn(), pg_current_wal_lsn())")));
     const leaders = recovery.filter((line) => line.startsWith("f|"));
     if (leaders.length !== 1) throw new Error(`${leaders.length} nodes are out of recovery: ${recovery.join(" ")}`);
     const position = leaders[0]!.slice(2);
@@ -44,11 +47,11 @@ function nodeUri(outputs: Outputs, fqdn: string): string {
 /** How often each row is there, once the node has replayed what the leader had written. */
 async function rowsOf(uri: string, position: string): Promise<Map<string, number>> {
     const replayed = `SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= '${position}'`;
-    for (let attempt = 0; (await sql(uri, replayed)) !== "t"; attempt++) {
+    for (let attempt = 0; (await askNode(uri, replayed)) !== "t"; attempt++) {
         if (attempt === 60) throw new Error(`${uri.replace(/.*@/, "")} did not replay up to ${position}`);
         await new Promise((resolve) => setTimeout(resolve, 500));
     }
-    const text = await sql(uri, `SELECT writer || ' ' || sequence, count(*) FROM ${table} GROUP BY 1`);
+    const text = await askNode(uri, `SELECT writer || ' ' || sequence, count(*) FROM ${table} GROUP BY 1`);
     return new Map(text.split("\n").filter(Boolean).map((line) => line.split("|") as [string, string]).map(([row, count]) => [row, Number(count)]));
 }
 

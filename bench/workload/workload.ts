@@ -6,11 +6,20 @@ import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 
 import { withClient } from "../../stand/machines/client";
+import { readNetwork } from "../../stand/machines/records";
 import { repository, site, sql, type Outputs } from "../../test/stand/support/stand";
-import { type Attempt, monotonicMilliseconds, table, type WorkloadPlan } from "./records";
+import { type Attempt, monotonicMilliseconds, table, type Target, type WorkloadPlan } from "./records";
 
 /** Enough to see a gap of a tenth of a second, few enough to leave two cores to the machines. */
 const load = { writers: 4, readers: 2, pauseMilliseconds: 20, backoffMilliseconds: 50, timeoutMilliseconds: 2000 };
+
+/** How the clients reach the cluster, and where they are. */
+export interface ClientPlace {
+    /** Through the load balancer, or by the multi-host string straight to the nodes. @default "balancer" */
+    readonly through?: "balancer" | "nodes";
+    /** The zone of their machine. @default the cluster's first */
+    readonly zone?: string;
+}
 
 /** Writers through the leader's endpoint and readers through the replicas', and all that became of them. */
 export class Workload {
@@ -32,7 +41,7 @@ export class Workload {
      * Empties the table and starts the clients; resolves when writes and reads flow.
      * @param deadlineSeconds the clients end after so long whatever happens
      */
-    static async start(outputs: Outputs, deadlineSeconds: number): Promise<Workload> {
+    static async start(outputs: Outputs, deadlineSeconds: number, place: ClientPlace = {}): Promise<Workload> {
         const connection = outputs.connections[0]!;
         await sql(
             connection.readWrite,
@@ -40,16 +49,14 @@ export class Workload {
         );
         const plan: WorkloadPlan = {
             ...load,
-            host: outputs.leaderEndpoint.host,
-            writePort: outputs.leaderEndpoint.port,
-            readPort: outputs.replicaEndpoint.port,
+            ...targets(outputs, place),
             database: connection.database,
             user: connection.user,
             password: connection.password,
             caCertificate: outputs.caCertificate,
             deadlineSeconds,
         };
-        const { child, finished } = await spawnClient();
+        const { child, finished } = await spawnClient(place);
         child.stdin!.write(`${JSON.stringify(plan)}\n`);
         const workload = new Workload(child, finished);
         await workload.flowing(2, 30);
@@ -80,14 +87,23 @@ export class Workload {
     }
 }
 
+function targets(outputs: Outputs, { through }: ClientPlace): { write: Target; read: Target } {
+    const target = ({ host, port }: Outputs["leaderEndpoint"]): Target => ({ servers: [{ host, port }], needsLeader: false });
+    if (through !== "nodes") return { write: target(outputs.leaderEndpoint), read: target(outputs.replicaEndpoint) };
+    const [, list = ""] = /@([^/]+)\//.exec(outputs.connections[0]!.multiHost) ?? [];
+    const nodes = list.split(",").map((server) => server.split(":")).map(([host = "", port]) => ({ host, port: Number(port) }));
+    return { write: { servers: nodes, needsLeader: true }, read: { servers: [...nodes].reverse(), needsLeader: false } };
+}
+
 /** Starts the clients' process in a network of its own, which lasts as long as it does. */
-function spawnClient(): Promise<{ child: ChildProcess; finished: Promise<void> }> {
+function spawnClient({ zone }: ClientPlace): Promise<{ child: ChildProcess; finished: Promise<void> }> {
     const program = [
         ...[process.execPath, "--import", pathToFileURL(createRequire(__filename).resolve("tsx")).href],
         join(__dirname, "client-process.ts"),
     ];
     return new Promise((resolve, reject) => {
-        const finished = withClient(site, {}, async (enter) => {
+        const subnetId = zone === undefined ? undefined : readNetwork(site).subnets.find((subnet) => subnet.zone === zone)?.id;
+        const finished = withClient(site, subnetId === undefined ? {} : { subnetId }, async (enter) => {
             const [file, ...args] = [...enter, ...program];
             const child = spawn(file!, args, { cwd: repository, stdio: ["pipe", "pipe", "inherit"] });
             resolve({ child, finished: whenFinished() });

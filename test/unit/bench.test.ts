@@ -4,6 +4,8 @@ import { DatabaseError } from "pg";
 
 import { faults } from "../../bench/faults";
 import { renderTimeline } from "../../bench/faults/timeline";
+import { clientCounts, parsePgbench, plannedRound } from "../../bench/pgbench/measurement";
+import { renderBars } from "../../bench/report/bars";
 import { percentile, summarize } from "../../bench/statistics";
 import { isRolledBack, NotSent } from "../../bench/workload/client-session";
 import { acknowledgements, length, longestGap } from "../../bench/workload/gaps";
@@ -81,5 +83,44 @@ describe("the faults", () => {
         expect(picture).toContain("3.0 s  one leader, all streaming");
         // 2 s before the fault to 2 s after the cluster is whole, ten bars a second.
         expect(picture.match(/M[\d.]+ [\d.]+v/g)).toHaveLength(70);
+    });
+});
+
+describe("pgbench", () => {
+    const output = (failed: number) => `transaction type: <builtin: select only>
+number of transactions actually processed: 41234
+number of failed transactions: ${failed} (0.000%)
+latency average = 1.940 ms
+initial connection time = 9.214 ms
+tps = 4123.456789 (without initial connection time)
+`;
+    test("gives its throughput and latency", () => {
+        expect(parsePgbench(output(0))).toEqual({ transactionsPerSecond: 4123.456789, latencyMilliseconds: 1.94 });
+    });
+    test("compares nothing when transactions failed or a figure is missing", () => {
+        expect(() => parsePgbench(output(3))).toThrow("3 transactions failed");
+        expect(() => parsePgbench(output(0).replace(/^tps.*$/m, ""))).toThrow("pgbench printed no ");
+    });
+    test("measures everything once a round, and each second round backwards", () => {
+        const [first, second] = [plannedRound(1), plannedRound(2)];
+        expect(second).toEqual([...first].reverse());
+        expect(new Set(first.map((measurement) => JSON.stringify(measurement))).size).toBe(first.length);
+        // Two scripts, with and without TLS, three ways; and one commit that does not wait.
+        expect(first).toHaveLength(clientCounts.length * (2 * 2 * 3 + 1));
+    });
+    test("measures what is compared side by side", () => {
+        for (const round of [1, 2]) {
+            const groups = plannedRound(round).map(({ clients, script, tls }) => `${clients} ${script} ${tls}`);
+            const changes = groups.filter((group, index) => group !== groups[index - 1]);
+            expect(changes).toHaveLength(new Set(groups).size);
+        }
+    });
+    test("becomes a picture with a bar for each figure, no taller than its plot", () => {
+        const bar = (name: string, value: number) => ({ name, value, least: value / 2, most: value * 2 });
+        const picture = renderBars([{ title: "TPC-B", groups: [{ name: "8 clients", bars: [bar("direct", 100), bar("pooled", 90)] }] }]);
+        const heights = [...picture.matchAll(/<rect x="[\d.]+" y="[\d.]+" width="[\d.]+" height="([\d.]+)" fill="#(?:2471a3|b9770e)"\/>/g)].map(([, height]) => Number(height));
+        // Two bars, as high as their share of the largest sample, and the legend's two squares.
+        expect(heights).toEqual([100, 90, 11, 11]);
+        expect(picture).toContain(">8 clients<");
     });
 });

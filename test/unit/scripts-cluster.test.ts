@@ -263,6 +263,45 @@ esac`,
         expect(status).toBe(1);
         expect(stderr).toContain("reconcile-members: not done within 3 s; etcd's members:\na, started, db-1");
         expect(await changes()).toEqual([]);
+
+describe("replica-guard", () => {
+    const removed = "FATAL:  could not receive data from WAL stream: ERROR:  requested WAL segment 00000002000000000000000C has already been removed";
+
+    interface Situation {
+        /** What Patroni says of this node. */
+        readonly own: object;
+        readonly journal?: string;
+        readonly leaderState?: string;
+    }
+    async function run({ own, journal = removed, leaderState = "running" }: Situation) {
+        scratch.write(installedScript("replica-guard.sh"), { path: "/etc/patroni/patroni.yml", content: "scope: main\nnamespace: /service\nname: main-db-2\n" });
+        const members = { members: [{ role: "leader", state: leaderState }, { role: "replica", state: "running" }] };
+        scratch.stub("/usr/local/bin/curl", `case "\${*: -1}" in */cluster) echo '${JSON.stringify(members)}' ;; *) echo '${JSON.stringify(own)}' ;; esac`);
+        scratch.stub("/usr/local/bin/journalctl", `echo '${journal}'`);
+        scratch.stub("/usr/local/bin/psql", "cat >/dev/null");
+        scratch.stub("/usr/local/bin/patronictl");
+        const { status } = await scratch.run(installed("replica-guard"));
+        const calls = (await scratch.calls()).filter((call) => /^(psql|patronictl) /.test(call));
+        return { status, calls };
+    }
+    const stuck = { role: "replica", state: "running" };
+
+    it("copies a replica anew whose WAL the leader has removed", async () => {
+        expect(await run({ own: stuck })).toEqual({ status: 0, calls: ["patronictl reinit main main-db-2 --force"] });
+    });
+
+    it.each<[string, Situation]>([
+        ["streams", { own: { ...stuck, replication_state: "streaming" } }],
+        ["is being copied already", { own: { ...stuck, state: "creating replica" } }],
+        ["has another trouble", { own: stuck, journal: "FATAL:  could not connect to the primary server" }],
+        ["would have nobody to copy from", { own: stuck, leaderState: "stopped" }],
+    ])("leaves a replica alone that %s", async (_, situation) => {
+        expect(await run(situation)).toEqual({ status: 0, calls: [] });
+    });
+
+    it("drops lost slots on the leader, and nothing else", async () => {
+        const { status, calls } = await run({ own: { role: "primary", state: "running" } });
+        expect({ status, calls }).toEqual({ status: 0, calls: [expect.stringMatching(/^psql --host=\/run\/postgresql /)] });
     });
 });
 

@@ -1,0 +1,51 @@
+/** Replicas that fall behind, and standbys that commits wait for. */
+import { powerOff, start } from "../../stand/machines/machine";
+import { eventually, machineId, onMachine, site } from "../../test/stand/support/stand";
+import { superuserSql } from "../cluster";
+import { type End, type Fault, orUndo } from "./fault";
+import { writeWal } from "./wal";
+
+/** More than `maxReplicaLagMib` of a stack that does not set it. */
+const lagMib = 64;
+
+const standbysThatCount = `SELECT string_agg(application_name, ',') FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')`;
+
+export const replicationFaults: readonly Fault[] = [
+    {
+        name: "replica-lags",
+        title: `A replica's replay hangs for 30 s, and ${lagMib} MiB are written meanwhile`,
+        inject: async (cluster) => {
+            const { leader, replicas } = await cluster.roles();
+            const replica = replicas[0]!;
+            // Patroni soon ends a pause by pg_wal_replay_pause().
+            const process = await superuserSql(replica, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'");
+            const resume: End = async () => {
+                await onMachine(replica, "kill", "-CONT", process);
+            };
+            return orUndo(resume, async () => {
+                await onMachine(replica, "kill", "-STOP", process);
+                await writeWal(leader, lagMib);
+                // Otherwise the run would show nothing.
+                await eventually(20, () => cluster.servers(), (servers) => servers?.replicas.includes(replica) === false);
+            });
+        },
+        lasts: 30,
+    },
+    {
+        name: "sync-standby-lost",
+        title: "The only standby that confirms commits loses power (the other's Patroni is stopped)",
+        inject: async (cluster) => {
+            const { leader, replicas } = await cluster.roles();
+            const [confirms, resting] = replicas as [string, string];
+            const bringBack: End = async () => {
+                await Promise.all([start(site, machineId(confirms)), onMachine(resting, "systemctl", "start", "patroni.service")]);
+            };
+            return orUndo(bringBack, async () => {
+                await onMachine(resting, "systemctl", "stop", "patroni.service");
+                await eventually(30, () => superuserSql(leader, standbysThatCount), (names) => names === confirms);
+                await powerOff(site, machineId(confirms));
+            });
+        },
+        lasts: "until writes flow",
+    },
+];

@@ -1,0 +1,25 @@
+/** What faults of replication and of disks do to the leader's write-ahead log. */
+import { eventually, onMachine } from "../../test/stand/support/stand";
+import { superuserSql } from "../cluster";
+
+/** Writes so much WAL, as many applications at work would. */
+export async function writeWal(leader: string, mib: number): Promise<void> {
+    await superuserSql(leader, `SELECT count(pg_logical_emit_message(false, 'bench', repeat('x', 1024 * 1024))) FROM generate_series(1, ${mib})`, 120);
+}
+
+/** Size of pg_wal. */
+export async function walMib(leader: string): Promise<number> {
+    return Number(await superuserSql(leader, "SELECT (sum(size) / 1024 / 1024)::bigint FROM pg_ls_waldir()"));
+}
+
+/** Changes a parameter of the cluster that is reloaded, and waits until the leader has it. @returns what puts the old value back */
+export async function setParameter(leader: string, name: string, value: string): Promise<() => Promise<void>> {
+    const current = () => superuserSql(leader, `SHOW ${name}`);
+    const set = (to: string) => onMachine(leader, "patronictl", "-c", "/etc/patroni", "edit-config", "--force", "--quiet", "--set", `postgresql.parameters.${name}=${to}`);
+    const before = await current();
+    await set(value);
+    await eventually(30, current, (now) => now === value);
+    return async () => {
+        await set(before);
+    };
+}

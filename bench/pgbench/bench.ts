@@ -1,0 +1,80 @@
+/** Throughput through the pooler and the load balancer against PostgreSQL alone, and the price of a commit that waits for a standby. */
+import { local, stackOutputs, type Outputs } from "../../test/stand/support/stand";
+import { Cluster, superuserSql } from "../cluster";
+import { addResult, readResults, writeResults } from "../results";
+import { type PgClient, withPgClient } from "./client";
+import { withDirectAccess } from "./direct-access";
+import { type Measurement, parsePgbench, type PgbenchResult, plannedRound } from "./measurement";
+
+export interface PgbenchOptions {
+    /** How long each run lasts. */
+    readonly seconds: number;
+    readonly rounds: number;
+    /** pgbench's scale: 100,000 accounts each. */
+    readonly scale: number;
+    /** Keep the results of earlier rounds. */
+    readonly add: boolean;
+    /** No new round begins after so long. */
+    readonly limitSeconds?: number;
+}
+
+export const pgbenchResults = "pgbench";
+
+/** A database of its own, which goes away with the measurement. */
+const database = "pgbench";
+
+export async function benchPgbench({ seconds, rounds, scale, add, limitSeconds }: PgbenchOptions): Promise<void> {
+    await local();
+    const outputs = await stackOutputs();
+    const cluster = new Cluster(outputs);
+    await cluster.whole(120);
+    const { leader, replicas } = await cluster.roles();
+    const { user, password } = outputs.connections[0]!;
+    const started = Date.now();
+    await withPgClient(replicas[0]!, password, async (client) => {
+        try {
+            await superuserSql(leader, `CREATE DATABASE ${database} OWNER ${user}`);
+            await withDirectAccess(leader, client.address, database, async () => {
+                await client.run("pgbench", ["--initialize", "--quiet", `--scale=${scale}`, target(outputs, leader, { way: "direct", tls: true })], { timeoutSeconds: 600 });
+                await superuserSql(leader, "CHECKPOINT");
+                if (!add) writeResults<PgbenchResult>(pgbenchResults, []);
+                for (let round = 1; round <= rounds; round++) {
+                    if (limitSeconds !== undefined && Date.now() - started > limitSeconds * 1000) return console.log(`stopped before round ${round}: the time is over`);
+                    for (const measurement of plannedRound(round)) {
+                        const figures = await measure(client, outputs, leader, measurement, seconds);
+                        addResult<PgbenchResult>(pgbenchResults, { ...measurement, round: roundNumber(measurement), scale, seconds, ...figures });
+                        console.log(line(measurement, round, figures.transactionsPerSecond));
+                    }
+                    if ((await cluster.roles()).leader !== leader) throw new Error(`${leader} does not lead any more: this round compares nothing`);
+                }
+            });
+        } finally {
+            await superuserSql(leader, `DROP DATABASE IF EXISTS ${database} WITH (FORCE)`);
+        }
+    });
+}
+
+async function measure(client: PgClient, outputs: Outputs, leader: string, measurement: Measurement, seconds: number) {
+    const { clients, script, commit } = measurement;
+    const args = ["--no-vacuum", `--builtin=${script}`, `--client=${clients}`, `--jobs=${Math.min(clients, 2)}`, `--time=${seconds}`, target(outputs, leader, measurement)];
+    const environment: Record<string, string> = commit === "local" ? { PGOPTIONS: "-c synchronous_commit=local" } : {};
+    return parsePgbench(await client.run("pgbench", args, { timeoutSeconds: seconds + 60, environment }));
+}
+
+/** libpq's connection string, without the password. */
+function target(outputs: Outputs, leader: string, { way, tls }: Pick<Measurement, "way" | "tls">): string {
+    const host = way === "haproxy" ? outputs.leaderEndpoint.host : outputs.nodes.find(({ hostname }) => hostname === leader)!.fqdn;
+    const port = { direct: 5432, pgbouncer: 6432, haproxy: outputs.leaderEndpoint.port }[way];
+    const security = tls ? "sslmode=verify-full sslrootcert=/etc/postgres-ha/tls/ca.crt" : "sslmode=disable";
+    return `host=${host} port=${port} dbname=${database} user=${outputs.connections[0]!.user} ${security}`;
+}
+
+/** Rounds of all invocations are counted together: those of a round were measured side by side. */
+function roundNumber({ script, way, tls, commit, clients }: Measurement): number {
+    const same = (result: PgbenchResult) => result.script === script && result.way === way && result.tls === tls && result.commit === commit && result.clients === clients;
+    return readResults<PgbenchResult>(pgbenchResults).filter(same).length + 1;
+}
+
+function line({ script, way, tls, commit, clients }: Measurement, round: number, transactionsPerSecond: number): string {
+    return `${script} ${way}${tls ? "" : " without TLS"}${commit === "local" ? ", commit local" : ""}, ${clients} clients #${round}: ${transactionsPerSecond.toFixed(0)} tps`;
+}

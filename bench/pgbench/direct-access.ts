@@ -1,0 +1,45 @@
+/**
+ * What the product refuses and the comparison needs: a client's connections straight to PostgreSQL, and connections
+ * without TLS. It is opened on the running machines of the stand for one client's address, and closed again.
+ */
+import { cloudNamespace } from "../../stand/machines/names";
+import { inNamespace } from "../../stand/machines/namespaces";
+import { onMachine, site } from "../../test/stand/support/stand";
+
+const hostBasedAuthentication = "/var/lib/pgsql/17/data/pg_hba.conf";
+const pgbouncerConfiguration = "/etc/pgbouncer/pgbouncer.ini";
+const mark = "# npm run bench -- pgbench";
+
+/** Lets an address in while `work` runs. @param leader the node that leads, which must not change meanwhile */
+export async function withDirectAccess<T>(leader: string, address: string, database: string, work: () => Promise<T>): Promise<T> {
+    const cloud = cloudNamespace(site);
+    const accept = ["ip", "saddr", address, "tcp", "dport", "5432", "accept"];
+    try {
+        await inNamespace(cloud, "nft", ["insert", "rule", "inet", "vpc", "forward", ...accept]);
+        await onMachine(leader, "nft", "insert", "rule", "inet", "postgres_ha", "input", ...accept);
+        await onMachine(leader, "bash", "-c", `echo 'host ${database} all ${address}/32 scram-sha-256 ${mark}' >>${hostBasedAuthentication}`);
+        await onMachine(leader, "sed", "-i", "s/^client_tls_sslmode = require$/client_tls_sslmode = allow/", pgbouncerConfiguration);
+        await reload(leader);
+        return await work();
+    } finally {
+        await removeRule(cloud, address);
+        await onMachine(leader, "systemctl", "reload", "nftables.service");
+        await onMachine(leader, "sed", "-i", `/${mark.replaceAll("/", "\\/")}/d`, hostBasedAuthentication);
+        await onMachine(leader, "sed", "-i", "s/^client_tls_sslmode = allow$/client_tls_sslmode = require/", pgbouncerConfiguration);
+        await reload(leader);
+    }
+}
+
+async function reload(leader: string): Promise<void> {
+    await onMachine(leader, "psql", "--host=/run/postgresql", "--username=postgres", "--quiet", "--command=SELECT pg_reload_conf()");
+    await onMachine(leader, "systemctl", "reload", "pgbouncer.service");
+}
+
+/** Gone already where the cloud's rules were made anew meanwhile. */
+async function removeRule(cloud: string, address: string): Promise<void> {
+    const { nftables } = JSON.parse(await inNamespace(cloud, "nft", ["--json", "--handle", "list", "chain", "inet", "vpc", "forward"])) as {
+        nftables: { rule?: { handle: number; expr: unknown } }[];
+    };
+    const own = nftables.filter(({ rule }) => rule !== undefined && JSON.stringify(rule.expr).includes(`"${address}"`));
+    for (const { rule } of own) await inNamespace(cloud, "nft", ["delete", "rule", "inet", "vpc", "forward", "handle", `${rule!.handle}`]);
+}

@@ -1,0 +1,59 @@
+/** What is compared, and in which order. */
+
+/** How a client reaches PostgreSQL on the leader. */
+export const ways = ["direct", "pgbouncer", "haproxy"] as const;
+export type Way = (typeof ways)[number];
+
+/** One kind of run of pgbench. */
+export interface Measurement {
+    /** pgbench's own scripts: TPC-B's transaction of three updates, a select and an insert; a select by primary key. */
+    readonly script: "tpcb-like" | "select-only";
+    readonly way: Way;
+    /** Whether the client's connection is encrypted and the server's name verified. */
+    readonly tls: boolean;
+    /** Whether a commit waits for a standby, as configured, or for the leader's disk only (synchronous_commit = local). */
+    readonly commit: "quorum" | "local";
+    readonly clients: number;
+}
+
+export interface PgbenchResult extends Measurement {
+    readonly round: number;
+    readonly scale: number;
+    readonly seconds: number;
+    readonly transactionsPerSecond: number;
+    readonly latencyMilliseconds: number;
+}
+
+export const clientCounts = [1, 8, 32] as const;
+
+/**
+ * The runs of one round. Those that are compared with each other are neighbours, so that what the computer does
+ * besides meets all of them; every second round goes backwards, so that none is always the first.
+ */
+export function plannedRound(round: number): readonly Measurement[] {
+    const inOrder = clientCounts.flatMap((clients) =>
+        (["tpcb-like", "select-only"] as const).flatMap((script) => [true, false].flatMap((tls) => compared({ clients, script, tls }))),
+    );
+    return round % 2 === 1 ? inOrder : [...inOrder].reverse();
+}
+
+function compared(same: Pick<Measurement, "clients" | "script" | "tls">): Measurement[] {
+    const throughEach = ways.map((way): Measurement => ({ ...same, way, commit: "quorum" }));
+    const doesNotWait = same.script === "tpcb-like" && same.tls;
+    return doesNotWait ? [{ ...same, way: "direct", commit: "local" }, ...throughEach] : throughEach;
+}
+
+/** What pgbench printed. @throws Error if a transaction failed or there is no figure */
+export function parsePgbench(output: string): Pick<PgbenchResult, "transactionsPerSecond" | "latencyMilliseconds"> {
+    const figure = (pattern: RegExp): number => {
+        const [, value] = pattern.exec(output) ?? [];
+        if (value === undefined) throw new Error(`pgbench printed no ${pattern.source}:\n${output}`);
+        return Number(value);
+    };
+    const failed = figure(/^number of failed transactions: (\d+)/m);
+    if (failed > 0) throw new Error(`${failed} transactions failed:\n${output}`);
+    return {
+        transactionsPerSecond: figure(/^tps = ([\d.]+) \(without initial connection time\)/m),
+        latencyMilliseconds: figure(/^latency average = ([\d.]+) ms/m),
+    };
+}
