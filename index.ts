@@ -57,6 +57,7 @@ const cluster = new DatabaseCluster(`${clusterName}-db`, {
 const loadBalancer = new LoadBalancer(`${clusterName}-lb`, {
     defaults,
     nodes: plan.loadBalancers,
+    networkLoadBalancer: plan.networkLoadBalancer,
     settings: settings.loadBalancer,
     inputs: sources.apply(loadBalancerInputs),
     authority,

@@ -20,6 +20,13 @@ export const ports = {
     leader: 5000,
     replicas: 5001,
     statistics: 7000,
+    /**
+     * Those of a load balancer that a network load balancer leads to, with more than one load balancer. An internal
+     * one takes its targets' ports for itself, so that nobody else reaches them: 5000 and 5001 stay open beside it.
+     */
+    balancedLeader: 5010,
+    balancedReplicas: 5011,
+    balancerHealth: 5012,
 } as const;
 
 /** Group of the accounts that may read the machine's private key. */

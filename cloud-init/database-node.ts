@@ -14,6 +14,7 @@ export interface DatabaseNodeInputs {
     readonly clusterName: string;
     readonly self: Member;
     readonly members: readonly Member[];
+    /** Where applications come in; the check writes and reads through each. */
     readonly loadBalancers: readonly Member[];
     readonly postgresqlVersion: number;
     readonly hugePages: number;

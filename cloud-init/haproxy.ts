@@ -11,6 +11,8 @@ export interface HaproxyInputs {
     /** A replica further behind gets no reads. */
     readonly maxReplicaLagMib: number;
     readonly timings: Timings["haproxy"];
+    /** Whether a network load balancer leads here. */
+    readonly behindNetworkLoadBalancer: boolean;
 }
 
 export interface LoadBalancerSecrets {
@@ -62,7 +64,8 @@ export function haproxy(inputs: HaproxyInputs, secrets: LoadBalancerSecrets): Se
  * because a pooler that died on the leader would otherwise swallow every write.
  */
 export function configuration(inputs: HaproxyInputs): string {
-    const { timings, members } = inputs;
+    const { timings, members, behindNetworkLoadBalancer } = inputs;
+    const bind = (port: number, balancedPort: number) => [port, ...(behindNetworkLoadBalancer ? [balancedPort] : [])].map((each) => `    bind :${each}`).join("\n");
     const servers = members.map(
         (member) => `    server ${member.name} ${member.address}:${ports.pgbouncer} verifyhost ${member.fqdn}`,
     );
@@ -104,11 +107,11 @@ defaults
     timeout server ${timings.idleTimeoutSeconds}s
 
 frontend leader
-    bind :${ports.leader}
+${bind(ports.leader, ports.balancedLeader)}
     default_backend leader
 
 frontend replicas
-    bind :${ports.replicas}
+${bind(ports.replicas, ports.balancedReplicas)}
     # Reads go to the leader only while no replica can take them.
     use_backend replicas if { nbsrv(replicas) gt 0 }
     default_backend leader
@@ -124,8 +127,20 @@ frontend statistics
     stats uri /
     stats refresh 5s
     stats show-legends
-`;
+${behindNetworkLoadBalancer ? health : ""}`;
 }
+
+/**
+ * What the network load balancer asks: does HAProxy serve? Not whether there is a leader: while nobody leads, every
+ * load balancer would be taken out, and a zone that lost its last one needs up to two minutes to come back.
+ */
+const health = `
+frontend health
+    mode http
+    bind :${ports.balancerHealth}
+    timeout client 5s
+    monitor-uri /
+`;
 
 /**
  * A question that a PostgreSQL server answers with one byte before anything else: will it talk GSSAPI

@@ -12,6 +12,7 @@
  * |--------|----------------------------------|
  * | 4      | jump host (first zone)           |
  * | 5…8    | load balancer 1…4                |
+ * | 9      | network load balancer (first zone) |
  * | 10…14  | database node 1…5                |
  *
  * Number k of a role is in zone (k − 1) mod (number of zones).
@@ -26,6 +27,13 @@ export interface AddressPlanInput {
     readonly network: { readonly cidr: string };
     readonly database: { readonly nodes: number };
     readonly loadBalancer: { readonly count: number };
+}
+
+/** Where something that is no machine listens. */
+export interface Listener {
+    readonly zone: string;
+    /** Private IPv4 address. */
+    readonly address: string;
 }
 
 /** A machine's place in the network. */
@@ -53,6 +61,8 @@ export interface AddressPlan {
     readonly jumpHost: Node;
     readonly databases: readonly Node[];
     readonly loadBalancers: readonly Node[];
+    /** What joins several load balancers under one address; nothing does with one. */
+    readonly networkLoadBalancer: Listener | undefined;
 }
 
 /** Prefix lengths a network may have: its parts must be subnets that Yandex accepts (/16…/28) and hold all offsets. */
@@ -62,7 +72,7 @@ export const maxLoadBalancers = 4;
 export const maxDatabaseNodes = 5;
 
 const bitsOfPart = 3;
-const offsets = { dnsServer: 2, jumpHost: 4, loadBalancer: 4, database: 9 } as const;
+const offsets = { dnsServer: 2, jumpHost: 4, loadBalancer: 4, networkLoadBalancer: 9, database: 9 } as const;
 
 /** Yandex's internal zone: an instance with a hostname gets the FQDN `<hostname>.<region>.internal`. */
 const internalDomain = "ru-central1.internal";
@@ -88,6 +98,8 @@ export function addressPlan(input: AddressPlanInput): AddressPlan {
     };
     const numbered = (suffix: string, count: number, offset: number): readonly Node[] =>
         Array.from({ length: count }, (_, index) => node(`${suffix}-${index + 1}`, index + 1, offset + index + 1));
+    const [first] = ranges;
+    const listener = { zone: first!.zone, address: addressAt(first!.range, offsets.networkLoadBalancer) };
 
     return {
         cidr: input.network.cidr,
@@ -99,6 +111,7 @@ export function addressPlan(input: AddressPlanInput): AddressPlan {
         jumpHost: node("jump", 1, offsets.jumpHost),
         databases: numbered("db", input.database.nodes, offsets.database),
         loadBalancers: numbered("lb", input.loadBalancer.count, offsets.loadBalancer),
+        networkLoadBalancer: input.loadBalancer.count > 1 ? listener : undefined,
     };
 }
 

@@ -28,6 +28,7 @@ export class ClusterCheck extends pulumi.ComponentResource {
         super("postgres-ha:index:ClusterCheck", name, {}, opts);
         const { defaults, cluster, loadBalancer, jumpHost, credentials } = args;
         const machines = [...cluster.machines, ...loadBalancer.machines];
+        const joined = loadBalancer.networkLoadBalancer === undefined ? [] : [loadBalancer.networkLoadBalancer.balancer];
         const check = remoteCommand(
             name,
             {
@@ -35,13 +36,16 @@ export class ClusterCheck extends pulumi.ComponentResource {
                 jumpHost: jumpHost.ssh,
                 create: checkClusterCommand(defaults.readyTimeoutSeconds),
                 stdin: pulumi.secret(pulumi.jsonStringify({ password: credentials.healthCheck })),
-                triggers: machines.flatMap((machine) => [
-                    machine.instance.id,
-                    fingerprint(machine.configuration.apply(renderBundle)),
-                ]),
+                triggers: [
+                    ...machines.flatMap((machine) => [
+                        machine.instance.id,
+                        fingerprint(machine.configuration.apply(renderBundle)),
+                    ]),
+                    ...joined.map(({ id }) => id),
+                ],
                 deadlineSeconds: defaults.readyTimeoutSeconds,
             },
-            { parent: this, dependsOn: [cluster.ready, ...loadBalancer.configured, jumpHost.configured] },
+            { parent: this, dependsOn: [cluster.ready, ...loadBalancer.configured, ...joined, jumpHost.configured] },
         );
         this.verdict = check.stdout;
         this.registerOutputs({});

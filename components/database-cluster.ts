@@ -2,7 +2,6 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
-import type { Member } from "../cloud-init/cluster";
 import { createDatabaseObjectsCommand, databaseNode, reconcileMembersCommand, type DatabaseNodeInputs } from "../cloud-init/database-node";
 import { databaseObjectsSql } from "../cloud-init/database-objects";
 import type { DatabaseMachineSettings, PostgresqlSettings } from "../settings";
@@ -12,6 +11,7 @@ import { configureMachine, remoteCommand } from "./commands";
 import type { Credentials } from "./credentials";
 import type { JumpHost } from "./jump-host";
 import { Machine, type MachineDefaults } from "./machine";
+import { member } from "./machine-inputs";
 
 export interface DatabaseClusterArgs {
     readonly defaults: MachineDefaults;
@@ -19,7 +19,7 @@ export interface DatabaseClusterArgs {
     readonly settings: DatabaseMachineSettings;
     readonly postgresql: PostgresqlSettings;
     /** Everything of a node's configuration but the node itself. */
-    readonly inputs: pulumi.Input<Omit<DatabaseNodeInputs, "self" | "members" | "loadBalancers">>;
+    readonly inputs: pulumi.Input<Omit<DatabaseNodeInputs, "self" | "members">>;
     readonly authority: CertificateAuthority;
     readonly credentials: Credentials;
     readonly jumpHost: JumpHost;
@@ -51,12 +51,13 @@ export class DatabaseCluster extends pulumi.ComponentResource {
 
     private node(node: Node, args: DatabaseClusterArgs, placementGroupId?: pulumi.Output<string>): Machine {
         const { plan, credentials, defaults } = args;
-        // Clients verify the name they dialled: the load balancer's, for whoever comes through it.
+        // Clients verify what they dialled: a load balancer's name or address, for whoever comes through it.
         const names = [node, ...plan.loadBalancers];
+        const balanced = plan.networkLoadBalancer === undefined ? [] : [plan.networkLoadBalancer.address];
         const certificate = args.authority.issue(node.hostname, {
             commonName: node.fqdn,
             dnsNames: [...names.map(({ fqdn }) => fqdn), node.hostname, "localhost"],
-            ipAddresses: [...names.map(({ address }) => address), "127.0.0.1"],
+            ipAddresses: [...names.map(({ address }) => address), "127.0.0.1", ...balanced],
             client: true,
         });
         const secrets = pulumi.output({
@@ -75,7 +76,6 @@ export class DatabaseCluster extends pulumi.ComponentResource {
                         ...inputs,
                         self: member(node),
                         members: plan.databases.map(member),
-                        loadBalancers: plan.loadBalancers.map(member),
                     },
                     secretValues,
                 ),
@@ -130,11 +130,6 @@ export class DatabaseCluster extends pulumi.ComponentResource {
 
 /** The script's own limit for running the SQL once a leader answers. */
 const SQL_SECONDS = 120;
-
-/** A node as the others see it. */
-export function member(node: Node): Member {
-    return { name: node.hostname, fqdn: node.fqdn, address: node.address };
-}
 
 /** A spread placement group puts each machine into another rack of *one* zone: of use only where two nodes share one. */
 function placementGroups(name: string, nodes: readonly Node[], defaults: MachineDefaults, opts: pulumi.CustomResourceOptions) {

@@ -10,7 +10,7 @@ export type Role = "jumpHost" | "database" | "loadBalancer";
 export const roles: readonly Role[] = ["jumpHost", "database", "loadBalancer"];
 
 /** Whoever takes part in a flow. `network` is every address of the cluster's own network. */
-export type Party = Role | "admin" | "client" | "network" | "internet" | "dns";
+export type Party = Role | "admin" | "client" | "network" | "internet" | "dns" | "networkLoadBalancer" | "healthChecks";
 export type Protocol = "TCP" | "UDP" | "ICMP";
 
 export interface Flow {
@@ -20,7 +20,12 @@ export interface Flow {
     /** Empty for ICMP. */
     readonly ports: readonly number[];
     readonly purpose: string;
+    /** The flow is there only with more than one load balancer. */
+    readonly balanced?: boolean;
 }
+
+/** Where Yandex's load balancers check their targets from (documentation of Network Load Balancer, "Health checks"). */
+const healthCheckSources = ["198.18.235.0/24", "198.18.248.0/24"] as const;
 
 const publicPorts = { dns: 53, http: 80, ntp: 123, https: 443 } as const;
 
@@ -48,6 +53,19 @@ export const flows: readonly Flow[] = [
     tcp("database", "database", [ports.pgbouncer], "Check of another node's PgBouncer"),
     tcp("database", "database", [ports.patroni], "Patroni asks the others before a failover"),
     tcp("database", "loadBalancer", [ports.leader, ports.replicas], "Check of the endpoints after a change"),
+    balanced(
+        ["jumpHost", "database"],
+        "networkLoadBalancer",
+        [ports.leader, ports.replicas],
+        "Tunnels to the common address of several load balancers, and its check",
+    ),
+    balanced(
+        ["client", "jumpHost", "database"],
+        "loadBalancer",
+        [ports.balancedLeader, ports.balancedReplicas],
+        "What the network load balancer passes on, with the sender's address",
+    ),
+    balanced("healthChecks", "loadBalancer", [ports.balancerHealth], "Does HAProxy serve?"),
     tcp(roles, "internet", [publicPorts.http, publicPorts.https], "Package repositories"),
     { from: roles, to: ["internet"], protocol: "UDP", ports: [publicPorts.ntp], purpose: "Time (NTP)" },
     {
@@ -69,6 +87,15 @@ function tcp(
     purpose: string,
 ): Flow {
     return { from: [from].flat(), to: [to].flat(), protocol: "TCP", ports: tcpPorts, purpose };
+}
+
+function balanced(...args: Parameters<typeof tcp>): Flow {
+    return { ...tcp(...args), balanced: true };
+}
+
+/** The rows of the table that a cluster has. */
+export function flowsOf({ networkLoadBalancer }: AddressPlan): readonly Flow[] {
+    return flows.filter((flow) => !flow.balanced || networkLoadBalancer !== undefined);
 }
 
 /** What the rules need besides the table. */
@@ -94,7 +121,7 @@ export interface SecurityGroupRule {
  * Security groups are stateful: answers need no rule.
  */
 export function securityGroupRules(role: Role, context: FlowContext): readonly SecurityGroupRule[] {
-    return flows.flatMap((flow) => [
+    return flowsOf(context.plan).flatMap((flow) => [
         ...(flow.to.includes(role) ? rulesOf(flow, "ingress", flow.from, context) : []),
         ...(flow.from.includes(role) ? rulesOf(flow, "egress", flow.to, context) : []),
     ]);
@@ -130,7 +157,7 @@ export interface InputRule {
 
 /** What the machines of a role accept, in the order of the table. Machines are named by their planned addresses. */
 export function inputRules(role: Role, context: FlowContext): readonly InputRule[] {
-    return flows
+    return flowsOf(context.plan)
         .filter((flow) => flow.to.includes(role))
         .map(({ from, protocol, ports: accepted, purpose }) => ({
             sources: from.flatMap((party) =>
@@ -159,6 +186,10 @@ function cidrsOf(party: Exclude<Party, Role>, context: FlowContext): readonly st
             return ["0.0.0.0/0"];
         case "dns":
             return context.plan.subnets.map(({ dnsServer }) => `${dnsServer}/32`);
+        case "networkLoadBalancer":
+            return [`${context.plan.networkLoadBalancer!.address}/32`];
+        case "healthChecks":
+            return healthCheckSources;
     }
 }
 
@@ -175,6 +206,8 @@ const partyNames: Readonly<Record<Party, string>> = {
     network: "the cluster's network",
     internet: "Internet",
     dns: "the subnets' DNS servers",
+    networkLoadBalancer: "network load balancer",
+    healthChecks: "the cloud's health checks",
 };
 
 /** The table as Markdown, for the documentation. */
@@ -182,8 +215,8 @@ export function flowsMarkdown(): string {
     const names = (parties: readonly Party[]): string =>
         parties.length === roles.length ? "every machine" : parties.map((party) => partyNames[party]).join(", ");
     const rows = flows.map(
-        ({ from, to, protocol, ports: used, purpose }) =>
-            `| ${names(from)} | ${names(to)} | ${[protocol, used.join(", ")].join(" ").trim()} | ${purpose} |`,
+        ({ from, to, protocol, ports: used, purpose, balanced: several }) =>
+            `| ${names(from)} | ${names(to)} | ${[protocol, used.join(", ")].join(" ").trim()} | ${purpose}${several ? " (with several load balancers)" : ""} |`,
     );
     return ["| from | to | port | why |", "|---|---|---|---|", ...rows, ""].join("\n");
 }

@@ -3,25 +3,29 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { loadBalancer, type LoadBalancerInputs } from "../cloud-init/load-balancer";
 import type { LoadBalancerSettings } from "../settings";
-import type { Node } from "./address-plan";
+import type { Listener, Node } from "./address-plan";
 import type { CertificateAuthority } from "./certificate-authority";
 import { configureMachine } from "./commands";
 import type { JumpHost } from "./jump-host";
 import { Machine, type MachineDefaults } from "./machine";
+import { NetworkLoadBalancer } from "./network-load-balancer";
 
 export interface LoadBalancerArgs {
     readonly defaults: MachineDefaults;
     readonly nodes: readonly Node[];
+    /** Where a network load balancer in front of them listens. @default there is none */
+    readonly networkLoadBalancer: Listener | undefined;
     readonly settings: LoadBalancerSettings;
     readonly inputs: pulumi.Input<LoadBalancerInputs>;
     readonly authority: CertificateAuthority;
     readonly jumpHost: JumpHost;
 }
 
-/** HAProxy, on one machine or more. */
+/** HAProxy, on one machine, or on several that a network load balancer joins. */
 export class LoadBalancer extends pulumi.ComponentResource {
     readonly machines: readonly Machine[];
     readonly configured: readonly command.remote.Command[];
+    readonly networkLoadBalancer: NetworkLoadBalancer | undefined;
 
     constructor(name: string, args: LoadBalancerArgs, opts?: pulumi.ComponentResourceOptions) {
         super("postgres-ha:index:LoadBalancer", name, {}, opts);
@@ -30,7 +34,13 @@ export class LoadBalancer extends pulumi.ComponentResource {
         this.configured = this.machines.map((machine) =>
             configureMachine(machine, args.jumpHost.ssh, { parent: this, dependsOn: throughJumpHost }),
         );
+        this.networkLoadBalancer = args.networkLoadBalancer && this.join(name, args, args.networkLoadBalancer);
         this.registerOutputs({});
+    }
+
+    private join(name: string, { defaults }: LoadBalancerArgs, listener: Listener): NetworkLoadBalancer {
+        const { network, labels } = defaults;
+        return new NetworkLoadBalancer(name, { network, labels, listener, machines: this.machines }, { parent: this });
     }
 
     private node(node: Node, args: LoadBalancerArgs): Machine {

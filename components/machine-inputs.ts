@@ -1,12 +1,13 @@
 /** From settings to what each role's cloud-init needs. Plain values in, plain values out. */
 import type { BaseInputs } from "../cloud-init/base";
+import type { Member } from "../cloud-init/cluster";
 import type { DatabaseNodeInputs } from "../cloud-init/database-node";
 import { firewallRuleset, type FirewallRule } from "../cloud-init/firewall";
 import type { JumpHostInputs } from "../cloud-init/jump-host";
 import type { LoadBalancerInputs } from "../cloud-init/load-balancer";
 import { repositories } from "../cloud-init/repositories";
 import type { Settings } from "../settings";
-import type { AddressPlan } from "./address-plan";
+import type { AddressPlan, Node } from "./address-plan";
 import { inputRules, type Role } from "./flows";
 
 /** What the inputs of every role are made from. */
@@ -21,10 +22,11 @@ export function jumpHostInputs(sources: InputSources): JumpHostInputs {
     return { base: baseInputs("jumpHost", sources) };
 }
 
-export function databaseNodeInputs(sources: InputSources): Omit<DatabaseNodeInputs, "self" | "members" | "loadBalancers"> {
-    const { settings } = sources;
+export function databaseNodeInputs(sources: InputSources): Omit<DatabaseNodeInputs, "self" | "members"> {
+    const { settings, plan } = sources;
     const { highAvailability, postgresql, pgbouncer } = settings;
     return {
+        loadBalancers: entrances(plan),
         base: baseInputs("database", sources, postgresql.majorVersion),
         clusterName: settings.clusterName,
         postgresqlVersion: postgresql.majorVersion,
@@ -49,12 +51,24 @@ export function loadBalancerInputs(sources: InputSources): LoadBalancerInputs {
     return {
         base: baseInputs("loadBalancer", sources),
         haproxy: {
-            members: plan.databases.map(({ hostname, fqdn, address }) => ({ name: hostname, fqdn, address })),
+            members: plan.databases.map(member),
             maxConnections: settings.loadBalancer.maxConnections,
             maxReplicaLagMib: settings.loadBalancer.maxReplicaLagMib,
+            behindNetworkLoadBalancer: plan.networkLoadBalancer !== undefined,
         },
         timings: settings.highAvailability.timings,
     };
+}
+
+/** A node as the others see it. */
+export function member({ hostname, fqdn, address }: Node): Member {
+    return { name: hostname, fqdn, address };
+}
+
+/** Where applications come in: every load balancer, and what joins them, which is dialled by its address. */
+function entrances({ loadBalancers, networkLoadBalancer }: AddressPlan): readonly Member[] {
+    const joined = networkLoadBalancer === undefined ? [] : [networkLoadBalancer];
+    return [...loadBalancers.map(member), ...joined.map(({ address }) => ({ name: "network load balancer", fqdn: address, address }))];
 }
 
 function baseInputs(role: Role, { settings, plan, caPem }: InputSources, postgresqlVersion?: number): JumpHostInputs["base"] {

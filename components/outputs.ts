@@ -25,7 +25,7 @@ export interface OutputSources {
 
 /** Where something listens. */
 export interface Endpoint {
-    /** Resolves inside the cloud network. */
+    /** What a client dials and verifies: a name that resolves inside the cloud network, or the address itself. */
     readonly host: string;
     readonly address: string;
     readonly port: number;
@@ -37,7 +37,10 @@ export interface Endpoint {
  */
 export function clusterOutputs(sources: OutputSources) {
     const { settings, plan, authority, credentials, jumpHost, cluster, loadBalancer, check } = sources;
-    const endpoints = (port: number): Endpoint[] => plan.loadBalancers.map(({ fqdn, address }) => ({ host: fqdn, address, port }));
+    const [first] = plan.loadBalancers;
+    const { networkLoadBalancer } = plan;
+    const entrance = networkLoadBalancer === undefined ? { host: first!.fqdn, address: first!.address } : { host: networkLoadBalancer.address, address: networkLoadBalancer.address };
+    const endpoint = (port: number): Endpoint => ({ ...entrance, port });
     const machines = [jumpHost.machine, ...cluster.machines, ...loadBalancer.machines];
     const connections = pulumi.all(credentials.users).apply((passwords) =>
         settings.postgresql.users.flatMap((user) =>
@@ -45,8 +48,8 @@ export function clusterOutputs(sources: OutputSources) {
         ),
     );
     return {
-        leaderEndpoint: check.gate(endpoints(ports.leader)[0]!),
-        replicaEndpoint: check.gate(endpoints(ports.replicas)[0]!),
+        leaderEndpoint: check.gate(endpoint(ports.leader)),
+        replicaEndpoint: check.gate(endpoint(ports.replicas)),
         statisticsUrl: check.gate(plan.loadBalancers.map(({ fqdn }) => `https://${fqdn}:${ports.statistics}/`)),
         connections: pulumi.secret(check.gate(connections)),
         caCertificate: authority.certificatePem,

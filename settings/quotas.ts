@@ -18,9 +18,10 @@ export interface Quotas {
     /** Non-replicated and io-m3 disks. */
     readonly fastSsdGib: number;
     readonly placementGroups: number;
+    readonly networkLoadBalancers: number;
 }
 
-/** A new account's. Source: Yandex VPC and Yandex Compute documentation, "Quotas and limits" (2025). */
+/** A new account's. Source: documentation of Yandex VPC, Compute and Network Load Balancer, "Quotas and limits" (2025). */
 export const newAccountQuotas: Quotas = {
     networks: 2,
     subnets: 6,
@@ -34,6 +35,7 @@ export const newAccountQuotas: Quotas = {
     hddGib: 500,
     fastSsdGib: 558,
     placementGroups: 2,
+    networkLoadBalancers: 2,
 };
 
 type Demand = Pick<Settings, "zones" | "jumpHost" | "database" | "loadBalancer">;
@@ -70,6 +72,7 @@ export function demand({ zones, jumpHost, database, loadBalancer }: Demand): Quo
         fastSsdGib: storage("network-ssd-nonreplicated", "network-ssd-io-m3"),
         // One for each zone that holds more than one database node.
         placementGroups: Math.min(zones.length, Math.max(0, database.nodes - zones.length)),
+        networkLoadBalancers: loadBalancer.count > 1 ? 1 : 0,
     };
 }
 

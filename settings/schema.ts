@@ -132,6 +132,7 @@ export const schema = z.strictObject({
                 hddGib: quota,
                 fastSsdGib: quota,
                 placementGroups: quota,
+                networkLoadBalancers: quota,
             },
             "must be a map of quotas",
         )

@@ -13,7 +13,7 @@ import { paths } from "./machines/names";
 import { internet } from "./machines/network-plan";
 import { askDaemon } from "./machines/ownership";
 import { findMachine, readFaults, readNetwork } from "./machines/records";
-import { machineStatuses, renderStatuses } from "./machines/status";
+import { balancerStatuses, machineStatuses, renderStatuses } from "./machines/status";
 import { apiPort, publicNetwork, site } from "./this-stand";
 
 const usage = `npm run stand -- COMMAND
@@ -93,10 +93,14 @@ async function status(args: string[]): Promise<void> {
   const { values } = parseArgs({ args, options: { json: { type: "boolean" } } });
   const machines = await machineStatuses(site);
   const daemon = await askDaemon(site);
+  const balancers = balancerStatuses(site);
   const faults = readFaults(site);
-  if (values.json) return console.log(JSON.stringify({ daemon: daemon ?? null, machines, faults }, undefined, 2));
+  if (values.json) return console.log(JSON.stringify({ daemon: daemon ?? null, machines, balancers, faults }, undefined, 2));
   console.log(daemon ? `Daemon ${daemon.pid}${daemon.ready ? "" : ", starting"}` : "No daemon: npm run stand -- up");
   if (machines.length > 0) console.log(renderStatuses(machines));
+  for (const { name, address, targets } of balancers) {
+    console.log(`Network load balancer ${name}, ${address}: ${Object.entries(targets).map((entry) => entry.join(" ")).join(", ")}`);
+  }
   for (const fault of faults) console.log(`Fault: ${JSON.stringify(fault)}`);
 }
 

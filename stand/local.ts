@@ -157,7 +157,7 @@ The cluster is up, and every promise was checked.
   A shell on a machine:
     npm run stand -- shell db-1         or     ${ssh} ${nodes[0]?.hostname}
   The endpoints on this computer's loopback, through the jump host:
-    ${ssh} -N -L 5000:${leaderEndpoint.address}:${leaderEndpoint.port} -L 7000:${leaderEndpoint.address}:7000 ${nodes[0]?.hostname.replace(/db-1$/, "jump")}
+    ${ssh} -N -L 5000:${leaderEndpoint.address}:${leaderEndpoint.port} -L 7000:${new URL(statisticsUrl[0] ?? "").host} ${nodes[0]?.hostname.replace(/db-1$/, "jump")}
   Machines, addresses, memory, roles:
     npm run stand -- status
   Take it all down:

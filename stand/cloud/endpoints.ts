@@ -3,7 +3,7 @@ import { notFound } from "./api/errors";
 import type { Handlers } from "./api/server";
 
 /** Names under which clients look for the services; all of them are served on one port. */
-const endpointIds = ["endpoint", "operation", "iam", "vpc", "compute"];
+const endpointIds = ["endpoint", "operation", "iam", "vpc", "compute", "load-balancer"];
 
 /** @param address host:port, for which the server's certificate is good; asked for when a client asks */
 export function endpointHandlers(address: () => string): Handlers<typeof ApiEndpointServiceService> {

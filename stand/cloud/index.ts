@@ -5,6 +5,8 @@ import { InstanceServiceService } from "@yandex-cloud/nodejs-sdk/compute-v1/inst
 import { PlacementGroupServiceService } from "@yandex-cloud/nodejs-sdk/compute-v1/placement_group_service";
 import { ApiEndpointServiceService } from "@yandex-cloud/nodejs-sdk/endpoint/api_endpoint_service";
 import { IamTokenServiceService } from "@yandex-cloud/nodejs-sdk/iam-v1/iam_token_service";
+import { NetworkLoadBalancerServiceService } from "@yandex-cloud/nodejs-sdk/loadbalancer-v1/network_load_balancer_service";
+import { TargetGroupServiceService } from "@yandex-cloud/nodejs-sdk/loadbalancer-v1/target_group_service";
 import { OperationServiceService } from "@yandex-cloud/nodejs-sdk/operation/operation_service";
 import { AddressServiceService } from "@yandex-cloud/nodejs-sdk/vpc-v1/address_service";
 import { GatewayServiceService } from "@yandex-cloud/nodejs-sdk/vpc-v1/gateway_service";
@@ -24,6 +26,8 @@ import { instanceHandlers } from "./compute/instances";
 import { placementGroupHandlers } from "./compute/placement-groups";
 import { endpointHandlers } from "./endpoints";
 import { iamTokenHandlers } from "./iam-tokens";
+import { networkLoadBalancerHandlers } from "./loadbalancer/network-load-balancers";
+import { targetGroupHandlers } from "./loadbalancer/target-groups";
 import { Store } from "./state/store";
 import { addressHandlers } from "./vpc/addresses";
 import { gatewayHandlers } from "./vpc/gateways";
@@ -88,6 +92,8 @@ export async function startCloud(options: CloudOptions): Promise<RunningCloud> {
   server.serve(DiskServiceService, diskHandlers(cloud, images));
   server.serve(InstanceServiceService, instanceHandlers(cloud, images));
   server.serve(PlacementGroupServiceService, placementGroupHandlers(cloud));
+  server.serve(TargetGroupServiceService, targetGroupHandlers(cloud));
+  server.serve(NetworkLoadBalancerServiceService, networkLoadBalancerHandlers(cloud));
   server.serve(OperationServiceService, operationHandlers(store));
   server.serve(IamTokenServiceService, iamTokenHandlers(), "anyone");
   // Clients are told the port, so it must be known: the system's choice is made by listening.

@@ -14,8 +14,8 @@ interface Quota {
 }
 
 /**
- * What a new account may have, per cloud. Numbers: Yandex Cloud documentation, "Quotas and limits" of Compute Cloud
- * and Virtual Private Cloud (en/_includes/{compute,vpc}-limits.md). Sizes are in GB, which Yandex means as 2^30 bytes.
+ * What a new account may have, per cloud. Numbers: Yandex Cloud documentation, "Quotas and limits" of Compute Cloud,
+ * Virtual Private Cloud and Network Load Balancer (en/_includes/{compute,vpc,load-balancer}-limits.md). Sizes are in GB, which Yandex means as 2^30 bytes.
  */
 const quotas: readonly Quota[] = [
   { name: "vpc.networks.count", limit: 2, used: ({ networks }) => networks.all().length },
@@ -34,6 +34,8 @@ const quotas: readonly Quota[] = [
   { name: "compute.ssdNonReplicatedDisks.size", limit: 558, used: diskSizesGib(isNonReplicated) },
   { name: "compute.hddDisks.size", limit: 500, used: diskSizesGib((typeId) => typeId === "network-hdd") },
   { name: "compute.placementGroups.count", limit: 2, used: ({ placementGroups }) => placementGroups.all().length },
+  { name: "ylb.networkLoadBalancers.count", limit: 2, used: (store) => store.networkLoadBalancers.all().length },
+  { name: "ylb.targetGroups.count", limit: 100, used: ({ targetGroups }) => targetGroups.all().length },
 ];
 
 /** @throws RESOURCE_EXHAUSTED when what is in the store goes beyond a quota */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { renderDnsConfiguration, renderHosts } from "./dns";
 import { cloudNamespace, internetInterface, internetNamespace, machineNamespace, paths, type Site } from "./names";
 import { attemptInNamespace, createNamespace, deleteNamespace, inNamespace, ip, namespaceExists } from "./namespaces";
-import { internet, metadataAddress, type NetworkPlan, type PlannedInterface } from "./network-plan";
+import { healthCheckAddress, internet, metadataAddress, type NetworkPlan, type PlannedInterface } from "./network-plan";
 import { run } from "./run";
 import { renderSecurityGroups } from "./security-groups";
 
@@ -55,7 +55,7 @@ export async function createCloud(site: Site): Promise<void> {
   await createNamespace(cloud);
   await inNamespace(cloud, "sysctl", ["-qw", ...cloudSettings]);
   // The connection tracking settings exist once something in the namespace tracks connections.
-  await inNamespace(cloud, "nft", ["-f", "-"], { input: renderSecurityGroups({ subnets: [], interfaces: [], securityGroups: [] }) });
+  await inNamespace(cloud, "nft", ["-f", "-"], { input: renderSecurityGroups({ subnets: [], interfaces: [], securityGroups: [], networkLoadBalancers: [] }) });
   await inNamespace(cloud, "sysctl", ["-qw", ...connectionTracking]);
   await inNamespace(cloud, "nft", ["-f", "-"], { input: silenceTable });
 
@@ -81,7 +81,8 @@ export async function applyPlan(site: Site, plan: NetworkPlan): Promise<void> {
   const cloud = cloudNamespace(site);
   await inNamespace(cloud, "nft", ["-f", "-"], { input: renderSecurityGroups(plan) });
 
-  const ownAddresses = plan.subnets.flatMap((subnet) => [`${subnet.gateway}/32`, `${subnet.dns}/32`]);
+  const checks = plan.networkLoadBalancers.length > 0 ? [`${healthCheckAddress}/32`] : [];
+  const ownAddresses = [...plan.subnets.flatMap((subnet) => [`${subnet.gateway}/32`, `${subnet.dns}/32`]), ...checks];
   const present = (await localAddresses(cloud)).filter((address) => address !== `${metadataAddress}/32`);
   const blocks = plan.subnets.map((subnet) => subnet.cidr);
   const presentBlocks = await subnetRoutes(cloud);

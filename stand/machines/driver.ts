@@ -27,6 +27,31 @@ export interface NetworkState {
     publicAddress?: string;
     securityGroupIds: string[];
   }[];
+  /** Internal ones that have listeners and targets. Left out where there are none. */
+  networkLoadBalancers?: {
+    id: string;
+    name: string;
+    /** In a subnet of the network. */
+    address: string;
+    /** TCP ports of the address, and where they lead to on a target. */
+    listeners: { port: number; targetPort: number }[];
+    /** Addresses of the network. */
+    targets: string[];
+    healthCheck: HealthCheck;
+  }[];
+}
+
+/** How a load balancer finds out whether a target can take connections. */
+export interface HealthCheck {
+  intervalSeconds: number;
+  timeoutSeconds: number;
+  /** Failed checks in a row after which a target gets no new connections. */
+  unhealthyThreshold: number;
+  /** Passed checks in a row after which it gets them. */
+  healthyThreshold: number;
+  port: number;
+  /** Asked for over HTTP, must be answered with 200. Without it a TCP connection is enough. */
+  path?: string;
 }
 
 /** One allowed direction of traffic; whatever no rule admits is dropped. */

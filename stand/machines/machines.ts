@@ -1,4 +1,5 @@
 import { mkdirSync } from "node:fs";
+import { Balancing } from "./balancing";
 import { applyPlan, createCloud } from "./cloud-network";
 import { createDisk, deleteDisk, resizeDisk } from "./disks";
 import type { Driver, MachineSpec, NetworkState } from "./driver";
@@ -26,6 +27,7 @@ export class Machines implements Driver {
     private readonly site: Site,
     private readonly image: MachineImage,
     private readonly internet: Internet,
+    private readonly balancing: Balancing,
   ) {}
 
   /**
@@ -36,7 +38,7 @@ export class Machines implements Driver {
   static async open(site: Site, image: MachineImage): Promise<Machines> {
     mkdirSync(site.folder, { recursive: true });
     await createCloud(site);
-    const machines = new Machines(site, image, await Internet.open(site, image.repositoryPath));
+    const machines = new Machines(site, image, await Internet.open(site, image.repositoryPath), new Balancing(site));
     await machines.applyNetwork(readNetwork(site));
     await applyFaults(site);
     await Promise.all(listMachines(site).filter((machine) => machine.wanted === "running").map(({ spec }) => machines.startMachine(spec.id)));
@@ -45,6 +47,7 @@ export class Machines implements Driver {
 
   /** Lets go of everything that ends with this process; machines and their network stay. */
   async close(): Promise<void> {
+    await this.balancing.close();
     await this.internet.close();
   }
 
@@ -52,6 +55,7 @@ export class Machines implements Driver {
     return this.inTurn("network", async () => {
       const plan = planNetwork(state);
       await applyPlan(this.site, plan);
+      await this.balancing.apply(plan);
       writeNetwork(this.site, state);
       await this.internet.publish(plan);
     });

@@ -36,6 +36,7 @@ export const machineGroup = (site: Site, id: string): string => join(site.prefix
 export const paths = {
   networkState: (site: Site): string => join(site.folder, "network.json"),
   faults: (site: Site): string => join(site.folder, "faults.json"),
+  balancing: (site: Site): string => join(site.folder, "balancing.json"),
   machines: (site: Site): string => join(site.folder, "machines"),
   machine: (site: Site, id: string): string => join(site.folder, "machines", id),
   console: (site: Site, id: string): string => join(site.folder, "machines", id, "console.log"),

@@ -1,4 +1,4 @@
-import type { NetworkState, SecurityRule } from "./driver";
+import type { HealthCheck, NetworkState, SecurityRule } from "./driver";
 import { type Block, contains, formatAddress, parseAddress, parseBlock } from "./ipv4";
 import { machineInterface } from "./names";
 
@@ -21,6 +21,9 @@ export const internetNames: Record<string, string> = { "repo.stand": internet.re
 
 /** The cloud's link-local address of the metadata service. */
 export const metadataAddress = "169.254.169.254";
+
+/** Where health checks of load balancers come from: one of the addresses that the cloud's own come from. */
+export const healthCheckAddress = "198.18.235.2";
 
 /** A NIC with everything that follows from its subnet. */
 export interface PlannedInterface {
@@ -51,12 +54,22 @@ export interface PlannedSubnet {
   hasInternetRoute: boolean;
 }
 
+export interface PlannedNetworkLoadBalancer {
+  id: string;
+  name: string;
+  address: string;
+  listeners: { port: number; targetPort: number }[];
+  targets: { address: string; zone: string }[];
+  healthCheck: HealthCheck;
+}
+
 /** A network's state with everything derived that routes, filters and names are made from. */
 export interface NetworkPlan {
   subnets: PlannedSubnet[];
   interfaces: PlannedInterface[];
   /** Groups by id, with the default group of each network that needs one. */
   securityGroups: { id: string; rules: SecurityRule[]; members: string[] }[];
+  networkLoadBalancers: PlannedNetworkLoadBalancer[];
 }
 
 /** Id of the group that a NIC without groups belongs to. */
@@ -71,7 +84,8 @@ const defaultRules: SecurityRule[] = [
 /**
  * Derives gateways, name servers, interface names and group members.
  * @throws Error where the stand cannot hold the state: overlapping subnets, an address outside of
- * its subnet or used twice, a second NIC on a machine, an unknown subnet or group.
+ * its subnet or used twice, a second NIC on a machine, an unknown subnet or group, a load balancer or a target of one
+ * outside of all subnets.
  */
 export function planNetwork(state: NetworkState): NetworkPlan {
   const subnets = state.subnets.map(planSubnet);
@@ -109,6 +123,20 @@ export function planNetwork(state: NetworkState): NetworkPlan {
     };
   });
 
+  const subnetOf = (address: string, name: string): PlannedSubnet => {
+    const subnet = subnets.find(({ block }) => contains(block, address));
+    if (!subnet) throw new Error(`load balancer ${name}: ${address} is in no subnet`);
+    return subnet;
+  };
+  const networkLoadBalancers = (state.networkLoadBalancers ?? []).map((balancer): PlannedNetworkLoadBalancer => {
+    const { address, name } = balancer;
+    subnetOf(address, name);
+    const other = seen.get(address);
+    if (other) throw new Error(`load balancer ${name}: ${address} is ${other}'s`);
+    seen.set(address, name);
+    return { ...balancer, targets: balancer.targets.map((target) => ({ address: target, zone: subnetOf(target, name).zone })) };
+  });
+
   const networkIds = [...new Set(subnets.map((subnet) => subnet.networkId))];
   const groups = [
     ...state.securityGroups.map(({ id, rules }) => ({ id, rules })),
@@ -117,6 +145,7 @@ export function planNetwork(state: NetworkState): NetworkPlan {
   return {
     subnets,
     interfaces,
+    networkLoadBalancers,
     securityGroups: groups.map((group) => ({
       ...group,
       members: interfaces.filter((nic) => nic.securityGroupIds.includes(group.id)).map((nic) => nic.address),
@@ -164,7 +193,7 @@ export function publicPorts(plan: NetworkPlan, nic: PlannedInterface): number[] 
 
 /** Addresses for clients, from the top of the subnet's range downwards, without the broadcast address. */
 export function* clientAddresses(plan: NetworkPlan, subnet: PlannedSubnet): Generator<string> {
-  const taken = new Set(plan.interfaces.map((nic) => parseAddress(nic.address)));
+  const taken = new Set([...plan.interfaces, ...plan.networkLoadBalancers].map(({ address }) => parseAddress(address)));
   for (let number = subnet.block.last - 1; number > subnet.block.first + 2; number--) {
     if (!taken.has(number)) yield formatAddress(number);
   }

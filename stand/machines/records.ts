@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import type { MachineSpec, NetworkState } from "./driver";
 import type { Fault } from "./faults";
 import { paths, type Site } from "./names";
+import type { BalancerHealth } from "./target-health";
 
 /** What the stand remembers of a machine, so that any process can handle it. */
 export interface MachineRecord {
@@ -72,6 +73,15 @@ export function readFaults(site: Site): Fault[] {
 
 export function writeFaults(site: Site, faults: Fault[]): void {
   writeJson(paths.faults(site), faults);
+}
+
+/** What load balancers think of their targets, by the load balancer's id. */
+export function readBalancing(site: Site): Record<string, BalancerHealth> {
+  return readJson<Record<string, BalancerHealth>>(paths.balancing(site)) ?? {};
+}
+
+export function writeBalancing(site: Site, health: Readonly<Record<string, BalancerHealth>>): void {
+  writeJson(paths.balancing(site), health);
 }
 
 function readJson<T>(file: string): T | undefined {

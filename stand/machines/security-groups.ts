@@ -1,6 +1,6 @@
 import type { SecurityRule } from "./driver";
 import { delayInterfacePrefix, internetInterface, machineInterfacePrefix } from "./names";
-import { internet, metadataAddress, type NetworkPlan, type PlannedInterface } from "./network-plan";
+import { healthCheckAddress, internet, metadataAddress, type NetworkPlan, type PlannedInterface, type PlannedNetworkLoadBalancer } from "./network-plan";
 
 /**
  * The nft transaction that makes security groups of a plan effective in the cloud's namespace.
@@ -24,6 +24,8 @@ export function renderSecurityGroups(plan: NetworkPlan): string {
     set("cables", "ifname . ipv4_addr", plan.interfaces.map((nic) => `"${nic.hostInterface}" . ${nic.address}`)),
     set("machines", "ipv4_addr", plan.interfaces.map((nic) => nic.address)),
     set("published", "ipv4_addr", published.map((nic) => nic.address)),
+    set("load_balancers", "ipv4_addr", plan.networkLoadBalancers.map(({ address }) => address)),
+    set("balanced", "ipv4_addr . inet_service", plan.networkLoadBalancers.flatMap(balancedPorts)),
     set("subnets", "ipv4_addr", plan.subnets.map((subnet) => subnet.cidr), true),
     set("internet_sources", "ipv4_addr", internetSources, true),
     ...plan.securityGroups.map((group) => set(groupSet(group.id), "ipv4_addr", group.members)),
@@ -38,6 +40,16 @@ export function renderSecurityGroups(plan: NetworkPlan): string {
       "meta nfproto ipv6 drop",
       `iifname "${machineInterfacePrefix}*" iifname . ip saddr != @cables drop`,
       `iifname "${internetInterface}" ip saddr != ${internet.cidr} drop`,
+    ]),
+    // Before the load balancer has translated it, and then again in "forward": a source's egress rules must admit the
+    // load balancer's address and the target's. Which of them the cloud looks at is not documented.
+    chain("towards_load_balancers", [
+      "type filter hook prerouting priority dstnat - 10; policy accept;",
+      "ct state new ip daddr @load_balancers ip saddr vmap @egress",
+    ]),
+    chain("health_checks", [
+      "type filter hook output priority filter; policy accept;",
+      `ip saddr ${healthCheckAddress} ct state new ip daddr vmap @ingress`,
     ]),
     chain("local", [
       "type filter hook input priority filter; policy drop;",
@@ -54,6 +66,8 @@ export function renderSecurityGroups(plan: NetworkPlan): string {
       `oifname "${delayInterfacePrefix}*" accept`,
       "ct state established,related accept",
       "ct state invalid drop",
+      // Ports of targets belong to the load balancer (documentation of Network Load Balancer, "Network load balancer types").
+      "ip daddr . tcp dport @balanced ct original ip daddr != @load_balancers drop",
       ...separateNetworks(plan),
       // Nobody is there, or a client, who only gets answers.
       "ip daddr @subnets ip daddr != @machines drop",
@@ -73,6 +87,11 @@ export function renderSecurityGroups(plan: NetworkPlan): string {
   ].join("\n");
 }
 
+/** What nobody but the load balancer reaches: a target's ports, for sessions and for the check. */
+function balancedPorts({ listeners, targets, healthCheck }: PlannedNetworkLoadBalancer): string[] {
+  const ports = [...listeners.map(({ targetPort }) => targetPort), healthCheck.port];
+  return targets.flatMap(({ address }) => ports.map((port) => `${address} . ${port}`));
+}
 
 const chainName = (kind: string, nic: PlannedInterface): string => `${kind}_${nic.hostInterface}`;
 const egressChain = (nic: PlannedInterface): string => chainName("egress", nic);

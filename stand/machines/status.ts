@@ -1,7 +1,7 @@
 import { memoryOf } from "./cgroups";
 import { type MachineState, stateOf } from "./machine";
 import { machineGroup, type Site } from "./names";
-import { listMachines, readNetwork } from "./records";
+import { listMachines, readBalancing, readNetwork } from "./records";
 import { askRole } from "./roles";
 
 export interface MachineStatus {
@@ -37,6 +37,25 @@ export async function machineStatuses(site: Site): Promise<MachineStatus[]> {
       };
     }),
   );
+}
+
+export interface BalancerStatus {
+  name: string;
+  address: string;
+  /** Whether new connections may go there, by the target's host name. */
+  targets: Record<string, "healthy" | "unhealthy">;
+}
+
+/** Every network load balancer, as its checks left it. */
+export function balancerStatuses(site: Site): BalancerStatus[] {
+  const { interfaces, networkLoadBalancers = [] } = readNetwork(site);
+  const health = readBalancing(site);
+  const nameOf = (address: string): string => interfaces.find((nic) => nic.address === address)?.hostname ?? address;
+  return networkLoadBalancers.map(({ id, name, address, targets }) => ({
+    name,
+    address,
+    targets: Object.fromEntries(targets.map((target) => [nameOf(target), health[id]?.targets[target]?.healthy ? "healthy" : "unhealthy"])),
+  }));
 }
 
 /** The statuses as a table for people. */

@@ -21,7 +21,7 @@ export async function tearDown(site: Site): Promise<void> {
   for (const name of namespacesWithPrefix(site.prefix)) await deleteNamespace(name);
   await releaseAll(site);
   rmSync(paths.run(site), { recursive: true, force: true });
-  rmSync(paths.faults(site), { force: true });
+  for (const file of [paths.faults(site), paths.balancing(site)]) rmSync(file, { force: true });
   for (const id of groups) quietly(() => rmdirSync(`/run/systemd/nspawn/propagate/${id}`));
   await removeNamespaceFolder();
 }

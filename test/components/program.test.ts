@@ -2,12 +2,12 @@
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { addressPlan, type AddressPlan, type Node } from "../../components/address-plan";
-import { flows, type Flow, type Party, type Role } from "../../components/flows";
+import { flowsOf, type Flow, type Party, type Role } from "../../components/flows";
 import { isSecret, openTexts, runProgram, unknownValue, type ProgramRun, type Registered } from "../support/program";
 import { configurations, largeQuotas, minimalConfiguration } from "../support/rendered-cluster";
 
 const keys = (resources: readonly Registered[]) => resources.map(({ type, name, parent }) => `${type} ${name} < ${parent}`).sort();
-const labelled = ["VpcNetwork", "VpcGateway", "VpcRouteTable", "VpcSubnet", "VpcSecurityGroup", "VpcAddress", "ComputeDisk", "ComputeInstance", "ComputePlacementGroup"];
+const labelled = ["VpcNetwork", "VpcGateway", "VpcRouteTable", "VpcSubnet", "VpcSecurityGroup", "VpcAddress", "ComputeDisk", "ComputeInstance", "ComputePlacementGroup", "LbTargetGroup", "LbNetworkLoadBalancer"];
 
 let run: ProgramRun;
 beforeAll(async () => {
@@ -98,13 +98,15 @@ describe("security groups", () => {
         network: ["10.10.0.0/16"],
         internet: ["0.0.0.0/0"],
         dns: plan.subnets.map(({ dnsServer }) => `${dnsServer}/32`),
+        networkLoadBalancer: [],
+        healthChecks: [],
     };
     function hosts(nodes: readonly Node[]): string[] {
         return nodes.map(({ address }) => `${address}/32`);
     }
     const rule = (protocol: string, port: number | undefined, cidr: string) => `${protocol} ${port ?? "-"} ${cidr}`;
     const fromTable = (role: Role, own: (flow: Flow) => readonly Party[], others: (flow: Flow) => readonly Party[]) =>
-        flows
+        flowsOf(plan)
             .filter((flow) => own(flow).includes(role))
             .flatMap((flow) => (flow.ports.length > 0 ? flow.ports : [undefined]).flatMap((port) => others(flow).flatMap((party) => ranges[party].map((cidr) => rule(flow.protocol, port, cidr)))))
             .sort();
@@ -298,6 +300,61 @@ describe("other shapes", () => {
             const request = two.named("CertRequest", `main-ca-${node}`).inputs;
             expect(request["dnsNames"]).toEqual(expect.arrayContaining([`${node}.ru-central1.internal`, "main-lb-1.ru-central1.internal", "main-lb-2.ru-central1.internal"]));
         }
+    });
+
+    describe("two load balancers", () => {
+        let two: ProgramRun;
+        beforeAll(async () => {
+            two = await runProgram({ loadBalancers: 2 });
+        });
+
+        it("are joined by one internal address, which leads to ports that it has for itself", () => {
+            expect(two.named("LbTargetGroup", "main-lb").inputs["targets"]).toEqual([
+                { subnetId: "id-of-main-ru-central1-a", address: "10.10.0.5" },
+                { subnetId: "id-of-main-ru-central1-b", address: "10.10.32.6" },
+            ]);
+            const internalAddressSpec = { subnetId: "id-of-main-ru-central1-a", address: "10.10.0.9", ipVersion: "ipv4" };
+            expect(two.named("LbNetworkLoadBalancer", "main-lb").inputs).toMatchObject({
+                type: "internal",
+                listeners: [
+                    { name: "leader", protocol: "tcp", port: 5000, targetPort: 5010, internalAddressSpec },
+                    { name: "replicas", protocol: "tcp", port: 5001, targetPort: 5011, internalAddressSpec },
+                ],
+                attachedTargetGroups: [{ targetGroupId: "id-of-main-lb", healthchecks: [{ interval: 2, timeout: 1, healthyThreshold: 2, unhealthyThreshold: 2, httpOptions: { port: 5012, path: "/" } }] }],
+            });
+        });
+
+        it("give their common address to the endpoints, and every node a certificate for it", () => {
+            expect(two.outputs["leaderEndpoint"]!.value).toEqual({ host: "10.10.0.9", address: "10.10.0.9", port: 5000 });
+            expect(two.outputs["replicaEndpoint"]!.value).toEqual({ host: "10.10.0.9", address: "10.10.0.9", port: 5001 });
+            for (const node of ["main-db-1", "main-db-2", "main-db-3"]) {
+                expect(two.named("CertRequest", `main-ca-${node}`).inputs["ipAddresses"]).toEqual(expect.arrayContaining(["10.10.0.5", "10.10.32.6", "10.10.0.9"]));
+            }
+        });
+
+        it("are checked together before the endpoints are published", () => {
+            const check = two.named("Command", "main-check");
+            expect(check.options.dependencies).toContain("main-lb");
+            expect(check.inputs["triggers"]).toContain("id-of-main-lb");
+            const [file] = two.named("Command", "main-db-1-configured").inputs["stdin"].match(/[^{}]*network load balancer[^{}]*/) ?? [];
+            expect(file).toContain("10.10.0.9");
+        });
+
+        it("admit the cloud's health checks and nobody else to the port that is asked", () => {
+            const { ingresses } = two.named("VpcSecurityGroup", "main-lb").inputs;
+            expect(ingresses.filter(({ port }: { port: number }) => port === 5012).map(({ v4CidrBlocks }: { v4CidrBlocks: string[] }) => v4CidrBlocks)).toEqual([["198.18.235.0/24", "198.18.248.0/24"]]);
+        });
+
+        it("lose their common address when one is left, and nothing else changes for it", async () => {
+            const resources = ({ resources }: ProgramRun) => resources.map(({ type, name }) => `${type} ${name}`);
+            const gone = resources(two).filter((resource) => !resources(run).includes(resource));
+            expect(gone.filter((resource) => !resource.includes("main-lb-2")).map((resource) => resource.split(":").at(-1)).sort()).toEqual([
+                "LbNetworkLoadBalancer main-lb",
+                "LbTargetGroup main-lb",
+                "NetworkLoadBalancer main-lb",
+            ]);
+            expect(two.named("ComputeInstance", "main-lb-1").inputs["networkInterfaces"]).toEqual(run.named("ComputeInstance", "main-lb-1").inputs["networkInterfaces"]);
+        });
     });
 
     it("a configured image is taken as it is, another name is used everywhere", async () => {

@@ -13,7 +13,7 @@ const COMMAND = "command:remote:Command";
 const PASSWORD = "random:index/randomPassword:RandomPassword";
 
 /** Kinds of cloud resources that have labels. */
-const LABELLED = [INSTANCE, DISK, SECURITY_GROUP, PUBLIC_ADDRESS, ...["VpcNetwork", "VpcGateway", "VpcRouteTable", "VpcSubnet", "ComputePlacementGroup"].map(yandex)];
+const LABELLED = [INSTANCE, DISK, SECURITY_GROUP, PUBLIC_ADDRESS, ...["VpcNetwork", "VpcGateway", "VpcRouteTable", "VpcSubnet", "ComputePlacementGroup", "LbTargetGroup", "LbNetworkLoadBalancer"].map(yandex)];
 const JUMP_HOST = "jump-host";
 const DATABASE = "database";
 const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/g;

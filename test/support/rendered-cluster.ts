@@ -1,5 +1,4 @@
 /** The machines of whole clusters, rendered from configurations as a user would write them. */
-import type { Member } from "../../cloud-init/cluster";
 import { databaseNode } from "../../cloud-init/database-node";
 import { jumpHost } from "../../cloud-init/jump-host";
 import { loadBalancer } from "../../cloud-init/load-balancer";
@@ -7,7 +6,7 @@ import type { MachineConfiguration, MachineFile } from "../../cloud-init/machine
 import { renderBundle, renderUserData } from "../../cloud-init/user-data";
 import { addressPlan, type AddressPlan, type Node } from "../../components/address-plan";
 import type { Role } from "../../components/flows";
-import { databaseNodeInputs, jumpHostInputs, loadBalancerInputs } from "../../components/machine-inputs";
+import { databaseNodeInputs, jumpHostInputs, loadBalancerInputs, member } from "../../components/machine-inputs";
 import { parseSettings, type Settings } from "../../settings";
 import { sshKeyPair, TestAuthority, type Certificate } from "./certificates";
 import type { ScratchMachine } from "./scratch-machine";
@@ -104,7 +103,7 @@ export function renderCluster(configuration: Readonly<Record<string, unknown>> =
             node,
             "database",
             databaseNode(
-                { ...databaseNodeInputs(sources), self: member(node), members: plan.databases.map(member), loadBalancers: plan.loadBalancers.map(member) },
+                { ...databaseNodeInputs(sources), self: member(node), members: plan.databases.map(member) },
                 { ...passwords, ...certificate },
             ),
         );
@@ -115,8 +114,6 @@ export function renderCluster(configuration: Readonly<Record<string, unknown>> =
     });
     return { settings, plan, machines: [render(plan.jumpHost, "jumpHost", jumpHost(jumpHostInputs(sources))), ...databases, ...loadBalancers] };
 }
-
-const member = ({ hostname, fqdn, address }: Node): Member => ({ name: hostname, fqdn, address });
 
 const issued = new Map<string, Certificate>();
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { Address4 } from "ip-address";
 import { describe, expect, it } from "vitest";
-import { addressPlan, type AddressPlan, type AddressPlanInput, type Node } from "../../components/address-plan";
+import { type AddressPlan, addressPlan, type AddressPlanInput, type Listener, type Node } from "../../components/address-plan";
 
 const zones = ["ru-central1-a", "ru-central1-b", "ru-central1-d"];
 
@@ -25,6 +25,7 @@ const input: fc.Arbitrary<AddressPlanInput> = fc.record({
 });
 
 const machines = (plan: AddressPlan): Node[] => [plan.jumpHost, ...plan.loadBalancers, ...plan.databases];
+const taken = (plan: AddressPlan): Listener[] => [...machines(plan), ...(plan.networkLoadBalancer ? [plan.networkLoadBalancer] : [])];
 
 describe("addressPlan", () => {
     it("is the documented one for the default network", () => {
@@ -52,11 +53,17 @@ describe("addressPlan", () => {
         ]);
     });
 
+    it("gives several load balancers an address in common, and one none", () => {
+        const plan = (count: number) => addressPlan({ clusterName: "main", zones, network: { cidr: "10.10.0.0/16" }, database: { nodes: 3 }, loadBalancer: { count } });
+        expect(plan(1).networkLoadBalancer).toBeUndefined();
+        expect(plan(2).networkLoadBalancer).toEqual({ zone: "ru-central1-a", address: "10.10.0.9" });
+    });
+
     it("gives every machine a name and an address of its own", () => {
         fc.assert(
             fc.property(input, (value) => {
                 const all = machines(addressPlan(value));
-                expect(new Set(all.map(({ address }) => address)).size).toBe(all.length);
+                expect(new Set(taken(addressPlan(value)).map(({ address }) => address)).size).toBe(taken(addressPlan(value)).length);
                 expect(new Set(all.map(({ hostname }) => hostname)).size).toBe(all.length);
             }),
         );
@@ -83,7 +90,7 @@ describe("addressPlan", () => {
         fc.assert(
             fc.property(input, (value) => {
                 const plan = addressPlan(value);
-                for (const { address, zone } of machines(plan)) {
+                for (const { address, zone } of taken(plan)) {
                     const subnet = new Address4(plan.subnets.find((candidate) => candidate.zone === zone)!.cidr);
                     const offset = new Address4(address).bigInt() - subnet.startAddress().bigInt();
                     expect(offset).toBeGreaterThan(2n); // network, gateway, DNS
@@ -101,6 +108,7 @@ describe("addressPlan", () => {
                 expect(grown.jumpHost).toEqual(before.jumpHost);
                 expect(grown.databases.slice(0, before.databases.length)).toEqual(before.databases);
                 expect(grown.loadBalancers.slice(0, before.loadBalancers.length)).toEqual(before.loadBalancers);
+                if (before.networkLoadBalancer) expect(grown.networkLoadBalancer).toEqual(before.networkLoadBalancer);
                 const moreZones = addressPlan({ ...value, zones });
                 expect(moreZones.subnets.slice(0, before.subnets.length)).toEqual(before.subnets);
             }),

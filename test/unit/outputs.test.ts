@@ -11,18 +11,16 @@ import { connectionStrings } from "../../components/connection-strings";
 import { knownHosts, sshConfiguration } from "../../components/ssh-configuration";
 import { sshKeyPair } from "../support/certificates";
 
-const plan = addressPlan({ clusterName: "main", zones: ["ru-central1-a", "ru-central1-b"], network: { cidr: "10.10.0.0/16" }, database: { nodes: 3 }, loadBalancer: { count: 2 } });
+const cluster = { clusterName: "main", zones: ["ru-central1-a", "ru-central1-b"], network: { cidr: "10.10.0.0/16" }, database: { nodes: 3 }, loadBalancer: { count: 2 } };
+const plan = addressPlan(cluster);
 
 describe("connection strings", () => {
     const strings = connectionStrings(plan, "orders", "app", "Password0123");
 
-    it("lead to the load balancers: writes to 5000, reads to 5001", () => {
-        expect(strings.readWrite).toBe(
-            "postgresql://app:Password0123@main-lb-1.ru-central1.internal:5000,main-lb-2.ru-central1.internal:5000/orders?sslmode=verify-full",
-        );
-        expect(strings.readOnly).toBe(
-            "postgresql://app:Password0123@main-lb-1.ru-central1.internal:5001,main-lb-2.ru-central1.internal:5001/orders?sslmode=verify-full",
-        );
+    it("lead to the load balancers' common address, and from there on to each: writes to 5000, reads to 5001", () => {
+        const hosts = (port: number) => ["10.10.0.9", "main-lb-1.ru-central1.internal", "main-lb-2.ru-central1.internal"].map((host) => `${host}:${port}`).join(",");
+        expect(strings.readWrite).toBe(`postgresql://app:Password0123@${hosts(5000)}/orders?sslmode=verify-full&connect_timeout=3`);
+        expect(strings.readOnly).toBe(`postgresql://app:Password0123@${hosts(5001)}/orders?sslmode=verify-full&connect_timeout=3`);
     });
 
     it("or to every node's PgBouncer, for clients that look for the leader themselves", () => {
@@ -32,15 +30,15 @@ describe("connection strings", () => {
     });
 
     it("can be read by a driver that knows one host", () => {
-        const one = connectionStrings({ ...plan, loadBalancers: plan.loadBalancers.slice(0, 1) }, "orders", "app", "Password0123").readWrite;
+        const one = connectionStrings(addressPlan({ ...cluster, loadBalancer: { count: 1 } }), "orders", "app", "Password0123").readWrite;
         const { host, port, user, password, database } = new Client(one);
         expect({ host, port, user, password, database }).toEqual({ host: "main-lb-1.ru-central1.internal", port: 5000, user: "app", password: "Password0123", database: "orders" });
     });
 
     it.each(["readWrite", "readOnly", "multiHost"] as const)("%s is one that libpq parses", (kind) => {
-        // No such host: libpq gets as far as looking the names up.
-        const attempt = () => execFileSync("psql", [strings[kind], "-c", ""], { encoding: "utf8", stdio: "pipe", env: { PATH: process.env.PATH, PGSSLROOTCERT: "/dev/null", PGCONNECT_TIMEOUT: "2" } });
-        expect(attempt).toThrow(/could not translate host name "main-(lb|db)-1\.ru-central1\.internal"/);
+        // No such hosts: libpq gets as far as looking the names up.
+        const attempt = () => execFileSync("psql", [strings[kind].replace("10.10.0.9", "main-lb-0.ru-central1.internal"), "-c", ""], { encoding: "utf8", stdio: "pipe", env: { PATH: process.env.PATH, PGSSLROOTCERT: "/dev/null", PGCONNECT_TIMEOUT: "2" } });
+        expect(attempt).toThrow(/could not translate host name "main-(lb|db)-[01]\.ru-central1\.internal"/);
     });
 });
 

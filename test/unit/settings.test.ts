@@ -106,7 +106,8 @@ const table: readonly (readonly [given: Record<string, unknown>, said: string])[
     [{ databaseCores: 12, databaseMemoryGib: 24 }, `quotas.vcpus: 32 ${quota(40)}`],
     [{ databaseMemoryGib: 64 }, `quotas.memoryGib: 128 ${quota(196)}`],
     [{ quotas: { machines: 4 } }, `quotas.machines: 4 ${quota(5)}`],
-    [{ quotas: { cpus: 64 } }, 'quotas: {"cpus":64} has unknown cpus; known are networks, subnets, securityGroups, publicAddresses, machines, vcpus, memoryGib, disks, ssdGib, hddGib, fastSsdGib, placementGroups'],
+    [{ loadBalancers: 2, quotas: { networkLoadBalancers: 0 } }, `quotas.networkLoadBalancers: 0 ${quota(1)}`],
+    [{ quotas: { cpus: 64 } }, 'quotas: {"cpus":64} has unknown cpus; known are networks, subnets, securityGroups, publicAddresses, machines, vcpus, memoryGib, disks, ssdGib, hddGib, fastSsdGib, placementGroups, networkLoadBalancers'],
     // PostgreSQL
     [{ postgresqlVersion: 13 }, "postgresqlVersion: 13 must be 17, the one version the program was tried with"],
     [{ postgresqlParameters: { shared_bufers: "1GB" } }, 'postgresqlParameters.shared_bufers: "1GB" cannot be set: PostgreSQL 17 has no parameter shared_bufers; did you mean shared_buffers?'],

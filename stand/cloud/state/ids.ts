@@ -12,6 +12,8 @@ export const idPrefixes = {
   disk: "fhm",
   instance: "fhm",
   placementGroup: "fv4",
+  targetGroup: "enp",
+  networkLoadBalancer: "enp",
   operation: "fhm",
 } as const;
 

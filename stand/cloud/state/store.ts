@@ -3,6 +3,8 @@ import { rename, writeFile } from "node:fs/promises";
 import { Disk } from "@yandex-cloud/nodejs-sdk/compute-v1/disk";
 import { Instance } from "@yandex-cloud/nodejs-sdk/compute-v1/instance";
 import { PlacementGroup } from "@yandex-cloud/nodejs-sdk/compute-v1/placement_group";
+import { NetworkLoadBalancer } from "@yandex-cloud/nodejs-sdk/loadbalancer-v1/network_load_balancer";
+import { TargetGroup } from "@yandex-cloud/nodejs-sdk/loadbalancer-v1/target_group";
 import { Operation } from "@yandex-cloud/nodejs-sdk/operation/operation";
 import { Address } from "@yandex-cloud/nodejs-sdk/vpc-v1/address";
 import { Gateway } from "@yandex-cloud/nodejs-sdk/vpc-v1/gateway";
@@ -35,6 +37,8 @@ export class Store {
   readonly disks = new Table("Disk", Disk);
   readonly instances = new Table("Instance", Instance);
   readonly placementGroups = new Table("Placement group", PlacementGroup);
+  readonly targetGroups = new Table("Target group", TargetGroup);
+  readonly networkLoadBalancers = new Table("Network load balancer", NetworkLoadBalancer);
   readonly operations = new Table("Operation", Operation);
   readonly idempotencyKeys = new Map<string, string>();
   /** Where the search for a free public address goes on. */
@@ -93,7 +97,7 @@ export class Store {
 
   private tables(): Record<string, Table<{ id: string }>> {
     const { networks, subnets, gateways, routeTables, securityGroups, addresses } = this;
-    const { disks, instances, placementGroups, operations } = this;
+    const { disks, instances, placementGroups, targetGroups, networkLoadBalancers, operations } = this;
     const tables = {
       networks,
       subnets,
@@ -104,6 +108,8 @@ export class Store {
       disks,
       instances,
       placementGroups,
+      targetGroups,
+      networkLoadBalancers,
       operations,
     };
     // The table is invariant in its row; loading and writing need no more than this.

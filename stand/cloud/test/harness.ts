@@ -19,6 +19,13 @@ import { PlacementGroup } from "@yandex-cloud/nodejs-sdk/compute-v1/placement_gr
 import { PlacementGroupServiceService } from "@yandex-cloud/nodejs-sdk/compute-v1/placement_group_service";
 import { ApiEndpointServiceService } from "@yandex-cloud/nodejs-sdk/endpoint/api_endpoint_service";
 import { IamTokenServiceService } from "@yandex-cloud/nodejs-sdk/iam-v1/iam_token_service";
+import { NetworkLoadBalancer } from "@yandex-cloud/nodejs-sdk/loadbalancer-v1/network_load_balancer";
+import {
+  CreateNetworkLoadBalancerRequest,
+  NetworkLoadBalancerServiceService,
+} from "@yandex-cloud/nodejs-sdk/loadbalancer-v1/network_load_balancer_service";
+import { TargetGroup } from "@yandex-cloud/nodejs-sdk/loadbalancer-v1/target_group";
+import { TargetGroupServiceService } from "@yandex-cloud/nodejs-sdk/loadbalancer-v1/target_group_service";
 import type { Operation } from "@yandex-cloud/nodejs-sdk/operation/operation";
 import { OperationServiceService } from "@yandex-cloud/nodejs-sdk/operation/operation_service";
 import { Address } from "@yandex-cloud/nodejs-sdk/vpc-v1/address";
@@ -172,6 +179,12 @@ export class TestCloud {
   get placementGroups() {
     return this.client(PlacementGroupServiceService);
   }
+  get targetGroups() {
+    return this.client(TargetGroupServiceService);
+  }
+  get networkLoadBalancers() {
+    return this.client(NetworkLoadBalancerServiceService);
+  }
   get operations() {
     return this.client(OperationServiceService);
   }
@@ -220,6 +233,15 @@ export class TestCloud {
   placementGroup = async () =>
     response(PlacementGroup, await this.placementGroups.create({ folderId, spreadPlacementStrategy: {} }));
 
+  targetGroup = async (targets: { subnetId: string; address: string }[], name = "") =>
+    response(TargetGroup, await this.targetGroups.create({ folderId, name, targets }));
+
+  networkLoadBalancer = async (subnetId: string, targetGroupId: string, more: NetworkLoadBalancerOptions = {}) =>
+    response(
+      NetworkLoadBalancer,
+      await this.networkLoadBalancers.create(networkLoadBalancerRequest(subnetId, targetGroupId, more)),
+    );
+
   instance = async (subnetId: string, more: InstanceOptions = {}) =>
     response(Instance, await this.instances.create(instanceRequest(subnetId, more)));
 }
@@ -239,6 +261,41 @@ export function instanceRequest(subnetId: string, more: InstanceOptions = {}): C
     ...more,
   } as never);
 }
+
+export type NetworkLoadBalancerOptions = DeepPartial<CreateNetworkLoadBalancerRequest>;
+
+/** An internal load balancer with one listener, as the provider asks for it. */
+export function networkLoadBalancerRequest(
+  subnetId: string,
+  targetGroupId: string,
+  more: NetworkLoadBalancerOptions = {},
+): CreateNetworkLoadBalancerRequest {
+  return CreateNetworkLoadBalancerRequest.fromPartial({
+    folderId,
+    type: 2,
+    listenerSpecs: [listenerSpec(subnetId, 5000, 5010, "10.1.0.9")],
+    attachedTargetGroups: [{ targetGroupId, healthChecks: [healthCheck()] }],
+    ...more,
+  } as never);
+}
+
+export const listenerSpec = (subnetId: string, port: number, targetPort: number, address = "") => ({
+  name: `port-${port}`,
+  port,
+  targetPort,
+  protocol: 1,
+  internalAddressSpec: { subnetId, address, ipVersion: 1 },
+});
+
+export const healthCheck = (more: object = {}) => ({
+  name: "check",
+  interval: { seconds: 2, nanos: 0 },
+  timeout: { seconds: 1, nanos: 0 },
+  unhealthyThreshold: 2,
+  healthyThreshold: 2,
+  httpOptions: { port: 5012, path: "/" },
+  ...more,
+});
 
 /** The response of an operation that is done and went well. */
 export function response<Message>(codec: Codec<Message>, operation: Operation): Message {

@@ -3,6 +3,7 @@ import {
   SecurityGroupRule_Direction as Direction,
   type SecurityGroupRule,
 } from "@yandex-cloud/nodejs-sdk/vpc-v1/security_group";
+import type { NetworkLoadBalancer } from "@yandex-cloud/nodejs-sdk/loadbalancer-v1/network_load_balancer";
 import type { NetworkState, SecurityRule } from "../../machines/driver";
 import type { Store } from "../state/store";
 import { interfaces } from "./usage";
@@ -25,6 +26,7 @@ export function networkState(store: Store): NetworkState {
       networkId: group.networkId,
       rules: group.rules.map(securityRule),
     })),
+    networkLoadBalancers: store.networkLoadBalancers.all().flatMap((balancer) => networkLoadBalancer(store, balancer)),
     interfaces: interfaces(store).map(({ instance, nic }) => {
       const publicAddress = nic.primaryV4Address?.oneToOneNat?.address;
       return {
@@ -40,6 +42,31 @@ export function networkState(store: Store): NetworkState {
       };
     }),
   };
+}
+
+/** Nothing for one that does nothing, for want of listeners or targets. */
+function networkLoadBalancer(store: Store, balancer: NetworkLoadBalancer): NonNullable<NetworkState["networkLoadBalancers"]> {
+  const [listener] = balancer.listeners;
+  const [attached] = balancer.attachedTargetGroups;
+  const [check] = attached?.healthChecks ?? [];
+  if (listener === undefined || attached === undefined || check === undefined) return [];
+  return [
+    {
+      id: balancer.id,
+      name: balancer.name,
+      address: listener.address,
+      listeners: balancer.listeners.map(({ port, targetPort }) => ({ port, targetPort })),
+      targets: store.targetGroups.get(attached.targetGroupId).targets.map(({ address }) => address),
+      healthCheck: {
+        intervalSeconds: check.interval?.seconds ?? 0,
+        timeoutSeconds: check.timeout?.seconds ?? 0,
+        unhealthyThreshold: check.unhealthyThreshold,
+        healthyThreshold: check.healthyThreshold,
+        port: (check.httpOptions ?? check.tcpOptions)?.port ?? 0,
+        ...(check.httpOptions && { path: check.httpOptions.path || "/" }),
+      },
+    },
+  ];
 }
 
 /** The guest's short name: the first label of its FQDN. */

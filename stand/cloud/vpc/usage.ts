@@ -10,11 +10,14 @@ export function interfaces(store: Store): { instance: Instance; nic: NetworkInte
 
 /**
  * Internal addresses of a subnet that are in use.
- * @param except an instance that may take one of its own again
+ * @param except an instance or a load balancer that may take one of its own again
  */
 export function internalAddresses(store: Store, subnetId: string, except?: string): Set<string> {
   const used = interfaces(store).filter(({ instance, nic }) => nic.subnetId === subnetId && instance.id !== except);
-  return new Set(used.map(({ nic }) => nic.primaryV4Address?.address ?? ""));
+  const listeners = store.networkLoadBalancers
+    .where(({ id }) => id !== except)
+    .flatMap((balancer) => balancer.listeners.filter((listener) => listener.subnetId === subnetId));
+  return new Set([...used.map(({ nic }) => nic.primaryV4Address?.address ?? ""), ...listeners.map(({ address }) => address)]);
 }
 
 /** Public addresses reserved in the folder, by address. */
