@@ -263,6 +263,8 @@ esac`,
         expect(status).toBe(1);
         expect(stderr).toContain("reconcile-members: not done within 3 s; etcd's members:\na, started, db-1");
         expect(await changes()).toEqual([]);
+    });
+});
 
 describe("replica-guard", () => {
     const removed = "FATAL:  could not receive data from WAL stream: ERROR:  requested WAL segment 00000002000000000000000C has already been removed";
