@@ -55,13 +55,13 @@ async function type(place: Place, command: string): Promise<Printed> {
 function inShell(place: Place, command: string): Promise<Result> {
     const options = { timeoutSeconds: commandSeconds };
     // Both streams in one, in the order of a terminal.
-    const script = (preparation = "") => ["bash", "-c", `exec 2>&1; ${preparation}eval "$1"`, "bash", command] as const;
+    const script = ["-c", 'exec 2>&1; eval "$1"', "bash", command];
     switch (place) {
         case "host":
-            return attempt("env", ["--chdir", repository, ...script()], options);
+            return attempt("env", ["--chdir", repository, "bash", ...script], options);
         case "client":
-            return captureAsClient(site, script(`. '${clientEnvironment}'; `), options);
+            return captureAsClient(site, ["env", `BASH_ENV=${clientEnvironment}`, "bash", ...script], options);
         default:
-            return executeInGuest(site, machineId(place), ["bash", "--login", ...script().slice(1)], options);
+            return executeInGuest(site, machineId(place), ["bash", "--login", ...script], options);
     }
 }
