@@ -4,6 +4,7 @@ import { nodeTls, roles, tlsGroup, type Member } from "./cluster";
 import { etcd } from "./etcd";
 import { mergeParts, type MachineConfiguration, type ServicePart } from "./machine-configuration";
 import { patroni, type DynamicConfiguration, type PatroniSecrets } from "./patroni";
+import { patroniCallbacks, type PatroniCallbacks } from "./patroni-callbacks";
 import { pgbouncer, type PgbouncerInputs, type PgbouncerSecrets } from "./pgbouncer";
 import { postgresql } from "./postgresql";
 import { refresh, script, scriptDirectory } from "./scripts";
@@ -21,7 +22,8 @@ export interface DatabaseNodeInputs {
     readonly adminUser: string;
     readonly timings: Timings;
     readonly dynamic: Omit<DynamicConfiguration, "timings">;
-    readonly pgbouncer: Omit<PgbouncerInputs, "timings">;
+    readonly callbacks: PatroniCallbacks;
+    readonly pgbouncer: Omit<PgbouncerInputs, "timings" | "adminUser">;
 }
 
 export interface DatabaseNodeSecrets extends PatroniSecrets, PgbouncerSecrets {
@@ -49,7 +51,8 @@ export function databaseNode(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSe
             },
             secrets,
         ),
-        pgbouncer({ ...inputs.pgbouncer, timings: timings.tcp }, secrets),
+        patroniCallbacks(inputs.callbacks),
+        pgbouncer({ ...inputs.pgbouncer, adminUser: inputs.adminUser, timings: timings.tcp }, secrets),
         administration(inputs, secrets),
     ]);
 }

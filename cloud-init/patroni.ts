@@ -5,6 +5,8 @@ import type { PostgresqlParameters } from "../settings/postgresql-sizing";
 import { dropIn } from "./base";
 import { nodeTls, ports, roles, tlsGroup, type Member } from "./cluster";
 import type { MachineFile, ServicePart } from "./machine-configuration";
+import { callbackCommands } from "./patroni-callbacks";
+import { socketDirectory } from "./pgbouncer";
 import {
     administratorMap,
     dataDirectory,
@@ -78,7 +80,8 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
                 content: [
                     // The file without the secrets: what patronictl does needs only a certificate.
                     `export PATRONICTL_CONFIG_FILE=${DIRECTORY}/patroni.yml`,
-                    `export PGHOST=/run/postgresql PGUSER=${roles.superuser} PGDATABASE=postgres`,
+                    // libpq tries both folders in turn: port 5432 is in the first, 6432 in the second.
+                    `export PGHOST=/run/postgresql,${socketDirectory} PGUSER=${roles.superuser} PGDATABASE=postgres`,
                     "",
                 ].join("\n"),
             },
@@ -154,6 +157,7 @@ export function nodeConfiguration(inputs: PatroniInputs): object {
                 rewind: { username: roles.rewind, ...verified },
             },
             parameters: localParameters(),
+            callbacks: callbackCommands(),
             pg_hba: hostBasedAuthentication(members),
             pg_ident: administratorMap(inputs.adminUser),
             basebackup: [{ checkpoint: "fast" }],

@@ -2,7 +2,7 @@ import type { Timings } from "../settings/profiles";
 import { dropIn } from "./base";
 import { nodeTls, ports, roles, tlsGroup } from "./cluster";
 import type { ServicePart } from "./machine-configuration";
-import { localEndpoint } from "./postgresql";
+import { ADMINISTRATORS, administratorMap, localEndpoint } from "./postgresql";
 import { refresh, script, scriptDirectory } from "./scripts";
 import { unit } from "./user-data";
 
@@ -15,6 +15,8 @@ export interface PgbouncerInputs {
     /** Server connections to all databases. */
     readonly maxServerConnections: number;
     readonly maxClientConnections: number;
+    /** Operating system account that may open the console. */
+    readonly adminUser: string;
     readonly timings: Timings["tcp"];
 }
 
@@ -25,6 +27,11 @@ export interface PgbouncerSecrets {
 
 const CONFIG = "/etc/pgbouncer/pgbouncer.ini";
 const USER_LIST = "/etc/pgbouncer/userlist.txt";
+const HBA = "/etc/pgbouncer/hba.conf";
+const IDENT = "/etc/pgbouncer/ident.conf";
+
+/** Where the console's socket lies: administrators' shells look here too (see `PGHOST` in patroni.ts). */
+export const socketDirectory = "/run/pgbouncer";
 
 /** The pooler in front of the node's own PostgreSQL, TLS on both sides. */
 export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): ServicePart {
@@ -36,15 +43,26 @@ export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): S
             { path: CONFIG, content: configuration(inputs), onChange: [refresh("reload", "pgbouncer.service")] },
             {
                 path: USER_LIST,
-                content: `"${roles.poolerLookup}" "${secrets.lookupPassword}"\n`,
+                // The superuser is listed because PgBouncer knows nobody else; without a password, see hostBasedAuthentication.
+                content: `"${roles.poolerLookup}" "${secrets.lookupPassword}"\n"${roles.superuser}" ""\n`,
                 owner: "pgbouncer:pgbouncer",
                 mode: "0600",
                 secret: true,
                 onChange: [refresh("reload", "pgbouncer.service")],
             },
+            { path: HBA, content: hostBasedAuthentication(), onChange: [refresh("reload", "pgbouncer.service")] },
+            {
+                path: IDENT,
+                content: `${administratorMap(inputs.adminUser).join("\n")}\n`,
+                onChange: [refresh("reload", "pgbouncer.service")],
+            },
             dropIn("pgbouncer.service", {
                 Unit: { StartLimitIntervalSec: "0" },
                 Service: {
+                    // The package's 0700 keeps administrators away from the console's socket.
+                    RuntimeDirectory: "pgbouncer",
+                    RuntimeDirectoryMode: "0755",
+                    RuntimeDirectoryPreserve: "yes",
                     // The load balancers look once a second: a pooler that died is back before they give up.
                     Restart: "always",
                     RestartSec: "200ms",
@@ -53,11 +71,6 @@ export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): S
                 },
             }),
             script("pgbouncer-guard.sh"),
-            {
-                path: "/usr/local/bin/pgbouncer-console",
-                content: `#!/bin/sh\n# PgBouncer lets its own account in over the local socket.\nexec sudo -u pgbouncer psql -h /run/pgbouncer -p ${ports.pgbouncer} -U pgbouncer pgbouncer "$@"\n`,
-                mode: "0755",
-            },
             {
                 path: "/etc/systemd/system/pgbouncer-guard.service",
                 content: unit({
@@ -70,14 +83,35 @@ export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): S
     };
 }
 
+/**
+ * Who may come in. Applications: over TLS, with a password. Administrators: to the console, from this machine, as the
+ * operating system knows them. Nobody else over the socket, and nobody to the console over the network.
+ */
+function hostBasedAuthentication(): string {
+    return [
+        `local ${CONSOLE} ${roles.superuser} peer map=${ADMINISTRATORS}`,
+        "local all all reject",
+        `host all ${roles.superuser} all reject`,
+        `host ${CONSOLE} all all reject`,
+        "hostssl all all all scram-sha-256",
+        "",
+    ].join("\n");
+}
+
+/** PgBouncer's own database, whose statements are SHOW and the like. */
+const CONSOLE = "pgbouncer";
+
 /** pgbouncer.ini. */
 export function configuration(inputs: PgbouncerInputs): string {
     const settings: Record<string, string | number> = {
         listen_addr: "0.0.0.0",
         listen_port: ports.pgbouncer,
-        unix_socket_dir: "/run/pgbouncer",
-        pidfile: "/run/pgbouncer/pgbouncer.pid",
-        auth_type: "scram-sha-256",
+        unix_socket_dir: socketDirectory,
+        pidfile: `${socketDirectory}/pgbouncer.pid`,
+        auth_type: "hba",
+        auth_hba_file: HBA,
+        auth_ident_file: IDENT,
+        admin_users: roles.superuser,
         auth_file: USER_LIST,
         auth_user: roles.poolerLookup,
         auth_dbname: "postgres",

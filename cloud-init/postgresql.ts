@@ -55,7 +55,7 @@ export function hostBasedAuthentication(members: readonly Member[]): string[] {
 }
 
 /** Name of the map from operating system accounts to the superuser. */
-const ADMINISTRATORS = "administrators";
+export const ADMINISTRATORS = "administrators";
 
 /** pg_ident.conf: accounts that may use sudo anyway, so that `psql` just works for them. */
 export function administratorMap(adminUser: string): string[] {

@@ -39,6 +39,7 @@ export function databaseNodeInputs(sources: InputSources): Omit<DatabaseNodeInpu
             synchronousNodeCount: 1,
             parameters: postgresql.parameters,
         },
+        callbacks: highAvailability.callbacks,
         pgbouncer,
     };
 }

@@ -52,6 +52,7 @@ export function resolve(configuration: Configuration): Settings {
             timings: resolveTimings(configuration.profile, configuration.timingOverrides),
             synchronousMode: configuration.synchronousMode,
             maxFailoverLagMib: configuration.maxFailoverLagMib,
+            callbacks: configuration.patroniCallbacks,
         },
         operatingSystem: {
             timeZone: configuration.timeZone,

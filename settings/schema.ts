@@ -4,7 +4,8 @@
  */
 import { z } from "zod";
 import { maxLoadBalancers, networkPrefixLengths } from "../components/address-plan";
-import { databaseName, host, isPrivate, loginName, mirror, roleName, sshPublicKey, timeZone } from "./fields";
+import { callbackActions } from "../cloud-init/patroni-callbacks";
+import { databaseName, host, isPrivate, loginName, mirror, roleName, scriptText, sshPublicKey, timeZone } from "./fields";
 import { platformIds } from "./platforms";
 import { profiles } from "./profiles";
 import * as value from "./values";
@@ -38,6 +39,10 @@ const milliseconds = value.whole(50, 50_000, "milliseconds").optional();
 const seconds = (max: number) => value.whole(1, max, "seconds").optional();
 const count = value.whole(1, 10).optional();
 const quota = value.whole(0, 1_000_000).optional();
+const callbackScripts = Object.fromEntries(callbackActions.map((action) => [action, scriptText.optional()])) as Record<
+    (typeof callbackActions)[number],
+    z.ZodOptional<typeof scriptText>
+>;
 const timingGroup = <T extends z.ZodRawShape>(shape: T) => value.object(shape, "must be a map of timings").optional();
 
 export const schema = z.strictObject({
@@ -199,6 +204,9 @@ export const schema = z.strictObject({
         .default({}),
     synchronousMode: value.oneOf(["quorum", "strict", "off"]).default("quorum"),
     maxFailoverLagMib: value.whole(0, 1024, "MiB").default(1),
+    patroniCallbacks: value
+        .object(callbackScripts, `must be a map of ${callbackActions.join(", ")} to scripts`)
+        .default({}),
 
     pgbouncerPoolMode: value.oneOf(["session", "transaction", "statement"]).default("session"),
     pgbouncerPoolSize: value.auto(value.whole(1, 5000, "connections, or auto")),

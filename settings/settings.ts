@@ -2,6 +2,7 @@
  * The whole configuration of one stack, resolved: defaults filled in, sizes and timings computed,
  * every rule checked. Components and cloud-init take their values from here and nowhere else.
  */
+import type { PatroniCallbacks } from "../cloud-init/patroni-callbacks";
 import type { PostgresqlParameters } from "./postgresql-sizing";
 import type { Timings } from "./profiles";
 import type { diskTypes } from "./schema";
@@ -141,6 +142,8 @@ export interface HighAvailabilitySettings {
     readonly synchronousMode: SynchronousMode;
     /** A replica further behind than this never becomes leader (matters only when synchronousMode is off). */
     readonly maxFailoverLagMib: number;
+    /** Scripts that run when Patroni starts, stops, restarts or reloads PostgreSQL or changes its role. */
+    readonly callbacks: PatroniCallbacks;
 }
 
 export interface OperatingSystemSettings {

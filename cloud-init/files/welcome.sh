@@ -16,9 +16,9 @@ PostgreSQL here: $(role)
 
   patronictl list                 the cluster; also topology, history, switchover, restart
   psql                            this node's PostgreSQL as superuser
-  pgbouncer-console               the pooler: SHOW POOLS; SHOW CLIENTS; SHOW DATABASES;
+  psql -p 6432 pgbouncer          the pooler: SHOW POOLS; SHOW CLIENTS; SHOW DATABASES;
   etcdctl endpoint status -w table --cluster
-  journalctl -u patroni -f        also etcd, pgbouncer
+  journalctl -u patroni -f        also etcd, pgbouncer; -t patroni-callback
 
 END
 elif [ -e /etc/haproxy/haproxy.cfg ]; then

@@ -104,7 +104,7 @@ describe("the endpoints", () => {
         const { readWrite, user } = outputs.connections[0]!;
         for (const role of ["postgres", "replicator", "rewinder"]) {
             await expect(sql(readWrite.replace(`//${user}:`, `//${role}:`).replace("/app?", "/postgres?"), "SELECT 1")).rejects.toThrow(
-                /authentication failed|no such user|not allowed/,
+                /authentication failed|login rejected/,
             );
         }
     });
@@ -179,7 +179,10 @@ describe("what came up", () => {
         expect(await ssh(node!.hostname, "patronictl list")).toMatch(/Leader/);
         expect(await ssh(node!.hostname, "etcdctl endpoint health 2>&1")).toMatch(/(is healthy[\s\S]*){3}/);
         expect(await ssh(node!.hostname, "psql --tuples-only --no-align --command 'SELECT current_user'")).toBe("postgres\n");
-        expect(await ssh(node!.hostname, "pgbouncer-console --command 'SHOW VERSION'")).toMatch(/PgBouncer/);
+        expect(await ssh(node!.hostname, "psql --port 6432 --command 'SHOW VERSION' pgbouncer")).toMatch(/PgBouncer/);
+        // The same in root's login shell.
+        expect(await ssh(node!.hostname, "sudo -i psql -p 6432 pgbouncer -c 'SHOW POOLS'")).toMatch(/database .* cl_active/);
+        expect(await ssh(node!.hostname, "sudo -i psql -At -c 'SELECT current_user'")).toBe("postgres\n");
         expect(await ssh(node!.hostname, "/usr/local/libexec/postgres-ha/welcome")).toMatch(/PostgreSQL here: (primary|replica), running/);
         expect(await ssh("main-lb-1", "haproxy-console show info")).toMatch(/Name: HAProxy/);
     });
@@ -314,6 +317,26 @@ describe("a later change of the configuration", () => {
         expect(await onMachine("db-1", "cat", "/var/lib/cloud/instance/boot-finished")).toBe(boots);
         const report = (await stackOutputs()).connections.find(({ user }) => user === "report")!;
         expect(await sql(report.readOnly, "SELECT current_user")).toBe("report");
+        const { exitCode, output } = await pulumi("preview", "--stack", "local", "--expect-no-changes");
+        expect(exitCode, output).toBe(0);
+    });
+
+    test("adds a script to a callback of Patroni's on the running cluster", async () => {
+        const script = 'echo "seen by the new script: $*"\nsleep 1000';
+        expect((await pulumi("config", "set", "--stack", "local", "--path", "postgres-ha:patroniCallbacks.on_restart", script)).exitCode).toBe(0);
+        const changed = await local();
+        expect(changed).toContain("updated");
+        expect(changed).not.toMatch(/ComputeInstance.*(updat|replac)/);
+
+        const replica = (await members()).find(({ Role }) => Role !== "Leader")!.Member;
+        const journal = () => onMachine(replica, "journalctl", "--identifier=patroni-callback", "--output=cat", "--boot");
+        expect(await journal()).toMatch(/^on_start role=replica scope=main$/m);
+        await onMachine(replica, "bash", "-lc", `patronictl restart main ${replica} --force`);
+        await eventually(30, journal, (lines) => lines.includes("\non_restart role=replica scope=main\nseen by the new script: on_restart replica main\n"));
+        // The script hangs, and Patroni does not mind: the next callback ends it.
+        await onMachine(replica, "bash", "-lc", `patronictl restart main ${replica} --force`);
+        await eventually(30, journal, (lines) => lines.split("seen by the new script").length === 3);
+        await eventually(30, () => onMachine(replica, "pgrep", "--full", "--count", "/callbacks/on_restart"), (count) => count.trim() === "3");
         const { exitCode, output } = await pulumi("preview", "--stack", "local", "--expect-no-changes");
         expect(exitCode, output).toBe(0);
     });

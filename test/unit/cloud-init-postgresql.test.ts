@@ -179,13 +179,39 @@ describe("PgBouncer", () => {
     it.each([
         ["a wrong password", "app", "wrong", "app", "verify-full", /password authentication failed|SASL authentication failed/],
         ["no TLS", "app", "AppPassword", "app", "disable", /SSL required/],
-        ["the superuser", "postgres", passwords.superuserPassword, "postgres", "verify-full", /no such user/],
+        ["the superuser", "postgres", passwords.superuserPassword, "postgres", "verify-full", /login rejected/],
+        ["the superuser at the console", "postgres", passwords.superuserPassword, "pgbouncer", "verify-full", /login rejected/],
+        ["an application at the console", "app", "AppPassword", "pgbouncer", "verify-full", /not allowed|login rejected/],
         ["the replication role", "replicator", "x", "postgres", "verify-full", /no such user/],
         ["the rewind role", "rewinder", "x", "postgres", "verify-full", /no such user/],
     ])("refuses %s", async (_, user, password, database, sslmode, message) => {
         const refused = await connect(PGBOUNCER, user, password, database, "SELECT 1", sslmode);
         expect(refused.stderr).toMatch(message);
         expect(refused.status).not.toBe(0);
+    });
+
+    describe("on the machine itself", () => {
+        /** As somebody who logged in there types it. */
+        const typed = (account: string, command: string) => scratch.run("runuser", ["-u", account, "--", "bash", "-c", `. /etc/profile.d/postgres-ha-patroni.sh; ${command}`]);
+
+        it.each(["root", "postgres"])("opens its console for %s, whose plain psql leads to PostgreSQL", async (account) => {
+            expect(await typed(account, "psql -p 6432 -Atc 'SHOW VERSION' pgbouncer")).toMatchObject({ status: 0, stdout: expect.stringMatching(/^PgBouncer 1\./) });
+            expect(await typed(account, "psql -Atc 'SELECT current_user, inet_server_port()'")).toMatchObject({ status: 0, stdout: "postgres|\n" });
+        });
+
+        it("lets administrators change something", async () => {
+            expect(await typed("root", "psql -p 6432 -qc RELOAD pgbouncer")).toMatchObject({ status: 0, output: "" });
+        });
+
+        it.each([
+            ["another account", "etcd", "psql -p 6432 -c 'SHOW VERSION' pgbouncer", /unix socket login rejected/],
+            ["an administrator at a database", "root", "psql -p 6432 -c 'SELECT 1' app", /login rejected/],
+            ["an application without TLS", "root", "PGPASSWORD=AppPassword psql -p 6432 -U app -c 'SELECT 1' app", /login rejected/],
+        ])("refuses %s", async (_, account, command, message) => {
+            const refused = await typed(account, command);
+            expect(refused.stderr).toMatch(message);
+            expect(refused.status).not.toBe(0);
+        });
     });
 
     it("answers the load balancer's question, and writes no line about it", async () => {

@@ -5,6 +5,7 @@ import { parse } from "yaml";
 import { mergeParts, type MachineFile } from "../../cloud-init/machine-configuration";
 import { quote, renderBundle, renderUserData, unit } from "../../cloud-init/user-data";
 import { dynamicConfiguration } from "../../cloud-init/patroni";
+import { callbackActions } from "../../cloud-init/patroni-callbacks";
 import { hugePages } from "../../components/machine-inputs";
 import { schema } from "../../settings/schema";
 import { roles } from "../../cloud-init/cluster";
@@ -123,6 +124,29 @@ describe("dynamicConfiguration", () => {
         ["off", { synchronous_mode: false, synchronous_mode_strict: false }],
     ] as const)("in mode %s", (mode, expected) => {
         expect(dynamic(mode)).toMatchObject({ ...expected, failsafe_mode: true, check_timeline: true });
+    });
+});
+
+describe("Patroni's callbacks", () => {
+    const files = (patroniCallbacks: object) => {
+        const machine = machineOf(renderCluster({ patroniCallbacks }), "database");
+        return (action: string) => fileOf(machine, `/etc/postgres-ha/callbacks/${action}`);
+    };
+
+    it("are all told to Patroni, and each has a script, which nobody but Patroni's account reads", () => {
+        const machine = machineOf(renderCluster(), "database");
+        const { callbacks } = parse(fileOf(machine, "/etc/patroni/patroni.yml").content).postgresql;
+        expect(Object.keys(callbacks)).toEqual([...callbackActions]);
+        for (const action of callbackActions) {
+            expect(files({})(action)).toMatchObject({ content: expect.stringMatching(/^#!\/bin\/sh\n#.*patroniCallbacks\.\n$/), owner: "root:postgres", mode: "0750", secret: true });
+        }
+    });
+
+    it("have the configured texts, for bash unless they say otherwise", () => {
+        const of = files({ on_start: "echo started", on_stop: "#!/usr/bin/python3\nprint()\n" });
+        expect(of("on_start").content).toBe("#!/bin/bash\necho started\n");
+        expect(of("on_stop").content).toBe("#!/usr/bin/python3\nprint()\n");
+        expect(of("on_restart").content).toContain("No script is configured");
     });
 });
 

@@ -42,6 +42,31 @@ describe("one-after-another", () => {
     });
 });
 
+describe("patroni-callback", () => {
+    const prepare = (...script: readonly string[]) =>
+        scratch.write(installedScript("patroni-callback.sh"), { path: "/etc/postgres-ha/callbacks/on_role_change", content: `${script.join("\n")}\n`, mode: "0755" });
+    const run = () => scratch.run(installed("patroni-callback"), ["on_role_change", "primary", "main"], { input: "nothing for the script" });
+    const line = "on_role_change role=primary scope=main\n";
+
+    it("says what happened, and runs the action's script with the same arguments", async () => {
+        prepare("#!/bin/bash", 'echo "$# $*"; cat; echo aside >&2');
+        expect(await run()).toMatchObject({ status: 0, stdout: `${line}3 on_role_change primary main\n`, stderr: "aside\n" });
+    });
+
+    it("says that the script failed", async () => {
+        prepare("#!/bin/bash", "exit 7");
+        expect(await run()).toMatchObject({ status: 7, stdout: `${line}on_role_change: the script ended with status 7\n` });
+    });
+
+    it("ends a script that hangs, and all it started", async () => {
+        prepare("#!/bin/bash", "sleep 1000 & sleep 1000");
+        scratch.stub("/usr/local/bin/timeout", 'exec /usr/bin/timeout "$1" 1 "${@:3}"');
+        const ended = await scratch.bash(`${installed("patroni-callback")} on_role_change primary main || echo "status $?"; pgrep -x sleep || echo none left`);
+        expect(ended.stdout).toBe(`${line}on_role_change: the script was ended after 60 s\nstatus 124\nnone left\n`);
+        expect(await scratch.calls()).toEqual(["timeout --kill-after=5 60 /etc/postgres-ha/callbacks/on_role_change on_role_change primary main"]);
+    });
+});
+
 describe("etcd-leader-away", () => {
     const OWN = "17446744073709551615";
     const OTHER = "9223372036854775809";

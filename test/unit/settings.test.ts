@@ -26,6 +26,7 @@ const sqlIdentifier = "must be an SQL identifier: a lower-case letter or _, then
 const sshKey = "must be an OpenSSH public key on one line: its type (ssh-ed25519, ssh-rsa, ecdsa-sha2-…, sk-…), its data, a comment";
 const mirror = "must be an http:// or https:// URL without a slash at its end, on port 80 or 443 (the ones security groups open)";
 const diskTypes = "must be one of network-hdd, network-ssd, network-ssd-nonreplicated, network-ssd-io-m3";
+const script = "must be the text of a script: 1 to 65536 characters, lines that end with a line feed alone, and an absolute path behind #! if it begins with that";
 const quota = (needed: number) => `must be at least ${needed}, which this configuration needs: choose less, or have the quota raised and say so here`;
 
 /** What is given, and the one line that is said. */
@@ -153,6 +154,12 @@ const table: readonly (readonly [given: Record<string, unknown>, said: string])[
     [{ timingOverrides: { patroni: { ttl: 30 } } }, 'timingOverrides.patroni: {"ttl":30} has unknown ttl; known are ttlSeconds, loopWaitSeconds, retryTimeoutSeconds, primaryStartTimeoutSeconds, primaryStopTimeoutSeconds, watchdogSafetyMarginSeconds'],
     [{ timingOverrides: "fast" }, 'timingOverrides: "fast" must be a map of patroni, etcd, haproxy, tcp, replication'],
     [{ maxReplicaLagMib: -1 }, "maxReplicaLagMib: -1 must be a whole number from 1 to 10240 (MiB)"],
+    [{ patroniCallbacks: { on_failover: "true" } }, 'patroniCallbacks: {"on_failover":"true"} has unknown on_failover; known are on_start, on_stop, on_restart, on_role_change, on_reload'],
+    [{ patroniCallbacks: "/usr/local/bin/notify" }, 'patroniCallbacks: "/usr/local/bin/notify" must be a map of on_start, on_stop, on_restart, on_role_change, on_reload to scripts'],
+    [{ patroniCallbacks: { on_start: " \n" } }, `patroniCallbacks.on_start: " \\n" ${script}`],
+    [{ patroniCallbacks: { on_stop: ["echo"] } }, `patroniCallbacks.on_stop: ["echo"] ${script}`],
+    [{ patroniCallbacks: { on_restart: "echo one\r\necho two" } }, `patroniCallbacks.on_restart: "echo one\\r\\necho two" ${script}`],
+    [{ patroniCallbacks: { on_role_change: "#!python3\nprint()" } }, `patroniCallbacks.on_role_change: "#!python3\\nprint()" ${script}`],
     // PgBouncer
     [{ pgbouncerPoolMode: "connection" }, 'pgbouncerPoolMode: "connection" must be one of session, transaction, statement'],
     [{ pgbouncerPoolSize: 388 }, "pgbouncerPoolSize: 388 must fit: 388 × 1 pairs of user and database must be at most max_connections 400 less 13 for Patroni, checks and administrators = 387"],
