@@ -35,7 +35,7 @@ export function databaseNode(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSe
     return mergeParts([
         base({ ...inputs.base, allowTcpForwarding: false }),
         certificate(secrets),
-        etcd({ clusterName, self, members, timings: timings.etcd }),
+        etcd({ clusterName, self, members, timings: timings.etcd, tcpRetransmissions: timings.tcp.retransmissions }),
         postgresql({ version: inputs.postgresqlVersion, self, members, hugePages: inputs.hugePages }),
         patroni(
             {

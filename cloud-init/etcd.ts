@@ -13,6 +13,8 @@ export interface EtcdInputs {
     readonly self: Member;
     readonly members: readonly Member[];
     readonly timings: Timings["etcd"];
+    /** See Timings.tcp.retransmissions; the kernel knows it for the whole machine only. */
+    readonly tcpRetransmissions: number;
 }
 
 const CONFIG = "/etc/postgres-ha/etcd.yaml";
@@ -85,6 +87,11 @@ export function etcd(inputs: EtcdInputs): ServicePart {
                     `export ETCDCTL_KEY=${nodeTls.key}`,
                     "",
                 ].join("\n"),
+            },
+            {
+                path: "/etc/sysctl.d/92-postgres-ha-etcd.conf",
+                content: `net.ipv4.tcp_retries2 = ${inputs.tcpRetransmissions}\n`,
+                onChange: ["systemctl restart systemd-sysctl || true"],
             },
             script("etcd-leader-away.sh"),
             script("one-after-another.sh"),
