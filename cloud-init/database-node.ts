@@ -38,7 +38,11 @@ export function databaseNode(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSe
     return mergeParts([
         base({ ...inputs.base, allowTcpForwarding: false }),
         certificate(secrets),
+<<<<<<< HEAD
         etcd({ clusterName, self, members, timings: timings.etcd, postgresqlDataDirectory: dataDirectory(inputs.postgresqlVersion) }),
+=======
+        etcd({ clusterName, self, members, timings: timings.etcd, tcpRetransmissions: timings.tcp.retransmissions }),
+>>>>>>> faults
         postgresql({ version: inputs.postgresqlVersion, self, members, hugePages: inputs.hugePages }),
         patroni(
             {

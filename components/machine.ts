@@ -123,8 +123,12 @@ export class Machine extends pulumi.ComponentResource {
                 deleteBeforeReplace: true,
                 // Holds the SSH host key.
                 additionalSecretOutputs: ["metadata"],
-                // The family's newest image was taken once; a newer one must not replace the machine.
-                ignoreChanges: ["bootDisk.initializeParams.imageId"],
+                ignoreChanges: [
+                    // The family's newest image was taken once; a newer one must not replace the machine.
+                    "bootDisk.initializeParams.imageId",
+                    // A group that comes with further nodes would stop the running ones, several at once.
+                    "placementPolicy",
+                ],
             },
         );
 

@@ -73,6 +73,12 @@ export interface Timings {
         readonly keepaliveIntervalSeconds: number;
         readonly keepaliveCount: number;
         readonly userTimeoutMilliseconds: number;
+        /**
+         * How often a database node repeats a packet before it gives the connection up (net.ipv4.tcp_retries2), after
+         * 0.2 s and then twice as long each time: 5 are 12.6 s. For etcd, which sets no time-out of its own: its
+         * old connections would come back only with TCP's next repetition, half an outage's length after its end.
+         */
+        readonly retransmissions: number;
     };
     readonly replication: {
         /** PostgreSQL's wal_sender_timeout and wal_receiver_timeout. */
@@ -106,6 +112,7 @@ export const profiles: Readonly<Record<ProfileName, Timings>> = {
             keepaliveIntervalSeconds: 5,
             keepaliveCount: 3,
             userTimeoutMilliseconds: 20_000,
+            retransmissions: 5,
         },
         replication: { timeoutSeconds: 15 },
     },
@@ -134,6 +141,7 @@ export const profiles: Readonly<Record<ProfileName, Timings>> = {
             keepaliveIntervalSeconds: 5,
             keepaliveCount: 3,
             userTimeoutMilliseconds: 30_000,
+            retransmissions: 5,
         },
         replication: { timeoutSeconds: 20 },
     },
@@ -162,6 +170,7 @@ export const profiles: Readonly<Record<ProfileName, Timings>> = {
             keepaliveIntervalSeconds: 10,
             keepaliveCount: 6,
             userTimeoutMilliseconds: 60_000,
+            retransmissions: 6,
         },
         replication: { timeoutSeconds: 60 },
     },
@@ -229,6 +238,9 @@ export function checkTimings(profile: ProfileName, timings: Timings): readonly T
     require(tcp.userTimeoutMilliseconds >
         freezeSeconds *
             1000, "tcp.userTimeoutMilliseconds", tcp.userTimeoutMilliseconds, `must be more than ${freezeSeconds * 1000}, so that a connection survives live migration`);
+    const givenUpSeconds = 0.2 * (2 ** (tcp.retransmissions + 1) - 1);
+    require(givenUpSeconds >
+        freezeSeconds, "tcp.retransmissions", tcp.retransmissions, `must make 0.2 s × (2 ^ (retransmissions + 1) − 1), now ${givenUpSeconds.toFixed(1)} s, more than ${freezeSeconds} s, so that a connection survives live migration`);
     require(replication.timeoutSeconds > freezeSeconds &&
         replication.timeoutSeconds <
             idleConnectionSeconds, "replication.timeoutSeconds", replication.timeoutSeconds, `must be more than ${freezeSeconds} (live migration) and less than ${idleConnectionSeconds} (Yandex drops idle connections)`);

@@ -197,6 +197,7 @@ export const schema = z.strictObject({
                     keepaliveIntervalSeconds: seconds(60),
                     keepaliveCount: count,
                     userTimeoutMilliseconds: value.whole(1000, 170_000, "milliseconds").optional(),
+                    retransmissions: value.whole(1, 15, "repetitions").optional(),
                 }),
                 replication: timingGroup({ timeoutSeconds: seconds(600) }),
             },

@@ -16,6 +16,7 @@ export interface Event {
 const patterns: readonly [unit: string, pattern: RegExp, name: string][] = [
     ["patroni", /promoted self to leader/, "takes the lead"],
     ["patroni", /database system is ready to accept connections/, "PostgreSQL accepts writes"],
+    ["replica-guard", /copying anew/, "is copied anew"],
     ["patroni", /database system is ready to accept read-only connections/, "PostgreSQL accepts reads"],
     ["patroni", /started streaming WAL from primary/, "streams"],
     ["patroni", /received fast shutdown request/, "PostgreSQL shuts down"],
@@ -40,7 +41,7 @@ export async function eventsOf(trace: Trace): Promise<Event[]> {
             const { stdout } = await executeInGuest(
                 site,
                 spec.id,
-                ["journalctl", "--no-pager", "--output=json", "--output-fields=MESSAGE,_SYSTEMD_UNIT", `--since=@${since.toFixed(3)}`, "--unit=patroni", "--unit=etcd", "--unit=haproxy"],
+                ["journalctl", "--no-pager", "--output=json", "--output-fields=MESSAGE,_SYSTEMD_UNIT", `--since=@${since.toFixed(3)}`, "--unit=patroni", "--unit=etcd", "--unit=haproxy", "--unit=replica-guard"],
             );
             return stdout.split("\n").filter(Boolean).flatMap((line) => toEvents(spec.hostname, JSON.parse(line) as JournalEntry));
         }),
@@ -48,7 +49,13 @@ export async function eventsOf(trace: Trace): Promise<Event[]> {
     return events
         .flat()
         .filter(({ at }) => at >= trace.span.from && at <= trace.span.to)
-        .sort((a, b) => a.at - b.at);
+        .sort((a, b) => a.at - b.at)
+        .filter(isNews);
+}
+
+/** What a machine tries again and again is told once. */
+function isNews({ machine, text }: Event, index: number, all: readonly Event[]): boolean {
+    return all.slice(0, index).findLast((earlier) => earlier.machine === machine)?.text !== text;
 }
 
 interface JournalEntry {

@@ -21,7 +21,8 @@ const introduction = `<!-- Written by npm run bench -- report from bench/results
 Everything here was measured on the stand: real etcd, Patroni, PostgreSQL, PgBouncer and HAProxy in containers on one
 computer, with the network and the power under the test's control. Times that timeouts decide (a lost machine is
 noticed when its lease ends) carry over to real machines; times that the computer decides (starting a program,
-copying a database) do not. Not tested, because the stand has neither: clocks that jump, a watchdog device.
+copying a database) do not. Not tested, because the stand has none of them: a clock of its own for each machine (so no
+clock that jumps or drifts), a watchdog device, a disk that is slow or returns errors.
 
 \`npm run bench\` says how to repeat each of them.
 `;

@@ -17,8 +17,23 @@ export const notes = `## What bounds them
   the link is back. Applications with the multi-host string are not touched.
 - *20 % of packets lost.* The balancer's check needs a dozen packets within its time-out and fails, so the leader is
   taken out although sessions that exist would get through, slowly.
-- *After a leader was away for half a minute* it takes up to 25 s until all is whole, because etcd's old connections come
-  back only with TCP's next repetition. Writes do not wait for it.
+- *After a leader was away for half a minute* etcd's old connections would come back only with TCP's next repetition, up to
+  half a minute later. tcp_retries2 = 5 ends them after 12.6 s, and etcd dials anew: tried on a busy computer
+  with *leader cut off from everybody*, etcd saw its leader 0.2 and 0.5 s after the end instead of 26 s, and
+  all was whole after 16.7 and 22.6 s instead of 27.3 and 27.9 s (two runs each). Writes do not wait for it.
+- *The only standby that confirms is lost.* Commits wait until the leader gives its connection up (wal_sender_timeout, 20 s)
+  and Patroni, in its next round, takes it out of synchronous_standby_names. With both standbys there, the other one
+  confirms and nobody waits.
+- *Data disk full.* PostgreSQL stops when it cannot make another WAL file, cannot start again, and Patroni gives the lead
+  away. The run writes WAL until it comes to that; on a quiet leader with prepared WAL files, only statements that
+  need room for rows would fail, and the leader would stay.
+- *WAL held for a dead replica.* pg_wal stays below a bound that the run asserts while more than that is written. The
+  replica comes back by itself: replica-guard looks every 30 s for a replica whose WAL has been removed. Without
+  it the replica asked for that WAL for ever.
+- *A zone lost with leader, load balancer and jump host in it.* Clients with the multi-host string try the lost node first, and
+  wait for it (2 s here) at each new connection.
+- *A pooler whose PostgreSQL was away* answers its first client afterwards with the error it remembers, and tries again for the
+  next one.
 - *HAProxy after a crash* takes every server for good until its first check, about a quarter of a second: a few
   writes reach a replica in that time and are refused there ("read-only transaction"); none is lost.
 `;

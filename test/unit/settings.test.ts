@@ -153,6 +153,7 @@ const table: readonly (readonly [given: Record<string, unknown>, said: string])[
     [{ timingOverrides: { replication: { timeoutSeconds: 300 } } }, "timingOverrides.replication.timeoutSeconds: 300 must be more than 10 (live migration) and less than 180 (Yandex drops idle connections)"],
     [{ timingOverrides: { haproxy: { fall: 0 } } }, "timingOverrides.haproxy.fall: 0 must be a whole number from 1 to 10"],
     [{ timingOverrides: { patroni: { ttl: 30 } } }, 'timingOverrides.patroni: {"ttl":30} has unknown ttl; known are ttlSeconds, loopWaitSeconds, retryTimeoutSeconds, primaryStartTimeoutSeconds, primaryStopTimeoutSeconds, watchdogSafetyMarginSeconds'],
+    [{ timingOverrides: { tcp: { retransmissions: 4 } } }, "timingOverrides.tcp.retransmissions: 4 must make 0.2 s × (2 ^ (retransmissions + 1) − 1), now 6.2 s, more than 10 s, so that a connection survives live migration"],
     [{ timingOverrides: "fast" }, 'timingOverrides: "fast" must be a map of patroni, etcd, haproxy, tcp, replication'],
     [{ maxReplicaLagMib: -1 }, "maxReplicaLagMib: -1 must be a whole number from 1 to 10240 (MiB)"],
     [{ patroniCallbacks: { on_failover: "true" } }, 'patroniCallbacks: {"on_failover":"true"} has unknown on_failover; known are on_start, on_stop, on_restart, on_role_change, on_reload'],
