@@ -38,11 +38,14 @@ export function databaseNode(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSe
     return mergeParts([
         base({ ...inputs.base, allowTcpForwarding: false }),
         certificate(secrets),
-<<<<<<< HEAD
-        etcd({ clusterName, self, members, timings: timings.etcd, postgresqlDataDirectory: dataDirectory(inputs.postgresqlVersion) }),
-=======
-        etcd({ clusterName, self, members, timings: timings.etcd, tcpRetransmissions: timings.tcp.retransmissions }),
->>>>>>> faults
+        etcd({
+            clusterName,
+            self,
+            members,
+            timings: timings.etcd,
+            tcpRetransmissions: timings.tcp.retransmissions,
+            postgresqlDataDirectory: dataDirectory(inputs.postgresqlVersion),
+        }),
         postgresql({ version: inputs.postgresqlVersion, self, members, hugePages: inputs.hugePages }),
         patroni(
             {

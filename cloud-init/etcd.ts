@@ -13,13 +13,10 @@ export interface EtcdInputs {
     readonly self: Member;
     readonly members: readonly Member[];
     readonly timings: Timings["etcd"];
-<<<<<<< HEAD
     /** Holds data on a machine that replaces a lost one and got its disk. */
     readonly postgresqlDataDirectory: string;
-=======
     /** See Timings.tcp.retransmissions; the kernel knows it for the whole machine only. */
     readonly tcpRetransmissions: number;
->>>>>>> faults
 }
 
 const CONFIG = "/etc/postgres-ha/etcd.yaml";
@@ -98,15 +95,12 @@ export function etcd(inputs: EtcdInputs): ServicePart {
                     "",
                 ].join("\n"),
             },
-<<<<<<< HEAD
             script("etcd-join.sh"),
-=======
             {
                 path: "/etc/sysctl.d/92-postgres-ha-etcd.conf",
                 content: `net.ipv4.tcp_retries2 = ${inputs.tcpRetransmissions}\n`,
                 onChange: ["systemctl restart systemd-sysctl || true"],
             },
->>>>>>> faults
             script("etcd-leader-away.sh"),
             script("one-after-another.sh"),
             {
