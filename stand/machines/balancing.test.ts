@@ -27,7 +27,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(f"{sys.argv[1]} {self.server.server_port} {self.client_address[0]}".encode())
     def log_message(self, *arguments):
         pass
-servers = [http.server.ThreadingHTTPServer(("", port), Handler) for port in (5010, 5011, 5012)]
+class Server(http.server.ThreadingHTTPServer):
+    def handle_error(self, *arguments):
+        pass # whoever asked has given up
+servers = [Server(("", port), Handler) for port in (5010, 5011, 5012)]
 for each in servers[1:]:
     threading.Thread(target=each.serve_forever, daemon=True).start()
 print("ready", flush=True)
@@ -38,7 +41,7 @@ const tcp = (direction: SecurityRule["direction"], cidr: string, fromPort: numbe
 const address = "10.120.0.9";
 const [nic] = testNetwork.interfaces as NetworkState["interfaces"];
 const network: NetworkState = {
-  subnets: testNetwork.subnets,
+  subnets: [...testNetwork.subnets, { id: "third", networkId: "network", zone: "c", cidr: "10.120.2.0/24", hasInternetRoute: false }],
   securityGroups: [
     { id: "target", networkId: "network", rules: [tcp("ingress", "10.120.0.0/16", 5010, 5011), tcp("ingress", "198.18.235.0/24", 5012, 5012)] },
     { id: "narrow", networkId: "network", rules: [tcp("egress", "10.120.1.6/32", 5010, 5011), tcp("ingress", "10.120.0.0/16", 1, 2)] },
@@ -111,6 +114,13 @@ describe.runIf(process.getuid?.() === 0)("a network load balancer", { timeout: 6
     expect(await fetchFrom("front")).toBe("lb-1 5010 10.120.0.254");
     expect(await fetchFrom("front", `${address}:5001`)).toBe("lb-1 5011 10.120.0.254");
     expect(await fetchFrom("back")).toBe("lb-2 5010 10.120.1.254");
+  });
+
+  test("spreads connections of a zone without targets over the others", async () => {
+    const fetches = `for i in $(seq 24); do curl --silent --max-time 1 http://${address}:5000/; echo; done`;
+    const { stdout } = await captureAsClient(site, ["bash", "-c", fetches], { subnetId: "third" });
+    expect(new Set(stdout.match(/lb-\d/g))).toEqual(new Set(["lb-1", "lb-2"]));
+    expect(stdout.match(/lb-\d/g)).toHaveLength(24);
   });
 
   test("has the targets' ports for itself, and no other ports", async () => {

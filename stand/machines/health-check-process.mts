@@ -35,7 +35,8 @@ function passesHttp({ address, port, path }: Question, signal: AbortSignal): Pro
   return new Promise((resolve) => {
     const request = get({ host: address, port, path, localAddress, agent: false, signal }, (response) => {
       resolve(response.statusCode === 200);
-      request.destroy();
+      // Read to its end, or a target would see its answer refused.
+      response.on("error", () => undefined).resume();
     });
     request.on("error", () => resolve(false));
   });
