@@ -55,11 +55,11 @@ export async function benchPgbench({ seconds, rounds, scale, add, limitSeconds }
 }
 
 async function measure(client: PgClient, outputs: Outputs, leader: string, measurement: Measurement, seconds: number) {
-    const { clients, script, commit, way } = measurement;
+    const { clients, script, waitsFor, way } = measurement;
     // PgBouncer keeps its connections for the next client; on a small machine there is no room for as many beside them.
     if (way === "direct") await superuserSql(leader, `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '${database}' AND backend_type = 'client backend'`);
     const args = ["--no-vacuum", `--builtin=${script}`, `--client=${clients}`, `--jobs=${Math.min(clients, 2)}`, `--time=${seconds}`, target(outputs, leader, measurement)];
-    const environment: Record<string, string> = commit === "local" ? { PGOPTIONS: "-c synchronous_commit=local" } : {};
+    const environment: Record<string, string> = waitsFor === "disk" ? { PGOPTIONS: "-c synchronous_commit=local" } : {};
     return parsePgbench(await client.run("pgbench", args, { timeoutSeconds: seconds + 60, environment }));
 }
 
@@ -74,11 +74,11 @@ function target(outputs: Outputs, leader: string, { way, tls }: Pick<Measurement
 }
 
 /** Rounds of all invocations are counted together: those of a round were measured side by side. */
-function roundNumber({ script, way, tls, commit, clients }: Measurement): number {
-    const same = (result: PgbenchResult) => result.script === script && result.way === way && result.tls === tls && result.commit === commit && result.clients === clients;
+function roundNumber({ script, way, tls, waitsFor, clients }: Measurement): number {
+    const same = (result: PgbenchResult) => result.script === script && result.way === way && result.tls === tls && result.waitsFor === waitsFor && result.clients === clients;
     return readResults<PgbenchResult>(pgbenchResults).filter(same).length + 1;
 }
 
-function line({ script, way, tls, commit, clients }: Measurement, round: number, transactionsPerSecond: number): string {
-    return `${script} ${way}${tls ? "" : " without TLS"}${commit === "local" ? ", commit local" : ""}, ${clients} clients #${round}: ${transactionsPerSecond.toFixed(0)} tps`;
+function line({ script, way, tls, waitsFor, clients }: Measurement, round: number, transactionsPerSecond: number): string {
+    return `${script} ${way}${tls ? "" : " without TLS"}${waitsFor === "disk" ? ", commit waits for the disk only" : ""}, ${clients} clients #${round}: ${transactionsPerSecond.toFixed(0)} tps`;
 }

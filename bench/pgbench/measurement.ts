@@ -11,8 +11,8 @@ export interface Measurement {
     readonly way: Way;
     /** Whether the client's connection is encrypted and the server's name verified. */
     readonly tls: boolean;
-    /** Whether a commit waits for a standby, as configured, or for the leader's disk only (synchronous_commit = local). */
-    readonly commit: "quorum" | "local";
+    /** What a commit waits for: a standby, as configured, or the leader's disk only (synchronous_commit = local). */
+    readonly waitsFor: "standby" | "disk";
     readonly clients: number;
 }
 
@@ -38,9 +38,9 @@ export function plannedRound(round: number): readonly Measurement[] {
 }
 
 function compared(same: Pick<Measurement, "clients" | "script" | "tls">): Measurement[] {
-    const throughEach = ways.map((way): Measurement => ({ ...same, way, commit: "quorum" }));
+    const throughEach = ways.map((way): Measurement => ({ ...same, way, waitsFor: "standby" }));
     const doesNotWait = same.script === "tpcb-like" && same.tls;
-    return doesNotWait ? [{ ...same, way: "direct", commit: "local" }, ...throughEach] : throughEach;
+    return doesNotWait ? [{ ...same, way: "direct", waitsFor: "disk" }, ...throughEach] : throughEach;
 }
 
 /** What pgbench printed. @throws Error if a transaction failed or there is no figure */

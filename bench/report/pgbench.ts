@@ -49,7 +49,7 @@ const figures = (samples: readonly Sample[], wanted: Partial<Measurement>): read
     samples.filter((sample) => Object.entries(wanted).every(([key, value]) => sample[key as keyof Measurement] === value));
 
 function throughputRow(samples: readonly Sample[], wanted: Pick<Measurement, "script" | "tls" | "clients">): (string | number)[] {
-    const of = (way: Way) => figures(samples, { ...wanted, commit: "quorum", way });
+    const of = (way: Way) => figures(samples, { ...wanted, waitsFor: "standby", way });
     if (ways.some((way) => of(way).length === 0)) return [];
     return [
         scripts[wanted.script].title,
@@ -63,7 +63,7 @@ function throughputRow(samples: readonly Sample[], wanted: Pick<Measurement, "sc
 }
 
 function commitRow(samples: readonly Sample[], clients: number): (string | number)[] {
-    const [quorum, local] = (["quorum", "local"] as const).map((commit) => figures(samples, { script: "tpcb-like", way: "direct", tls: true, clients, commit })) as [Sample[], Sample[]];
+    const [quorum, local] = (["standby", "disk"] as const).map((waitsFor) => figures(samples, { script: "tpcb-like", way: "direct", tls: true, clients, waitsFor })) as [Sample[], Sample[]];
     if (quorum.length === 0 || local.length === 0) return [];
     return [clients, quorum.length, range(quorum), range(local), ratio(quorum, local)];
 }
@@ -89,7 +89,7 @@ function writePicture(samples: readonly Sample[]): void {
         title: `${scripts[script].title}, with TLS: transactions a second`,
         groups: clientCounts.flatMap((clients): BarGroup[] => {
             const bars = ways.flatMap((way) => {
-                const values = transactions(figures(samples, { script, clients, way, tls: true, commit: "quorum" }));
+                const values = transactions(figures(samples, { script, clients, way, tls: true, waitsFor: "standby" }));
                 return values.length === 0 ? [] : [{ name: wayTitles[way], value: median(values), least: Math.min(...values), most: Math.max(...values) }];
             });
             return bars.length === 0 ? [] : [{ name: clients === 1 ? "1 client" : `${clients} clients`, bars }];

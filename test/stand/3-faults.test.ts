@@ -43,6 +43,8 @@ const expectations: readonly Expectation[] = [
     { fault: "replica-power-loss", leaderMoves: false, writeGapSeconds: 10, readGapSeconds: 15 },
     { fault: "leader-freeze-10s", leaderMoves: false, writeGapSeconds: 30, readGapSeconds: 15 },
     { fault: "leader-power-loss", leaderMoves: true, writeGapSeconds: 60, readGapSeconds: 15 },
+    { fault: "disk-full", leaderMoves: true, writeGapSeconds: 60, readGapSeconds: 15 },
+    { fault: "wal-held-by-dead-replica", leaderMoves: false, writeGapSeconds: 15, readGapSeconds: 15 },
 ];
 
 describe("no acknowledged write is lost, and the cluster becomes whole again:", () => {
