@@ -44,8 +44,11 @@ describe("one-after-another", () => {
 });
 
 describe("patroni-callback", () => {
-    const prepare = (...script: readonly string[]) =>
+    function prepare(...script: readonly string[]): void {
         scratch.write(installedScript("patroni-callback.sh"), { path: "/etc/postgres-ha/callbacks/on_role_change", content: `${script.join("\n")}\n`, mode: "0755" });
+        scratch.write({ path: "/tmp/in-recovery", content: "t\nt\nf\n" });
+        scratch.stub("/usr/local/bin/psql", 'case "$*" in *pg_is_in_recovery*) head -n 1 /tmp/in-recovery; [ "$(wc -l </tmp/in-recovery)" = 1 ] || sed -i 1d /tmp/in-recovery ;; esac');
+    }
     const run = () => scratch.run(installed("patroni-callback"), ["on_role_change", "primary", "main"], { input: "nothing for the script" });
     const line = "on_role_change role=primary scope=main\n";
 
@@ -64,7 +67,15 @@ describe("patroni-callback", () => {
         scratch.stub("/usr/local/bin/timeout", 'exec /usr/bin/timeout "$1" 1 "${@:3}"');
         const ended = await scratch.bash(`${installed("patroni-callback")} on_role_change primary main || echo "status $?"; pgrep -x sleep || echo none left`);
         expect(ended.stdout).toBe(`${line}on_role_change: the script was ended after 60 s\nstatus 124\nnone left\n`);
-        expect(await scratch.calls()).toEqual(["timeout --kill-after=5 60 /etc/postgres-ha/callbacks/on_role_change on_role_change primary main"]);
+        expect((await scratch.calls()).filter((call) => call.startsWith("timeout"))).toEqual(["timeout --kill-after=5 60 /etc/postgres-ha/callbacks/on_role_change on_role_change primary main"]);
+    });
+
+    it("has PgBouncer hear the new role, once PostgreSQL has it", async () => {
+        prepare("#!/bin/bash", "exit 0");
+        expect(await run()).toMatchObject({ status: 0, stdout: line });
+        const calls = (await scratch.calls()).filter((call) => call.startsWith("psql"));
+        expect(calls).toHaveLength(4);
+        expect(calls.at(-1)).toBe("psql --host=/run/pgbouncer --port=6432 --dbname=pgbouncer -Xqc RECONNECT");
     });
 });
 
