@@ -234,9 +234,9 @@ describe("protection", () => {
         expect(open.resources.filter(({ options }) => options.protect)).toEqual([]);
     });
 
-    it("keeps a machine from being replaced because its image's family has a newer one", () => {
+    it("keeps a machine from being replaced or stopped because of a newer image or a new placement group", () => {
         for (const { options } of machines()) {
-            expect(options.ignoreChanges).toEqual(["bootDisk.initializeParams.imageId"]);
+            expect(options.ignoreChanges).toEqual(["bootDisk.initializeParams.imageId", "placementPolicy"]);
             expect(options.deleteBeforeReplace).toBe(true);
         }
     });
