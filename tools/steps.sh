@@ -99,6 +99,8 @@ build_cached() {
   mkdir "$building"
   (
     cd "$tools/go/$1" || exit
+    # A sixth less processor time than with Go's default of 100 (its standard library: 78 s against 93 s), for more memory.
+    (($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo) < 8 * 1024 ** 2)) || export GOGC="${GOGC:-400}"
     "build_$1" "$building"
   ) {lock}>&-
   mv "$building" "$folder"
