@@ -56,7 +56,10 @@ async function makeEmptyProgram(): Promise<string> {
     const cloud = Object.fromEntries(Object.entries(config).filter(([key]) => key.startsWith("yandex:")));
     writeFileSync(join(program, `Pulumi.${emptyStack}.yaml`), stringify({ config: cloud }));
     await mustRun("pulumi", ["stack", "select", "--create", emptyStack, "--cwd", program]);
-    await mustRun("pulumi", ["up", "--yes", "--skip-preview", "--non-interactive", "--cwd", program, "--stack", emptyStack]);
+    // Twice: the engine settles the version of an explicit, parameterized provider at its first update only.
+    for (let time = 0; time < 2; time++) {
+        await mustRun("pulumi", ["up", "--yes", "--skip-preview", "--non-interactive", "--cwd", program, "--stack", emptyStack]);
+    }
     return program;
 }
 
