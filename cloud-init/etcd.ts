@@ -5,7 +5,7 @@ import { dropIn } from "./base";
 import { nodeTls, ports, tlsGroup, type Member } from "./cluster";
 import type { ServicePart } from "./machine-configuration";
 import { refresh, script, scriptDirectory } from "./scripts";
-import { unit } from "./user-data";
+import { timedScript } from "./timed-script";
 
 export interface EtcdInputs {
     /** Makes members of different clusters refuse each other. */
@@ -101,24 +101,13 @@ export function etcd(inputs: EtcdInputs): ServicePart {
                 content: `net.ipv4.tcp_retries2 = ${inputs.tcpRetransmissions}\n`,
                 onChange: ["systemctl restart systemd-sysctl || true"],
             },
-            script("etcd-leader-away.sh"),
             script("one-after-another.sh"),
-            {
-                path: "/etc/systemd/system/etcd-leader-away.service",
-                content: unit({
-                    Unit: { Description: "Keep etcd's leader off the node of PostgreSQL's leader", After: "etcd.service" },
-                    Service: { Type: "oneshot", ExecStart: "/usr/local/libexec/postgres-ha/etcd-leader-away", LogLevelMax: "notice" },
-                }),
-                onChange: ["systemctl daemon-reload"],
-            },
-            {
-                path: "/etc/systemd/system/etcd-leader-away.timer",
-                content: unit({
-                    Unit: { Description: "Keep etcd's leader off the node of PostgreSQL's leader" },
-                    Timer: { OnActiveSec: "10s", OnUnitActiveSec: "10s", AccuracySec: "1s" },
-                }),
-                onChange: ["systemctl daemon-reload"],
-            },
+            ...timedScript({
+                name: "etcd-leader-away",
+                description: "Keep etcd's leader off the node of PostgreSQL's leader",
+                after: "etcd.service",
+                everySeconds: 10,
+            }),
         ],
     };
 }

@@ -15,8 +15,8 @@ import {
     localParameters,
     postgresUser,
 } from "./postgresql";
-import { refresh, script, scriptDirectory } from "./scripts";
-import { unit } from "./user-data";
+import { refresh, script } from "./scripts";
+import { timedScript } from "./timed-script";
 
 export interface PatroniInputs {
     /** Patroni's scope: the cluster's name. */
@@ -87,23 +87,13 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
                 ].join("\n"),
             },
             script("apply-dynamic-configuration.py"),
-            script("replica-guard.sh"),
-            {
-                path: "/etc/systemd/system/replica-guard.service",
-                content: unit({
-                    Unit: { Description: "Copy a replica anew that lacks WAL which the leader has removed", After: "patroni.service" },
-                    Service: { Type: "oneshot", ExecStart: `${scriptDirectory}/replica-guard`, TimeoutStartSec: "60", LogLevelMax: "notice" },
-                }),
-                onChange: ["systemctl daemon-reload"],
-            },
-            {
-                path: "/etc/systemd/system/replica-guard.timer",
-                content: unit({
-                    Unit: { Description: "Copy a replica anew that lacks WAL which the leader has removed" },
-                    Timer: { OnActiveSec: "30s", OnUnitActiveSec: "30s", AccuracySec: "1s" },
-                }),
-                onChange: ["systemctl daemon-reload"],
-            },
+            ...timedScript({
+                name: "replica-guard",
+                description: "Copy a replica anew that lacks WAL which the leader has removed",
+                after: "patroni.service",
+                everySeconds: 30,
+                timeoutSeconds: 60,
+            }),
         ],
     };
 }

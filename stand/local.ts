@@ -6,6 +6,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
+import type { Outputs } from "./stack-outputs";
 import { apiPort, site } from "./this-stand";
 
 const repository = join(__dirname, "..");
@@ -42,28 +43,6 @@ function down(): void {
         pulumi("destroy", "--yes", "--skip-preview");
     }
     stand("down");
-}
-
-interface Connection {
-    readonly database: string;
-    readonly user: string;
-    readonly password: string;
-    readonly readWrite: string;
-    readonly readOnly: string;
-    readonly multiHost: string;
-}
-
-/** What this program reads of the stack's outputs. */
-interface Outputs {
-    readonly leaderEndpoint: { readonly host: string; readonly address: string; readonly port: number };
-    readonly replicaEndpoint: { readonly port: number };
-    readonly statisticsUrl: readonly string[];
-    readonly connections: readonly Connection[];
-    readonly caCertificate: string;
-    readonly sshConfig: string;
-    readonly sshKnownHosts: string;
-    readonly jumpHostAddress: string;
-    readonly nodes: readonly { readonly hostname: string; readonly address: string }[];
 }
 
 /** The stack's configuration: the stand's own cloud, mirror and Internet address, machines as small as they go. */
@@ -125,7 +104,7 @@ function writeClientFiles(outputs: Outputs): void {
 }
 
 /** For a shell: the connection strings, whose password is in a file of its own. */
-function clientEnvironment({ readWrite, readOnly, multiHost, user, password }: Connection): string {
+function clientEnvironment({ readWrite, readOnly, multiHost, user, password }: Outputs["connections"][number]): string {
     const variables = {
         PS1: "client$ ",
         PGPASSFILE: join(folder, "pgpass"),

@@ -6,11 +6,13 @@ import { join } from "node:path";
 import { captureAsClient } from "../../../stand/machines/client";
 import { executeInGuest } from "../../../stand/machines/guest";
 import { findMachine } from "../../../stand/machines/records";
+import type { Outputs } from "../../../stand/stack-outputs";
 import { site } from "../../../stand/this-stand";
 
 export const repository = join(__dirname, "../../..");
 export const { folder } = site;
 export { site };
+export type { Outputs };
 
 export interface Result {
     readonly exitCode: number;
@@ -64,25 +66,6 @@ export const stand = (...args: string[]) => mustRun("npm", ["run", "--silent", "
 
 /** `npm run pulumi -- …`, which may fail. */
 export const pulumi = (...args: string[]) => run("npm", ["run", "--silent", "pulumi", "--", ...args]);
-
-export interface Outputs {
-    readonly leaderEndpoint: { readonly host: string; readonly address: string; readonly port: number };
-    readonly replicaEndpoint: { readonly host: string; readonly address: string; readonly port: number };
-    readonly statisticsUrl: readonly string[];
-    readonly connections: readonly {
-        readonly database: string;
-        readonly user: string;
-        readonly password: string;
-        readonly readWrite: string;
-        readonly readOnly: string;
-        readonly multiHost: string;
-    }[];
-    readonly caCertificate: string;
-    readonly sshConfig: string;
-    readonly sshKnownHosts: string;
-    readonly jumpHostAddress: string;
-    readonly nodes: readonly { readonly hostname: string; readonly fqdn: string; readonly zone: string; readonly address: string }[];
-}
 
 /** The stack's outputs, secrets in clear. */
 export async function stackOutputs(): Promise<Outputs> {
