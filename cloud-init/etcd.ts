@@ -4,8 +4,8 @@ import type { Timings } from "../settings/profiles";
 import { dropIn } from "./base";
 import { nodeTls, ports, tlsGroup, type Member } from "./cluster";
 import type { ServicePart } from "./machine-configuration";
+import { timedScript } from "./script-units";
 import { refresh, script, scriptDirectory } from "./scripts";
-import { timedScript } from "./timed-script";
 
 export interface EtcdInputs {
     /** Makes members of different clusters refuse each other. */

@@ -15,8 +15,8 @@ import {
     localParameters,
     postgresUser,
 } from "./postgresql";
+import { guardScript, timedScript } from "./script-units";
 import { refresh, script } from "./scripts";
-import { timedScript } from "./timed-script";
 
 export interface PatroniInputs {
     /** Patroni's scope: the cluster's name. */
@@ -55,7 +55,7 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
     return {
         packages: ["patroni", "patroni-etcd"],
         users: [{ ...postgresUser, homeDirectory: dataMountPoint, shell: "/bin/bash", groups: [tlsGroup] }],
-        unitsWithSecrets: ["patroni.service", "replica-guard.timer"],
+        unitsWithSecrets: ["patroni.service", "replica-guard.timer", "unreachable-peers.service"],
         files: [
             {
                 path: DYNAMIC,
@@ -94,6 +94,7 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
                 everySeconds: 30,
                 timeoutSeconds: 60,
             }),
+            ...unreachablePeers(inputs),
         ],
     };
 }
@@ -169,12 +170,22 @@ export function nodeConfiguration(inputs: PatroniInputs): object {
             pg_hba: hostBasedAuthentication(members),
             pg_ident: administratorMap(inputs.adminUser),
             basebackup: [{ checkpoint: "fast" }],
+            before_stop: fastStop(postgresqlVersion),
             // A former leader that cannot be rewound is copied anew: its data is not lost, the leader has it.
             remove_data_directory_on_rewind_failure: true,
         },
         watchdog: { mode: inputs.watchdog ? "automatic" : "off", device: "/dev/watchdog", safety_margin: inputs.dynamic.timings.watchdogSafetyMarginSeconds },
         tags: { nofailover: false, noloadbalance: false, clonefrom: true, nosync: false },
     };
+}
+
+/**
+ * Patroni runs this first whenever it stops PostgreSQL, then stops it itself and looks once a second whether it is down
+ * (STOP_POLLING_INTERVAL). PostgreSQL needs 0.2 to 0.4 s, so nearly a second of every switchover would be waiting. When
+ * this has stopped it, Patroni goes on at once; when it takes longer than a second, nothing but that second was lost.
+ */
+function fastStop(postgresqlVersion: number): string {
+    return `/usr/pgsql-${postgresqlVersion}/bin/pg_ctl stop --silent --mode=fast --timeout=1 --pgdata=${dataDirectory(postgresqlVersion)}`;
 }
 
 function secretConfiguration(secrets: PatroniSecrets): object {
@@ -187,6 +198,18 @@ function secretConfiguration(secrets: PatroniSecrets): object {
             },
         },
     };
+}
+
+/** Spares a leader race the wait for the node that was lost. */
+function unreachablePeers({ self, members }: PatroniInputs): MachineFile[] {
+    return guardScript({
+        name: "unreachable-peers",
+        file: "unreachable-peers.py",
+        description: "Refuse connections to nodes that do not answer",
+        after: "nftables.service network-online.target",
+        arguments: members.filter(({ name }) => name !== self.name).map(({ address }) => address),
+        cleanUp: "-/usr/sbin/nft delete table inet unreachable_peers",
+    });
 }
 
 /** PGDG ships the unit as Type=simple or notify, and with Restart=no: settle what matters here. */

@@ -3,8 +3,8 @@ import { dropIn } from "./base";
 import { nodeTls, ports, roles, tlsGroup } from "./cluster";
 import type { ServicePart } from "./machine-configuration";
 import { ADMINISTRATORS, administratorMap, localEndpoint } from "./postgresql";
-import { refresh, script, scriptDirectory } from "./scripts";
-import { unit } from "./user-data";
+import { guardScript } from "./script-units";
+import { refresh } from "./scripts";
 
 export interface PgbouncerInputs {
     readonly poolMode: "session" | "transaction" | "statement";
@@ -70,15 +70,7 @@ export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): S
                     OOMScoreAdjust: "-800",
                 },
             }),
-            script("pgbouncer-guard.sh"),
-            {
-                path: "/etc/systemd/system/pgbouncer-guard.service",
-                content: unit({
-                    Unit: { Description: "End a PgBouncer that does not answer", After: "pgbouncer.service" },
-                    Service: { ExecStart: `${scriptDirectory}/pgbouncer-guard`, Restart: "always", RestartSec: "1" },
-                }),
-                onChange: ["systemctl daemon-reload"],
-            },
+            ...guardScript({ name: "pgbouncer-guard", description: "End a PgBouncer that does not answer", after: "pgbouncer.service" }),
         ],
     };
 }

@@ -8,14 +8,16 @@
  *   term                                                      fast    normal   safe
  *   lease left, p95: ttl − 0.05 · loop_wait                   19.9    24.9     44.8
  *   etcd notices the lease's end (looks every 0.5 s)           0.5     0.5      0.5
- *   race: Patroni asks the others, the dead one for 2 s  ≤     2.0     2.0      2.0
+ *   race: Patroni asks the others (and not the dead one,
+ *     see unreachable-peers.py: it would wait 2 s for it)      0.3     0.3      0.3
  *   promotion of the standby                                   0.5     0.5      0.5
- *   HAProxy finds it: rise × down check interval         ≤     0.25    0.5      2.0
- *   sum                                                       23.1    28.4     49.8
+ *   HAProxy finds it: rise × down check interval         ≤     0.25    0.25     2.0
+ *   sum                                                       21.5    26.5     48.1
  *
- * (The race's 2 s are an upper bound: survivors already know the dead node's REST API as gone in most runs.)
- * If the lost machine was etcd's leader as well, an election (1–2 × election timeout) comes first and the
- * new leader renews the lease in full, hence etcd's leader is kept off the primary's machine.
+ * If the lost machine was etcd's leader as well, an election (1–2 × election timeout) comes first, and the new
+ * leader renews the lease in full and by the election timeout: 1 to 1.5 s more in fast, 2 to 3 s in normal. Hence etcd's
+ * leader is kept off the primary's machine, and fast has etcd elect after half a second; a disk that stalls for
+ * so long then costs an election, during which PostgreSQL goes on.
  *
  * When postgres crashes and Patroni lives: noticed within loop_wait, restarted at once.
  * When Patroni crashes: systemd restarts it within the lease; HAProxy sees its API gone for that long.
@@ -96,7 +98,7 @@ export const profiles: Readonly<Record<ProfileName, Timings>> = {
             primaryStopTimeoutSeconds: 10,
             watchdogSafetyMarginSeconds: 5,
         },
-        etcd: { heartbeatMilliseconds: 100, electionMilliseconds: 1000 },
+        etcd: { heartbeatMilliseconds: 100, electionMilliseconds: 500 },
         haproxy: {
             checkIntervalMilliseconds: 500,
             fastCheckIntervalMilliseconds: 250,
@@ -129,7 +131,7 @@ export const profiles: Readonly<Record<ProfileName, Timings>> = {
         haproxy: {
             checkIntervalMilliseconds: 1000,
             fastCheckIntervalMilliseconds: 250,
-            downCheckIntervalMilliseconds: 500,
+            downCheckIntervalMilliseconds: 250,
             checkTimeoutMilliseconds: 3000,
             fall: 2,
             rise: 1,

@@ -2,14 +2,14 @@
 import { onMachine } from "../../test/stand/support/stand";
 import type { Fault } from "./fault";
 
+/** @param candidate whether it names who shall lead */
+const switchover = (candidate: boolean): Fault["inject"] => async (cluster) => {
+    const { leader, replicas } = await cluster.roles();
+    const to = candidate ? ["--candidate", replicas[0]!] : [];
+    await onMachine(replicas[0]!, "patronictl", "-c", "/etc/patroni", "switchover", "--leader", leader, ...to, "--force");
+};
+
 export const operationFaults: readonly Fault[] = [
-    {
-        name: "switchover",
-        title: "Switchover under load",
-        writeGapGoalSeconds: 1,
-        inject: async (cluster) => {
-            const { leader, replicas } = await cluster.roles();
-            await onMachine(replicas[0]!, "patronictl", "-c", "/etc/patroni", "switchover", "--leader", leader, "--candidate", replicas[0]!, "--force");
-        },
-    },
+    { name: "switchover", title: "Switchover under load", writeGapGoalSeconds: 1, inject: switchover(false) },
+    { name: "switchover-to-candidate", title: "Switchover to a named candidate", writeGapGoalSeconds: 1, inject: switchover(true) },
 ];

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { faultNamed } from "../../bench/faults";
 import { runFault } from "../../bench/faults/run-fault";
-import { fromNothing, local, stackOutputs, type Outputs } from "./support/stand";
+import { fromNothing, local, onMachine, stackOutputs, type Outputs } from "./support/stand";
 
 /**
  * One run of each of the most telling faults. What must hold is asserted exactly: no acknowledged row is lost,
@@ -56,4 +56,19 @@ describe("no acknowledged write is lost, and the cluster becomes whole again:", 
         expect(result.writeGapSeconds).toBeLessThan(writeGapSeconds);
         expect(result.readGapSeconds).toBeLessThan(readGapSeconds);
     });
+});
+
+test("nobody asked the lost leader before another was chosen, and it is asked again now", async () => {
+    const journals = await Promise.all(
+        outputs.nodes.filter(({ hostname }) => /-db-\d+$/.test(hostname)).map(async ({ hostname }) => ({
+            patroni: await onMachine(hostname, "journalctl", "--unit=patroni", "--output=cat", "--no-pager"),
+            guard: await onMachine(hostname, "journalctl", "--unit=unreachable-peers", "--output=cat", "--no-pager"),
+            refused: await onMachine(hostname, "nft", "list", "set", "inet", "unreachable_peers", "addresses"),
+        })),
+    );
+    const survivors = journals.filter(({ guard }) => /does not answer: connections to its Patroni are refused here/.test(guard));
+    expect(survivors.length).toBeGreaterThanOrEqual(2);
+    for (const { guard } of survivors) expect(guard).toMatch(/answers again/);
+    expect(survivors.some(({ patroni }) => /Request failed to main-db-\d.*Connection refused/.test(patroni))).toBe(true);
+    for (const { refused } of journals) expect(refused).not.toContain("elements");
 });

@@ -1,5 +1,6 @@
+/** The project's own scripts as units of systemd. */
 import type { MachineFile } from "./machine-configuration";
-import { script, scriptDirectory } from "./scripts";
+import { refresh, script, scriptDirectory } from "./scripts";
 import { unit } from "./user-data";
 
 export interface TimedScript {
@@ -32,5 +33,39 @@ export function timedScript({ name, description, after, everySeconds, timeoutSec
             Unit: { Description: description },
             Timer: { OnActiveSec: `${everySeconds}s`, OnUnitActiveSec: `${everySeconds}s`, AccuracySec: "1s" },
         }),
+    ];
+}
+
+export interface GuardScript {
+    /** Of the unit. */
+    readonly name: string;
+    /** In `files/`. @default `<name>.sh` */
+    readonly file?: string;
+    readonly description: string;
+    /** Units that are started before. */
+    readonly after: string;
+    readonly arguments?: readonly string[];
+    /** Run when the service has ended, however it ended. */
+    readonly cleanUp?: string;
+}
+
+/** A script that runs as long as the machine does, and is started anew when it or its arguments change. */
+export function guardScript({ name, file = `${name}.sh`, description, after, arguments: words = [], cleanUp }: GuardScript): MachineFile[] {
+    const restart = ["systemctl daemon-reload", refresh("restart", `${name}.service`)];
+    return [
+        { ...script(file), onChange: restart },
+        {
+            path: `/etc/systemd/system/${name}.service`,
+            content: unit({
+                Unit: { Description: description, After: after },
+                Service: {
+                    ExecStart: [`${scriptDirectory}/${name}`, ...words].join(" "),
+                    ...(cleanUp === undefined ? {} : { ExecStopPost: cleanUp }),
+                    Restart: "always",
+                    RestartSec: "1",
+                },
+            }),
+            onChange: restart,
+        },
     ];
 }

@@ -1,0 +1,107 @@
+#!/usr/bin/python3
+"""Has the kernel refuse Patroni's questions to nodes that no longer answer.
+
+Before a replica takes the lead it asks every node that the failsafe key names, the lost one among them, and waits 2 s for
+it (Patroni 4, fetch_node_status): writes would wait with it. A node counts as lost when its kernel has neither
+accepted nor refused a connection for three seconds, which is what Patroni would find out as well, later. An entry lives
+for 5 s unless it is renewed: should this program end, Patroni asks again. Runs for as long as its service does.
+
+Usage: unreachable-peers ADDRESS...
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+# PostgreSQL's: every node may reach it, and an empty connection leaves no line in its log.
+PROBED_PORT = 5432
+REFUSED_PORT = 8008
+INTERVAL_SECONDS = 1
+ANSWER_SECONDS = 1
+LOST_AFTER_SECONDS = 3
+ENTRY_SECONDS = 5
+COMMAND_SECONDS = 5
+
+TABLE = f"""
+table inet unreachable_peers
+delete table inet unreachable_peers
+table inet unreachable_peers {{
+    set addresses {{
+        type ipv4_addr
+        flags timeout
+    }}
+    chain output {{
+        type filter hook output priority filter
+        ip daddr @addresses tcp dport {REFUSED_PORT} reject with tcp reset
+    }}
+}}
+"""
+
+
+def run_nft(commands):
+    return subprocess.run(["nft", "-f", "-"], input=commands, text=True, capture_output=True, timeout=COMMAND_SECONDS)
+
+
+def set_refused(address, refused):
+    # Adding what is there renews nothing, and deleting what is not there fails.
+    element = "element inet unreachable_peers addresses {"
+    commands = f"add {element} {address} }}\ndelete {element} {address} }}\n"
+    if refused:
+        commands += f"add {element} {address} timeout {ENTRY_SECONDS}s }}\n"
+    if run_nft(commands).returncode != 0:
+        # Whoever reloads the machine's firewall takes this table with it.
+        run_nft(TABLE + commands).check_returncode()
+
+
+def answers(address):
+    """Silence and "no route to host" are no answers: the second comes from this machine or from a router."""
+    try:
+        socket.create_connection((address, PROBED_PORT), ANSWER_SECONDS).close()
+        return True
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+
+
+def watch(address):
+    answered = time.monotonic()
+    lost = False
+    while True:
+        began = time.monotonic()
+        if answers(address):
+            answered = time.monotonic()
+            if lost:
+                print(f"{address} answers again", flush=True)
+                set_refused(address, False)
+            lost = False
+        elif time.monotonic() - answered >= LOST_AFTER_SECONDS:
+            if not lost:
+                print(f"{address} does not answer: connections to its Patroni are refused here", flush=True)
+            lost = True
+            set_refused(address, True)
+        time.sleep(max(0.0, began + INTERVAL_SECONDS - time.monotonic()))
+
+
+def watch_or_end(address):
+    try:
+        watch(address)
+    except BaseException as error:
+        print(f"{address}: {error!r}", file=sys.stderr, flush=True)
+        os._exit(1)
+
+
+def main():
+    run_nft(TABLE).check_returncode()
+    threads = [threading.Thread(target=watch_or_end, args=[address]) for address in sys.argv[1:]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+if __name__ == "__main__":
+    main()
