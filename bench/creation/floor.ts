@@ -6,12 +6,12 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { ensureImage } from "../../stand/image";
-import { captureAsClient } from "../../stand/machines/client";
 import { Machines } from "../../stand/machines/machines";
 import type { Site } from "../../stand/machines/names";
 import { attempt } from "../../stand/machines/run";
 import { tearDown } from "../../stand/machines/teardown";
 import { caFile, folder } from "../../test/stand/support/stand";
+import { firstWrite } from "./first-write";
 import { type Milestones, milestonesOf } from "./milestones";
 import type { Recording, RemoteCommand } from "./recording";
 
@@ -41,8 +41,7 @@ export async function createByScript(recording: Recording): Promise<Creation> {
         await configured[others.findIndex(({ machine }) => machine === recording.objects.machine)];
         await overSsh(ssh, recording.objects);
         await Promise.all(configured);
-        await firstWrite(recording);
-        const seconds = (Date.now() - startedAt) / 1000;
+        const seconds = ((await firstWrite(site, recording.outputs.connections[0]!.readWrite, caFile)) - startedAt) / 1000;
         return { seconds, milestones: await milestonesOf(site, startedAt) };
     } finally {
         await machines.close();
@@ -80,15 +79,3 @@ async function overSsh(config: string, { machine, command, input }: RemoteComman
         await new Promise((resolve) => setTimeout(resolve, 200));
     }
 }
-
-async function firstWrite({ outputs }: Recording): Promise<void> {
-    const uri = outputs.connections[0]!.readWrite;
-    const program = ["env", `PGSSLROOTCERT=${caFile}`, "PGCONNECT_TIMEOUT=5", "psql", "--no-psqlrc", "--quiet", uri, "--command", firstRow];
-    const deadline = Date.now() + limitSeconds * 1000;
-    while ((await captureAsClient(site, program, { timeoutSeconds: 30 })).exitCode !== 0) {
-        if (Date.now() > deadline) throw new Error("no write through the load balancer");
-    }
-}
-
-/** What an application does first. */
-export const firstRow = "CREATE TABLE bench_first (id integer PRIMARY KEY); INSERT INTO bench_first VALUES (1)";

@@ -11,6 +11,7 @@ export interface RemoteCommand {
 }
 
 export interface Recording {
+    readonly clusterName: string;
     readonly network: NetworkState;
     readonly machines: readonly MachineSpec[];
     /** Sends a machine its secrets and waits for its services; one for each. */
@@ -25,10 +26,9 @@ export interface Recording {
 /** Reads it from the stand and the stack that are up. */
 export async function record(): Promise<Recording> {
     const machines = listMachines(site).map(({ spec }) => spec);
-    const { stdout } = await pulumi("stack", "export", "--show-secrets", "--stack", "local");
-    const { resources } = (JSON.parse(stdout) as { deployment: { resources: Resource[] } }).deployment;
+    const find = await exportedResources();
     const resource = (type: string, name: string): Resource => {
-        const found = resources.find(({ type: own, urn }) => own === type && urn.endsWith(`::${name}`));
+        const found = find(type, name);
         if (!found) throw new Error(`the stack has no ${name}`);
         return found;
     };
@@ -38,6 +38,7 @@ export async function record(): Promise<Recording> {
     };
     const clusterName = machines.map(({ hostname }) => hostname).find((name) => name.endsWith("-jump"))!.replace(/-jump$/, "");
     return {
+        clusterName,
         network: readNetwork(site),
         machines,
         configure: machines.map(({ hostname }) => command(`${hostname}-configured`, hostname)),
@@ -45,6 +46,28 @@ export async function record(): Promise<Recording> {
         outputs: await stackOutputs(),
         deployKey: plain(resource("tls:index/privateKey:PrivateKey", `${clusterName}-deploy`).outputs["privateKeyOpenssh"]),
     };
+}
+
+/** What the application of an `up` that still runs will need to connect, as soon as it is decided. */
+export async function decidedConnection({ clusterName, outputs }: Recording): Promise<{ readonly uri: string; readonly caCertificate: string }> {
+    const uri = new URL(outputs.connections[0]!.readWrite);
+    for (;;) {
+        const find = await exportedResources();
+        const caCertificate = find("tls:index/selfSignedCert:SelfSignedCert", `${clusterName}-ca`)?.outputs["certPem"];
+        const password = find("random:index/randomPassword:RandomPassword", `${clusterName}-credentials-user-${uri.username}`)?.outputs["result"];
+        if (caCertificate !== undefined && password !== undefined) {
+            uri.password = encodeURIComponent(plain(password));
+            return { uri: uri.href, caCertificate: plain(caCertificate) };
+        }
+        await new Promise((resolve) => setTimeout(resolve, 2000));
+    }
+}
+
+/** The stack's resources, which can be read while an `up` goes on; undefined where there is none. */
+async function exportedResources(): Promise<(type: string, name: string) => Resource | undefined> {
+    const { stdout } = await pulumi("stack", "export", "--show-secrets", "--stack", "local");
+    const { resources = [] } = (JSON.parse(stdout) as { deployment: { resources?: Resource[] } }).deployment;
+    return (type, name) => resources.find(({ type: own, urn }) => own === type && urn.endsWith(`::${name}`));
 }
 
 interface Resource {

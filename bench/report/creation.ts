@@ -25,9 +25,9 @@ export function creationSection(): string {
         .sort((a, b) => Number(a[1] || a[2]) - Number(b[1] || b[2]));
     return `## From nothing to the first write
 
-\`pulumi up\` from an empty stack until an application's first write through port 5000, against a script that boots the
-same machines from the same user-data all at once, sends the secrets over SSH in parallel, makes roles and databases and
-writes, without Pulumi, the cloud's API and the check of every promise. ${provenance(samples)}
+\`pulumi up\` from an empty stack until an application's first write through port 5000 (which is possible while \`up\` still
+checks), against a script that boots the same machines from the same user-data all at once, sends the secrets over SSH in
+parallel, makes roles and databases and writes, without Pulumi and the cloud's API. Both try to write again and again. ${provenance(samples)}
 
 ${table(["", "runs", "median, s", "worst, s"], totals)}
 
