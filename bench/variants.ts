@@ -16,6 +16,7 @@ export interface Variant {
 export const variants: readonly Variant[] = [
     { name: "normal", title: "normal", settings: { profile: "normal" } },
     { name: "fast", title: "fast", settings: { profile: "fast" } },
+    { name: "two-balancers", title: "normal, with two load balancers", settings: { profile: "normal", loadBalancers: 2 } },
     {
         name: "autobase",
         title: "the defaults of autobase",

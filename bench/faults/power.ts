@@ -89,7 +89,7 @@ export const powerFaults: readonly Fault[] = [
     },
     {
         name: "balancer-power-loss",
-        title: "The only load balancer's machine loses power for 10 s",
+        title: "A load balancer's machine loses power for 10 s",
         inject: ({ balancer }) => losePower([balancer]),
         lasts: 10,
     },

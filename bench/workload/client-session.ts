@@ -1,3 +1,5 @@
+import { isIP } from "node:net";
+
 import { Client, DatabaseError } from "pg";
 
 import type { Server, Target, WorkloadPlan } from "./records";
@@ -44,8 +46,8 @@ export class ClientSession {
             database,
             user,
             password,
-            // Verifies the chain and the name: libpq's verify-full.
-            ssl: { ca: caCertificate, rejectUnauthorized: true, servername: host },
+            // Verifies the chain and the name or address: libpq's verify-full. TLS itself knows names only.
+            ssl: { ca: caCertificate, rejectUnauthorized: true, ...(isIP(host) ? { host } : { servername: host }) },
             connectionTimeoutMillis: timeoutMilliseconds,
             query_timeout: timeoutMilliseconds,
         });

@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 import { withClient } from "../../stand/machines/client";
 import { readNetwork } from "../../stand/machines/records";
 import { repository, site, sql, type Outputs } from "../../test/stand/support/stand";
-import { type Attempt, monotonicMilliseconds, table, type Target, type WorkloadPlan } from "./records";
+import { type Attempt, monotonicMilliseconds, type Server, table, type Target, type WorkloadPlan } from "./records";
 
 /** Enough to see a gap of a tenth of a second, few enough to leave two cores to the machines. */
 const load = { writers: 4, readers: 2, pauseMilliseconds: 20, backoffMilliseconds: 50, timeoutMilliseconds: 2000 };
@@ -88,11 +88,16 @@ export class Workload {
 }
 
 function targets(outputs: Outputs, { through }: ClientPlace): { write: Target; read: Target } {
-    const target = ({ host, port }: Outputs["leaderEndpoint"]): Target => ({ servers: [{ host, port }], needsLeader: false });
-    if (through !== "nodes") return { write: target(outputs.leaderEndpoint), read: target(outputs.replicaEndpoint) };
-    const [, list = ""] = /@([^/]+)\//.exec(outputs.connections[0]!.multiHost) ?? [];
-    const nodes = list.split(",").map((server) => server.split(":")).map(([host = "", port]) => ({ host, port: Number(port) }));
+    const { readWrite, readOnly, multiHost } = outputs.connections[0]!;
+    if (through !== "nodes") return { write: { servers: serversOf(readWrite), needsLeader: false }, read: { servers: serversOf(readOnly), needsLeader: false } };
+    const nodes = serversOf(multiHost);
     return { write: { servers: nodes, needsLeader: true }, read: { servers: [...nodes].reverse(), needsLeader: false } };
+}
+
+/** In a connection string's order. */
+function serversOf(uri: string): Server[] {
+    const [, list = ""] = /@([^/]+)\//.exec(uri) ?? [];
+    return list.split(",").map((server) => server.split(":")).map(([host = "", port]) => ({ host, port: Number(port) }));
 }
 
 /** Starts the clients' process in a network of its own, which lasts as long as it does. */

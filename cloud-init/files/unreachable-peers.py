@@ -41,8 +41,9 @@ table inet unreachable_peers {{
 """
 
 
-def run_nft(commands):
-    return subprocess.run(["nft", "-f", "-"], input=commands, text=True, capture_output=True, timeout=COMMAND_SECONDS)
+def nft(commands):
+    """Runs them as one transaction. Whether it succeeded."""
+    return subprocess.run(["nft", "-f", "-"], input=commands, text=True, timeout=COMMAND_SECONDS).returncode == 0
 
 
 def set_refused(address, refused):
@@ -51,9 +52,9 @@ def set_refused(address, refused):
     commands = f"add {element} {address} }}\ndelete {element} {address} }}\n"
     if refused:
         commands += f"add {element} {address} timeout {ENTRY_SECONDS}s }}\n"
-    if run_nft(commands).returncode != 0:
-        # Whoever reloads the machine's firewall takes this table with it.
-        run_nft(TABLE + commands).check_returncode()
+    # Whoever reloads the machine's firewall takes this table with it.
+    if not nft(commands) and not nft(TABLE + commands):
+        raise RuntimeError("the kernel does not take the table")
 
 
 def answers(address):
@@ -95,7 +96,8 @@ def watch_or_end(address):
 
 
 def main():
-    run_nft(TABLE).check_returncode()
+    if not nft(TABLE):
+        sys.exit("the kernel does not take the table")
     threads = [threading.Thread(target=watch_or_end, args=[address]) for address in sys.argv[1:]]
     for thread in threads:
         thread.start()

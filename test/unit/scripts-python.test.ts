@@ -153,3 +153,35 @@ describe("check-cluster", () => {
         });
     });
 });
+
+describe("unreachable-peers", () => {
+    const transactions = (refused: boolean, outcomes: readonly boolean[]) =>
+        callPython("unreachable-peers.py", "set_refused", ["10.0.0.2", refused], { nft: outcomes }).calls.map(({ arguments: [commands] }) => (commands as string).trim().split("\n"));
+    const element = (verb: string, rest = "") => `${verb} element inet unreachable_peers addresses { 10.0.0.2${rest} }`;
+
+    it("renews a refusal, which ends by itself", () => {
+        expect(transactions(true, [true])).toEqual([[element("add"), element("delete"), element("add", " timeout 5s")]]);
+    });
+
+    it("takes a refusal back, whether it is still there or not", () => {
+        expect(transactions(false, [true])).toEqual([[element("add"), element("delete")]]);
+    });
+
+    it("makes its table anew where somebody took it away", () => {
+        const [, second] = transactions(true, [false, true]);
+        expect(second![0]).toBe("table inet unreachable_peers");
+        expect(second!.at(-1)).toBe(element("add", " timeout 5s"));
+    });
+
+    it("fails where the kernel refuses", () => {
+        expect(callPython("unreachable-peers.py", "set_refused", ["10.0.0.2", true], { nft: [false] }).raised).toBe("RuntimeError: the kernel does not take the table");
+    });
+
+    const answers = (outcome: unknown) => callPython("unreachable-peers.py", "answers", ["127.0.0.1"], { "socket.create_connection": [outcome] }).returned;
+
+    it("takes a refused connection for an answer, and no other error", () => {
+        expect(answers({ raise: "[Errno 113] No route to host" })).toBe(false);
+        // Nothing listens there: the kernel itself refuses.
+        expect(callPython("unreachable-peers.py", "answers", ["127.255.255.254"]).returned).toBe(true);
+    });
+});
