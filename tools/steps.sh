@@ -99,8 +99,12 @@ build_cached() {
   mkdir "$building"
   (
     cd "$tools/go/$1" || exit
-    # A sixth less processor time than with Go's default of 100 (its standard library: 78 s against 93 s), for more memory.
-    (($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo) < 8 * 1024 ** 2)) || export GOGC="${GOGC:-400}"
+    # The linker drops what debuggers need (-s -w), so the compiler need not make it; and with memory to spare it need not
+    # collect garbage. Together a third less processor time: 45 s against 67 s for net/http and some more.
+    export GOFLAGS="-gcflags=all=-dwarf=false ${GOFLAGS:-}"
+    if (($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo) >= 8 * 1024 ** 2)); then
+      export GOGC="${GOGC:-off}" GOMEMLIMIT="${GOMEMLIMIT:-2GiB}"
+    fi
     "build_$1" "$building"
   ) {lock}>&-
   mv "$building" "$folder"
