@@ -127,7 +127,7 @@ module_version() { sed -n "s#^\t\?\(require \)\?$1 \(v[^ ]*\).*#\2#p" go.mod; }
 npm_version() { sed -n "s#.*\"$1\": \"\([0-9.]*\)\".*#\1#p" "$repository/package.json"; }
 plugins=(command random tls)
 
-pulumi_title() { echo "Pulumi, its language host and plug-ins (compiled: about six minutes the first time)"; }
+pulumi_title() { echo "Pulumi, its language host and plug-ins (compiled: about five minutes the first time)"; }
 pulumi_inputs() { exist "$(go_folder pulumi)"; }
 pulumi_make() { build_cached pulumi; }
 
@@ -149,7 +149,7 @@ build_pulumi() {
 }
 
 # The bridge that makes a Pulumi package of a Terraform provider, and that provider.
-bridge_title() { echo "Pulumi's bridge to Terraform providers (compiled: about three minutes)"; }
+bridge_title() { echo "Pulumi's bridge to Terraform providers (compiled: about a minute)"; }
 bridge_inputs() { exist "$(go_folder bridge)"; }
 bridge_make() { build_cached bridge; }
 
@@ -164,7 +164,7 @@ build_bridge() {
 # The version of the bridge that Pulumi.yaml names for the package yandex.
 package_version() { sed -n '/^packages:/,$s/^ *version: *\([0-9.]*\)$/\1/p' "$repository/Pulumi.yaml"; }
 
-provider_title() { echo "the Yandex Cloud provider (compiled: about seven minutes)"; }
+provider_title() { echo "the Yandex Cloud provider (compiled: about four minutes)"; }
 provider_inputs() { exist "$(go_folder provider)"; }
 provider_make() { build_cached provider; }
 
