@@ -103,7 +103,7 @@ export function etcd(inputs: EtcdInputs): ServicePart {
             },
             script("one-after-another.sh"),
             ...timedScript({
-                name: "etcd-leader-away",
+                file: "etcd-leader-away.sh",
                 description: "Keep etcd's leader off the node of PostgreSQL's leader",
                 after: "etcd.service",
                 everySeconds: 10,

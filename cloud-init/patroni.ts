@@ -88,7 +88,7 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
             },
             script("apply-dynamic-configuration.py"),
             ...timedScript({
-                name: "replica-guard",
+                file: "replica-guard.sh",
                 description: "Copy a replica anew that lacks WAL which the leader has removed",
                 after: "patroni.service",
                 everySeconds: 30,
@@ -203,7 +203,6 @@ function secretConfiguration(secrets: PatroniSecrets): object {
 /** Spares a leader race the wait for the node that was lost. */
 function unreachablePeers({ self, members }: PatroniInputs): MachineFile[] {
     return guardScript({
-        name: "unreachable-peers",
         file: "unreachable-peers.py",
         description: "Refuse connections to nodes that do not answer",
         after: "nftables.service network-online.target",

@@ -70,7 +70,7 @@ export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): S
                     OOMScoreAdjust: "-800",
                 },
             }),
-            ...guardScript({ name: "pgbouncer-guard", description: "End a PgBouncer that does not answer", after: "pgbouncer.service" }),
+            ...guardScript({ file: "pgbouncer-guard.sh", description: "End a PgBouncer that does not answer", after: "pgbouncer.service" }),
         ],
     };
 }

@@ -8,12 +8,15 @@ export const scriptDirectory = "/usr/local/libexec/postgres-ha";
 
 const read = (name: string) => readFileSync(join(__dirname, "files", name), "utf8");
 
+/** What a file of `files/` is called on a machine: its name without the suffix. */
+export const installedName = (file: string) => file.replace(/\.(py|sh)$/, "");
+
 /**
- * A script from `files/`, as a file on a machine without its suffix.
+ * A script from `files/`, as a file on a machine.
  * @param name the file's name in `files/`
  */
 export function script(name: string): MachineFile {
-    return { path: `${scriptDirectory}/${name.replace(/\.(py|sh)$/, "")}`, content: read(name), mode: "0755" };
+    return { path: `${scriptDirectory}/${installedName(name)}`, content: read(name), mode: "0755" };
 }
 
 /** The command by which a running service takes its changed files. */

@@ -1,7 +1,7 @@
 /** What a cluster was made of, so that a script can make the same without Pulumi. */
 import type { MachineSpec, NetworkState } from "../../stand/machines/driver";
 import { listMachines, readNetwork } from "../../stand/machines/records";
-import { pulumi, site, stackOutputs, type Outputs } from "../../test/stand/support/stand";
+import { eventually, mustRun, site, stackOutputs, type Outputs } from "../../test/stand/support/stand";
 
 export interface RemoteCommand {
     /** Host name of the machine. */
@@ -26,12 +26,7 @@ export interface Recording {
 /** Reads it from the stand and the stack that are up. */
 export async function record(): Promise<Recording> {
     const machines = listMachines(site).map(({ spec }) => spec);
-    const find = await exportedResources();
-    const resource = (type: string, name: string): Resource => {
-        const found = find(type, name);
-        if (!found) throw new Error(`the stack has no ${name}`);
-        return found;
-    };
+    const resource = await exportedResources();
     const command = (name: string, machine: string): RemoteCommand => {
         const { create, stdin } = resource("command:remote:Command", name).inputs;
         return { machine, command: plain(create), input: plain(stdin) };
@@ -51,23 +46,24 @@ export async function record(): Promise<Recording> {
 /** What the application of an `up` that still runs will need to connect, as soon as it is decided. */
 export async function decidedConnection({ clusterName, outputs }: Recording): Promise<{ readonly uri: string; readonly caCertificate: string }> {
     const uri = new URL(outputs.connections[0]!.readWrite);
-    for (;;) {
-        const find = await exportedResources();
-        const caCertificate = find("tls:index/selfSignedCert:SelfSignedCert", `${clusterName}-ca`)?.outputs["certPem"];
-        const password = find("random:index/randomPassword:RandomPassword", `${clusterName}-credentials-user-${uri.username}`)?.outputs["result"];
-        if (caCertificate !== undefined && password !== undefined) {
-            uri.password = encodeURIComponent(plain(password));
-            return { uri: uri.href, caCertificate: plain(caCertificate) };
-        }
-        await new Promise((resolve) => setTimeout(resolve, 2000));
-    }
+    const ask = async () => {
+        const resource = await exportedResources();
+        const { certPem } = resource("tls:index/selfSignedCert:SelfSignedCert", `${clusterName}-ca`).outputs;
+        const { result } = resource("random:index/randomPassword:RandomPassword", `${clusterName}-credentials-user-${uri.username}`).outputs;
+        uri.password = encodeURIComponent(plain(result));
+        return { uri: uri.href, caCertificate: plain(certPem) };
+    };
+    return eventually(120, ask, () => true);
 }
 
-/** The stack's resources, which can be read while an `up` goes on; undefined where there is none. */
-async function exportedResources(): Promise<(type: string, name: string) => Resource | undefined> {
-    const { stdout } = await pulumi("stack", "export", "--show-secrets", "--stack", "local");
-    const { resources = [] } = (JSON.parse(stdout) as { deployment: { resources?: Resource[] } }).deployment;
-    return (type, name) => resources.find(({ type: own, urn }) => own === type && urn.endsWith(`::${name}`));
+/** The stack's resources, which can be read while an `up` goes on. Looking one up throws where there is none. */
+async function exportedResources(): Promise<(type: string, name: string) => Resource> {
+    const exported = JSON.parse(await mustRun("pulumi", ["stack", "export", "--show-secrets", "--stack", "local"])) as { deployment: { resources: Resource[] } };
+    return (type, name) => {
+        const found = exported.deployment.resources.find(({ type: own, urn }) => own === type && urn.endsWith(`::${name}`));
+        if (!found) throw new Error(`the stack has no ${name}`);
+        return found;
+    };
 }
 
 interface Resource {
