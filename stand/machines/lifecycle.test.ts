@@ -1,4 +1,5 @@
-import { rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { ensureImage } from "../image";
@@ -36,6 +37,21 @@ describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () 
     expect(await waitFor(5, async () => ((await askDaemon(site)) ? undefined : true))).toBe(true);
     expect(await startDaemon(site, command)).toBe(true);
     expect((await askDaemon(site))?.pid).not.toBe(first?.pid);
+  });
+
+  test("makes room for another clone's stand when all of it was killed", async () => {
+    const other = { ...site, folder: mkdtempSync(join(tmpdir(), "stand-machines-")) };
+    const otherCommand = command.map((argument) => (argument === site.folder ? other.folder : argument));
+    const killed = await askDaemon(site);
+    process.kill(killed?.pid as number, "SIGKILL");
+    expect(await waitFor(5, async () => ((await askDaemon(site)) ? undefined : true))).toBe(true);
+    expect(await startDaemon(other, otherCommand)).toBe(true);
+    expect((await askDaemon(other))?.folder).toBe(other.folder);
+    await expect(startDaemon(site, command)).rejects.toThrow(`this host's stand belongs to ${other.folder}`);
+
+    await takeDown(other);
+    rmSync(other.folder, { recursive: true, force: true });
+    expect(await startDaemon(site, command)).toBe(true);
   });
 
   test("goes down without leaving anything, and only once", async () => {

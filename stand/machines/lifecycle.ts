@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { processesOf } from "./cgroups";
 import type { Site } from "./names";
 import { askDaemon, forgetOwner, ownerOf } from "./ownership";
 import { missingRequirements } from "./requirements";
@@ -49,8 +50,11 @@ export async function refuseOtherStand(site: Site): Promise<void> {
   if (missing.length > 0) throw new Error(`the stand cannot run here:\n${missing.map((line) => `  - ${line}`).join("\n")}`);
   const owner = ownerOf(site);
   if (owner === undefined || owner === site.folder) return;
-  if (existsSync(owner)) throw new Error(`this host's stand belongs to ${owner}; take it down there first (npm run stand -- down)`);
-  // Its clone was deleted without taking it down: nobody else can end it any more.
+  if (existsSync(owner) && (await isRunning(site))) {
+    throw new Error(`this host's stand belongs to ${owner}; take it down there first (npm run stand -- down)`);
+  }
+  // Its clone was deleted, and nobody else can end it any more; or all of it was killed, and only
+  // names are left. Its disks stay, so its clone can start it again.
   await takeDown({ ...site, folder: owner });
 }
 
@@ -66,6 +70,11 @@ export async function takeDown(site: Site): Promise<void> {
   await tearDown(site);
   forgetOwner(site);
   rmSync(pidFile(site), { force: true });
+}
+
+/** Whether the host's stand has a daemon or a machine, whichever clone it belongs to. */
+async function isRunning(site: Site): Promise<boolean> {
+  return processesOf(site.prefix).length > 0 || (await askDaemon(site)) !== undefined;
 }
 
 /** @param pid told by the daemon itself a moment ago */
