@@ -38,6 +38,8 @@ export PATH
 export PULUMI_SKIP_UPDATE_CHECK=true
 # Type checks belong to `npm run typecheck`; without them a run starts seconds sooner.
 export PULUMI_NODEJS_TRANSPILE_ONLY=true
+# Node.js keeps what it has compiled of Pulumi and of the program: 0.7 s of each run.
+export NODE_COMPILE_CACHE=${NODE_COMPILE_CACHE:-$stand/node-compile-cache}
 export PULUMI_BACKEND_URL=${PULUMI_BACKEND_URL:-file://$stand/pulumi}
 if [[ -z ${PULUMI_CONFIG_PASSPHRASE+set} && -z ${PULUMI_CONFIG_PASSPHRASE_FILE:-} ]]; then
   export PULUMI_CONFIG_PASSPHRASE_FILE=$stand/passphrase

@@ -1,6 +1,4 @@
-import { writeFileSync } from "node:fs";
-
-import { caFile, local, mustRun, site, stand } from "../../test/stand/support/stand";
+import { local, mustRun, site, stand } from "../../test/stand/support/stand";
 import { addResult, writeResults } from "../results";
 import { firstWrite } from "./first-write";
 import { type Creation, createByScript } from "./floor";
@@ -30,11 +28,7 @@ async function createByPulumi(recording: Recording): Promise<Creation> {
     await mustRun("pulumi", ["stack", "select", "--create", "local"]);
     const startedAt = Date.now();
     const up = mustRun("pulumi", ["up", "--yes", "--skip-preview", "--stack", "local"]).then(() => Date.now());
-    const written = decidedConnection(recording).then(({ uri, caCertificate }) => {
-        // The new cluster has a new certificate authority.
-        writeFileSync(caFile, caCertificate);
-        return firstWrite(site, uri, caFile);
-    });
+    const written = decidedConnection(recording).then((connection) => firstWrite(site, connection));
     const [endedAt, writtenAt] = await Promise.all([up, written]);
     return {
         seconds: (writtenAt - startedAt) / 1000,

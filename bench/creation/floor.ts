@@ -10,7 +10,7 @@ import { Machines } from "../../stand/machines/machines";
 import type { Site } from "../../stand/machines/names";
 import { attempt } from "../../stand/machines/run";
 import { tearDown } from "../../stand/machines/teardown";
-import { caFile, folder } from "../../test/stand/support/stand";
+import { folder } from "../../test/stand/support/stand";
 import { firstWrite } from "./first-write";
 import { type Milestones, milestonesOf } from "./milestones";
 import type { Recording, RemoteCommand } from "./recording";
@@ -41,8 +41,9 @@ export async function createByScript(recording: Recording): Promise<Creation> {
         await configured[others.findIndex(({ machine }) => machine === recording.objects.machine)];
         await overSsh(ssh, recording.objects);
         await Promise.all(configured);
-        const seconds = ((await firstWrite(site, recording.outputs.connections[0]!.readWrite, caFile)) - startedAt) / 1000;
-        return { seconds, milestones: await milestonesOf(site, startedAt) };
+        const { connections, caCertificate } = recording.outputs;
+        const writtenAt = await firstWrite(site, { uri: connections[0]!.readWrite, caCertificate });
+        return { seconds: (writtenAt - startedAt) / 1000, milestones: await milestonesOf(site, startedAt) };
     } finally {
         await machines.close();
         await tearDown(site);

@@ -2,6 +2,7 @@
 import type { MachineSpec, NetworkState } from "../../stand/machines/driver";
 import { listMachines, readNetwork } from "../../stand/machines/records";
 import { eventually, mustRun, site, stackOutputs, type Outputs } from "../../test/stand/support/stand";
+import type { Connection } from "./first-write";
 
 export interface RemoteCommand {
     /** Host name of the machine. */
@@ -43,8 +44,8 @@ export async function record(): Promise<Recording> {
     };
 }
 
-/** What the application of an `up` that still runs will need to connect, as soon as it is decided. */
-export async function decidedConnection({ clusterName, outputs }: Recording): Promise<{ readonly uri: string; readonly caCertificate: string }> {
+/** What the application of an `up` that still runs will need to connect: decided when machines are made. */
+export async function decidedConnection({ clusterName, outputs }: Recording): Promise<Connection> {
     const uri = new URL(outputs.connections[0]!.readWrite);
     const ask = async () => {
         const resource = await exportedResources();
@@ -53,6 +54,8 @@ export async function decidedConnection({ clusterName, outputs }: Recording): Pr
         uri.password = encodeURIComponent(plain(result));
         return { uri: uri.href, caCertificate: plain(certPem) };
     };
+    // Each look at the stack costs a second of processor time, which would slow down the `up`; so not before.
+    await eventually(120, async () => listMachines(site).length > 0, (someExist) => someExist);
     return eventually(120, ask, () => true);
 }
 
