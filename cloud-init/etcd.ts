@@ -74,6 +74,8 @@ export function etcd(inputs: EtcdInputs): ServicePart {
                     RuntimeDirectory: RUNTIME_DIRECTORY,
                     ExecStartPre: `+${scriptDirectory}/etcd-join ${CONFIG} ${RUNTIME_CONFIG} ${inputs.postgresqlDataDirectory}`,
                     ExecStart: ["", `/usr/bin/etcd --config-file ${RUNTIME_CONFIG}`],
+                    // Before Patroni asks for it.
+                    ExecStartPost: `+-${scriptDirectory}/etcd-settle-version`,
                     Restart: "always",
                     RestartSec: "1",
                     // A leader waits for its first vote; the others may still be booting.
@@ -96,6 +98,8 @@ export function etcd(inputs: EtcdInputs): ServicePart {
                 ].join("\n"),
             },
             script("etcd-join.sh"),
+            script("etcd-settle-version.sh"),
+            script("etcd-hand-over.sh"),
             {
                 path: "/etc/sysctl.d/92-postgres-ha-etcd.conf",
                 content: `net.ipv4.tcp_retries2 = ${inputs.tcpRetransmissions}\n`,

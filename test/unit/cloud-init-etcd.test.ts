@@ -25,13 +25,23 @@ beforeAll(async () => {
         const clients = index === 0 ? config["listen-client-urls"] : config["advertise-client-urls"];
         scratch.write({ path: `/tmp/etcd-${index}.yaml`, content: stringify({ ...config, "data-dir": `/tmp/etcd-${index}`, "listen-client-urls": clients }) });
     }
-    scratch.stub("/usr/local/bin/curl", "test -e /tmp/leads");
+    scratch.stub("/usr/local/bin/curl", 'case "$*" in *:8008*) test -e /tmp/leads ;; *) exec /usr/bin/curl "$@" ;; esac');
     await scratch.boot();
-    await scratch.bash(members.map((_, index) => `etcd --config-file /tmp/etcd-${index}.yaml >/tmp/etcd-${index}.log 2>&1 </dev/null & echo $! >/tmp/etcd-${index}.pid`).join("\n"));
-    const health = await scratch.bash("for i in {1..60}; do etcdctl endpoint health && exit 0; sleep 0.5; done; cat /tmp/etcd-0.log; exit 1", { env: environment() });
-    expect(health.status, health.output).toBe(0);
+    await start(0, 1);
+    await healthy(addresses.slice(0, 2));
 });
 afterAll(() => scratch.remove());
+
+/** Starts members of the cluster. */
+async function start(...indices: readonly number[]): Promise<void> {
+    await scratch.bash(indices.map((index) => `etcd --config-file /tmp/etcd-${index}.yaml >/tmp/etcd-${index}.log 2>&1 </dev/null & echo $! >/tmp/etcd-${index}.pid`).join("\n"));
+}
+
+async function healthy(members: readonly string[]): Promise<void> {
+    const env = { ...environment(), ETCDCTL_ENDPOINTS: members.map((address) => `https://${address}:2379`).join(",") };
+    const health = await scratch.bash("for i in {1..60}; do etcdctl endpoint health && exit 0; sleep 0.5; done; cat /tmp/etcd-0.log; exit 1", { env });
+    expect(health.status, health.output).toBe(0);
+}
 
 /** What a login shell has. */
 function environment(): Record<string, string> {
@@ -56,6 +66,30 @@ async function leadHere(): Promise<void> {
     if ((await leader()) !== own) expect(await scratch.run("etcdctl", ["move-leader", id], { env })).toMatchObject({ status: 0 });
     expect(await leader()).toBe(own);
 }
+
+describe("etcd-settle-version", () => {
+    const version = async () => {
+        const { ETCDCTL_CACERT, ETCDCTL_CERT, ETCDCTL_KEY } = environment();
+        const { stdout } = await scratch.run("/usr/bin/curl", ["--silent", "--cacert", ETCDCTL_CACERT!, "--cert", ETCDCTL_CERT!, "--key", ETCDCTL_KEY!, `${own}/version`]);
+        return (JSON.parse(stdout) as { etcdcluster: string }).etcdcluster;
+    };
+
+    it("has the version decided as soon as the last member is there, by another leader", async () => {
+        await leadHere();
+        expect(await version()).toBe("3.0.0");
+        await start(2);
+        expect(await scratch.run(installed("etcd-settle-version"))).toMatchObject({ status: 0, stderr: "" });
+        expect(await version()).toMatch(/^3\.[4-9]\.0$/);
+        expect(await leader()).not.toBe(own);
+    });
+
+    it("leaves a cluster alone that has decided", async () => {
+        await healthy(addresses);
+        await leadHere();
+        expect(await scratch.run(installed("etcd-settle-version"))).toMatchObject({ status: 0, stderr: "" });
+        expect(await leader()).toBe(own);
+    });
+});
 
 describe("etcd", () => {
     it("answers whoever shows a certificate of the cluster's, and nobody else", async () => {

@@ -86,7 +86,7 @@ describe("etcd-leader-away", () => {
     const status = (id: string, leader: string, learner = false) => `"MemberID" : ${id}\\n"Leader" : ${leader}\\n"IsLearner" : ${learner}\\n`;
 
     function prepare(own: string, all: string, leadsPostgresql = true): void {
-        scratch.write(installedScript("etcd-leader-away.sh"));
+        scratch.write(installedScript("etcd-leader-away.sh"), installedScript("etcd-hand-over.sh"));
         scratch.stub("/usr/local/bin/curl", leadsPostgresql ? "exit 0" : "exit 22");
         scratch.stub("/usr/bin/etcdctl", `case "$*" in *move-leader*) exit 0 ;; *) case "\$ETCDCTL_ENDPOINTS" in https://127.0.0.1:2379) printf '${own}' ;; *) printf '${all}' ;; esac ;; esac`);
     }
