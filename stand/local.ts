@@ -5,7 +5,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { stringify } from "yaml";
+import { parseDocument, stringify } from "yaml";
 import type { Outputs } from "./stack-outputs";
 import { apiPort, site } from "./this-stand";
 
@@ -47,7 +47,15 @@ function down(): void {
 
 /** The stack's configuration: the stand's own cloud, mirror and Internet address, machines as small as they go. */
 function writeStackFile(): void {
+    const endpoint = `localhost:${apiPort}`;
     if (existsSync(stackFile)) {
+        const document = parseDocument(readFileSync(stackFile, "utf8"));
+        const path = ["config", "yandex:endpoint"];
+        // Another number of STAND than last time.
+        if (document.getIn(path) !== endpoint) {
+            document.setIn(path, endpoint);
+            writeFileSync(stackFile, document.toString());
+        }
         return;
     }
     const key = administratorKey();
@@ -66,7 +74,7 @@ function writeStackFile(): void {
         securityUpdates: false,
     };
     const cloud = {
-        endpoint: `localhost:${apiPort}`,
+        endpoint,
         cloudId: "b1gstand000000000000",
         folderId: "b1gstand000000000001",
         token: "t1.stand.local",

@@ -20,6 +20,8 @@ export interface PgbenchOptions {
 
 export const pgbenchResults = "pgbench";
 
+const warmUpSeconds = 3;
+
 /** A database of its own, which goes away with the measurement. */
 const database = "pgbench";
 
@@ -58,9 +60,14 @@ async function measure(client: PgClient, outputs: Outputs, leader: string, measu
     const { clients, script, waitsFor, way } = measurement;
     // PgBouncer keeps its connections for the next client; on a small machine there is no room for as many beside them.
     if (way === "direct") await superuserSql(leader, `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '${database}' AND backend_type = 'client backend'`);
-    const args = ["--no-vacuum", `--builtin=${script}`, `--client=${clients}`, `--jobs=${Math.min(clients, 2)}`, `--time=${seconds}`, target(outputs, leader, measurement)];
     const environment: Record<string, string> = waitsFor === "disk" ? { PGOPTIONS: "-c synchronous_commit=local" } : {};
-    return parsePgbench(await client.run("pgbench", args, { timeoutSeconds: seconds + 60, environment }));
+    const run = (time: number) => {
+        const args = ["--no-vacuum", `--builtin=${script}`, `--client=${clients}`, `--jobs=${Math.min(clients, 2)}`, `--time=${time}`, target(outputs, leader, measurement)];
+        return client.run("pgbench", args, { timeoutSeconds: time + 60, environment });
+    };
+    // PgBouncer makes its server connections one after another when the first clients ask for them.
+    if (way !== "direct") await run(warmUpSeconds);
+    return parsePgbench(await run(seconds));
 }
 
 /** libpq's connection string, without the password. */
