@@ -1,6 +1,7 @@
 import { withClient } from "../../stand/machines/client";
 import { initProcess } from "../../stand/machines/guest";
 import { attempt } from "../../stand/machines/run";
+import { takingPassword } from "../../test/stand/support/sql";
 import { machineId, site } from "../../test/stand/support/stand";
 
 /** Runs PostgreSQL's programs as an application's machine would: in a network of its own inside of the cloud's. */
@@ -9,9 +10,6 @@ export interface PgClient {
     /** @throws Error with what the program printed, if it failed */
     run(program: string, args: readonly string[], options: { readonly timeoutSeconds: number; readonly environment?: Readonly<Record<string, string>> }): Promise<string>;
 }
-
-/** Takes the password on standard input, since arguments are for everybody to see. */
-const withPassword = 'read -r PGPASSWORD && export PGPASSWORD && exec "$@"';
 
 /**
  * Lends a client for as long as `work` takes. The host may have no pgbench, or an older one: it takes the files of
@@ -32,7 +30,7 @@ export async function withPgClient<T>(filesOf: string, password: string, work: (
                 const variables = Object.entries({ LANG: "C.UTF-8", ...environment }).map(([name, value]) => `${name}=${value}`);
                 const command = [
                     ...["chroot", "--userspec=65534:65534", "--groups=", `/proc/${initProcess(site, machineId(filesOf))}/root`],
-                    ...["env", "--ignore-environment", ...variables, "sh", "-c", withPassword, "sh", `/usr/pgsql-17/bin/${program}`, ...args],
+                    ...["env", "--ignore-environment", ...variables, ...takingPassword, `/usr/pgsql-17/bin/${program}`, ...args],
                 ];
                 return execute(command, timeoutSeconds, `${password}\n`);
             },

@@ -1,4 +1,5 @@
-import { eventually, sql, type Outputs } from "../../test/stand/support/stand";
+import { sql } from "../../test/stand/support/sql";
+import { eventually, type Outputs } from "../../test/stand/support/stand";
 import { type Attempt, table } from "./records";
 
 /** What the nodes hold, compared with what the clients were told. All counts but `acknowledged` are 0 when all is well. */

@@ -7,7 +7,8 @@ import { pathToFileURL } from "node:url";
 
 import { withClient } from "../../stand/machines/client";
 import { readNetwork } from "../../stand/machines/records";
-import { repository, site, sql, type Outputs } from "../../test/stand/support/stand";
+import { sql } from "../../test/stand/support/sql";
+import { repository, site, type Outputs } from "../../test/stand/support/stand";
 import { type Attempt, monotonicMilliseconds, type Server, table, type Target, type WorkloadPlan } from "./records";
 
 /** Enough to see a gap of a tenth of a second, few enough to leave two cores to the machines. */

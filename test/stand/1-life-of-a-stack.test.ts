@@ -2,15 +2,16 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 
 import { addressPlan } from "../../components/address-plan";
 import { securityGroupRules, type Role } from "../../components/flows";
 import { captureAsClient } from "../../stand/machines/client";
+import { ownStand } from "./support/own-stand";
+import { sql } from "./support/sql";
 import {
     caFile,
     eventually,
-    fromNothing,
     hostState,
     local,
     members,
@@ -20,7 +21,6 @@ import {
     repository,
     run,
     site,
-    sql,
     stackOutputs,
     stand,
     type Outputs,
@@ -33,16 +33,9 @@ import {
 let before: Awaited<ReturnType<typeof hostState>>;
 let outputs: Outputs;
 
-let restoreStackFile: () => void;
-
+ownStand();
 beforeAll(async () => {
-    restoreStackFile = await fromNothing();
     before = await hostState();
-});
-
-afterAll(async () => {
-    await local("down");
-    restoreStackFile();
 });
 
 describe("npm run local", () => {

@@ -1,19 +1,14 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 
 import { powerOff } from "../../stand/machines/machine";
-import { eventually, fromNothing, hostState, local, machineId, onMachine, pulumi, run, site, sql, stackOutputs } from "./support/stand";
+import { ownStand } from "./support/own-stand";
+import { sql } from "./support/sql";
+import { eventually, hostState, local, machineId, onMachine, pulumi, run, site, stackOutputs } from "./support/stand";
 
 /** What can go wrong around an `up` and a `destroy`, and how one goes on from there. */
-let restoreStackFile: () => void;
-
-beforeAll(async () => {
-    restoreStackFile = await fromNothing();
-});
-
+ownStand();
 afterAll(async () => {
     await pulumi("cancel", "--yes", "--stack", "local");
-    await local("down");
-    restoreStackFile();
 });
 
 /** Starts `npm run local` and interrupts Pulumi as Ctrl-C does, as soon as a line of its output matches. */

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 
 import { faultNamed } from "../../bench/faults";
 import { runFault } from "../../bench/faults/run-fault";
-import { fromNothing, local, onMachine, stackOutputs, type Outputs } from "./support/stand";
+import { ownStand } from "./support/own-stand";
+import { local, onMachine, stackOutputs, type Outputs } from "./support/stand";
 
 /**
  * One run of each of the most telling faults. What must hold is asserted exactly: no acknowledged row is lost,
@@ -10,17 +11,11 @@ import { fromNothing, local, onMachine, stackOutputs, type Outputs } from "./sup
  * depend on the computer: here they are only bounded generously; `npm run bench -- faults` measures them.
  */
 let outputs: Outputs;
-let restoreStackFile: () => void;
 
+ownStand();
 beforeAll(async () => {
-    restoreStackFile = await fromNothing();
     await local();
     outputs = await stackOutputs();
-});
-
-afterAll(async () => {
-    await local("down");
-    restoreStackFile();
 });
 
 interface Expectation {

@@ -1,25 +1,19 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 
 import { visit } from "./support/browser";
 import { doLab } from "./support/labs";
-import { eventually, fromNothing, local, onMachine, repository, stackOutputs } from "./support/stand";
+import { ownStand } from "./support/own-stand";
+import { eventually, local, onMachine, repository, stackOutputs } from "./support/stand";
 
 /** Each page of the labs, as a reader does it: its commands are typed and must print what the page shows. */
 const labs = readdirSync(join(repository, "docs/labs")).filter((name) => /^\d\d-.*\.md$/.test(name)).sort();
 
-let restoreStackFile: () => void;
-
+ownStand();
 beforeAll(async () => {
-    restoreStackFile = await fromNothing();
     await local();
-});
-
-afterAll(async () => {
-    await local("down");
-    restoreStackFile();
 });
 
 describe("a lab prints what its page shows:", () => {

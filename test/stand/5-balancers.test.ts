@@ -1,11 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 
-import { captureAsClient } from "../../stand/machines/client";
 import { powerOff, start } from "../../stand/machines/machine";
 import { zoneConvergenceSeconds } from "../../stand/machines/network-load-balancers";
 import { readNetwork } from "../../stand/machines/records";
 import { balancerStatuses } from "../../stand/machines/status";
-import { caFile, eventually, fromNothing, local, machineId, onMachine, pulumi, site, sql, stackOutputs, type Outputs } from "./support/stand";
+import { ownStand } from "./support/own-stand";
+import { sql } from "./support/sql";
+import { eventually, local, machineId, onMachine, pulumi, site, stackOutputs, type Outputs } from "./support/stand";
 
 /**
  * Two load balancers behind an address in common, and what is left when they are lost. Clients stand in zone a beside
@@ -13,18 +14,12 @@ import { caFile, eventually, fromNothing, local, machineId, onMachine, pulumi, s
  * generously; the one that counts is the cloud's own, the two minutes in which a zone's routes converge.
  */
 let outputs: Outputs;
-let restoreStackFile: () => void;
 
+ownStand();
 beforeAll(async () => {
-    restoreStackFile = await fromNothing();
     await local();
     outputs = await stackOutputs();
     await sql(outputs.connections[0]!.readWrite, "CREATE TABLE life (token bigserial PRIMARY KEY)");
-});
-
-afterAll(async () => {
-    await local("down");
-    restoreStackFile();
 });
 
 const zoneA = "ru-central1-a";
@@ -41,13 +36,8 @@ function only(host: string, port: number): string {
 const joined = () => only(outputs.leaderEndpoint.address, 5000);
 
 /** Runs SQL as an application in a zone. Throws with psql's message. */
-async function sqlFrom(zone: string, uri: string, statement: string): Promise<string> {
-    const subnetId = readNetwork(site).subnets.find((subnet) => subnet.zone === zone)!.id;
-    const psql = ["env", `PGSSLROOTCERT=${caFile}`, "psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", uri, "--command", statement];
-    const { exitCode, stdout, stderr } = await captureAsClient(site, psql, { subnetId, timeoutSeconds: 60 });
-    if (exitCode !== 0) throw new Error(stderr);
-    return stdout.trim();
-}
+const sqlFrom = (zone: string, uri: string, statement: string) =>
+    sql(uri, statement, { subnetId: readNetwork(site).subnets.find((subnet) => subnet.zone === zone)!.id });
 
 /** What the network load balancer thinks of its targets. */
 const targets = () => balancerStatuses(site)[0]!.targets;

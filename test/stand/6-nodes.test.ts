@@ -1,22 +1,18 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 
 import { powerOff } from "../../stand/machines/machine";
-import { eventually, fromNothing, local, machineId, members, onMachine, pulumi, site, sql, stackOutputs } from "./support/stand";
+import { ownStand } from "./support/own-stand";
+import { sql } from "./support/sql";
+import { eventually, local, machineId, members, onMachine, pulumi, site, stackOutputs } from "./support/stand";
 
 /** Database nodes that are lost for good, and a cluster that grows and shrinks; its rows must survive all of it. */
-let restoreStackFile: () => void;
 let readWrite: string;
 
+ownStand();
 beforeAll(async () => {
-    restoreStackFile = await fromNothing();
     await local();
     readWrite = (await stackOutputs()).connections[0]!.readWrite;
     await sql(readWrite, "CREATE TABLE kept (id int PRIMARY KEY); INSERT INTO kept SELECT generate_series(1, 1000)");
-});
-
-afterAll(async () => {
-    await local("down");
-    restoreStackFile();
 });
 
 

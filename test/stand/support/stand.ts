@@ -1,9 +1,8 @@
 /** The stand as tests use it: through the same commands that people type, and its own functions for faults. */
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { captureAsClient } from "../../../stand/machines/client";
 import { executeInGuest } from "../../../stand/machines/guest";
 import { findMachine } from "../../../stand/machines/records";
 import type { Outputs } from "../../../stand/stack-outputs";
@@ -77,23 +76,6 @@ export async function stackOutputs(): Promise<Outputs> {
 /** Where `npm run local` leaves the certificate authority. */
 export const caFile = join(folder, "cluster-ca.pem");
 
-/**
- * Runs SQL as an application inside the network, with the server verified.
- * @param uri one of the stack's connection strings
- * @returns psql's unaligned output; throws with psql's message
- */
-export async function sql(uri: string, statement: string): Promise<string> {
-    const { exitCode, stdout, stderr } = await captureAsClient(
-        site,
-        ["env", `PGSSLROOTCERT=${caFile}`, "PGCONNECT_TIMEOUT=10", ...psql(uri), "--command", statement],
-        { timeoutSeconds: 60 },
-    );
-    if (exitCode !== 0) throw new Error(stderr);
-    return stdout.trim();
-}
-
-const psql = (uri: string) => ["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", uri];
-
 /** Runs a command as root on a machine. @param name its host name or its end, `db-1` */
 export async function onMachine(name: string, ...command: string[]): Promise<string> {
     const result = await executeInGuest(site, machineId(name), command, { timeoutSeconds: 120 });
@@ -124,21 +106,6 @@ export async function eventually<T>(seconds: number, ask: () => Promise<T>, righ
         if (Date.now() > deadline) throw new Error(`not within ${seconds} s; last: ${String(last)}`);
         await new Promise((resolve) => setTimeout(resolve, 500));
     }
-}
-
-const stackFile = join(repository, "Pulumi.local.yaml");
-
-/**
- * Takes the stack down and forgets it with its configuration, so that the next `npm run local` starts
- * from nothing.
- * @returns what puts a configuration back that somebody had written
- */
-export async function fromNothing(): Promise<() => void> {
-    const kept = existsSync(stackFile) ? readFileSync(stackFile) : undefined;
-    await local("down");
-    await pulumi("stack", "rm", "--yes", "--stack", "local");
-    rmSync(stackFile, { force: true });
-    return () => (kept === undefined ? rmSync(stackFile, { force: true }) : writeFileSync(stackFile, kept));
 }
 
 /** What a stand could leave behind on the host, for comparing before and after. */
