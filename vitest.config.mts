@@ -10,7 +10,7 @@ export default defineConfig({
             {
                 test: {
                     name: "unit",
-                    include: ["test/unit/**/*.test.ts", "stand/**/*.test.ts", "tools/**/*.test.ts"],
+                    include: ["test/unit/**/*.test.ts", "stand/**/*.test.ts"],
                     exclude: [...configDefaults.exclude, "**/node_modules/**", "**/.stand/**", ...machineTests],
                     globalSetup: ["test/support/global-setup.ts"],
                     // Programs of a whole machine run in some of them.

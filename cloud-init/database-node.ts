@@ -46,7 +46,7 @@ export function databaseNode(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSe
             tcpRetransmissions: timings.tcp.retransmissions,
             postgresqlDataDirectory: dataDirectory(inputs.postgresqlVersion),
         }),
-        postgresql({ version: inputs.postgresqlVersion, self, members, hugePages: inputs.hugePages }),
+        postgresql({ version: inputs.postgresqlVersion, hugePages: inputs.hugePages }),
         patroni(
             {
                 clusterName,

@@ -66,7 +66,8 @@ export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): S
                     // The load balancers look once a second: a pooler that died is back before they give up.
                     Restart: "always",
                     RestartSec: "200ms",
-                    LimitNOFILE: String(inputs.maxClientConnections + inputs.maxServerConnections + 1024),
+                    // For as many as may be configured, since a running PgBouncer cannot be given more.
+                    LimitNOFILE: "65536",
                     OOMScoreAdjust: "-800",
                 },
             }),

@@ -6,8 +6,6 @@ import { unit } from "./user-data";
 export interface PostgresqlInputs {
     /** Major version, for example 17. */
     readonly version: number;
-    readonly self: Member;
-    readonly members: readonly Member[];
     /** Huge pages of 2 MiB to reserve; 0 reserves none. */
     readonly hugePages: number;
 }

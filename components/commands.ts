@@ -46,8 +46,11 @@ export function remoteCommand(name: string, args: RemoteCommandArgs, opts: pulum
     );
 }
 
-/** The dials of ssh.ts last no longer; a command kills itself up to half a minute after its deadline. */
-const CONNECT_SECONDS = 300;
+/** The dials of ssh.ts last no longer than seven minutes; a command kills itself up to half a minute after its deadline. */
+const CONNECT_SECONDS = 480;
+
+/** configure.sh's limit for applying, and what grown file systems may take, before it waits for the units. */
+const APPLY_SECONDS = 1800 + 300;
 
 /**
  * Sends a machine its configuration, secrets included, and waits until cloud-init is done and the
@@ -61,7 +64,7 @@ export function configureMachine(machine: Machine, jumpHost: SshTarget | undefin
             jumpHost,
             create: pulumi.unsecret(machine.configuration.apply((configuration) => configureCommand(configuration, machine.readyTimeoutSeconds))),
             stdin: pulumi.secret(machine.configuration.apply(renderBundle)),
-            deadlineSeconds: machine.readyTimeoutSeconds,
+            deadlineSeconds: APPLY_SECONDS + machine.readyTimeoutSeconds,
         },
         opts,
     );

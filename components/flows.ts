@@ -111,7 +111,7 @@ export interface SecurityGroupRule {
     readonly protocol: Protocol;
     /** Absent for ICMP. */
     readonly port?: number;
-    /** Address ranges, or the security group of a role (which matches private addresses only). */
+    /** Address ranges, or the machines of a role: each one's private address. */
     readonly peer: { readonly cidrs: readonly string[] } | { readonly role: Role };
     readonly description: string;
 }

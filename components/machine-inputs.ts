@@ -31,7 +31,7 @@ export function databaseNodeInputs(sources: InputSources): Omit<DatabaseNodeInpu
         clusterName: settings.clusterName,
         postgresqlVersion: postgresql.majorVersion,
         hugePages: hugePages(postgresql.parameters["shared_buffers"]),
-        // A machine frozen for ten seconds would be reset by a watchdog under the fast profile's short lease.
+        // Under the fast profile's short lease a machine frozen for ten seconds would come within three of a reset.
         watchdog: highAvailability.profile !== "fast",
         adminUser: settings.ssh.user,
         timings: highAvailability.timings,

@@ -76,6 +76,8 @@ const sshKeyRule = `must be an OpenSSH public key on one line: its type (${sshKe
 export const sshPublicKey = checkedText(sshKeyRule, (line) => {
     const [, type, data] = /^(\S+) +([A-Za-z0-9+/]+=*)( [^\r\n]*)?$/.exec(line) ?? [];
     if (type === undefined || !sshKeyTypes.includes(type)) return sshKeyRule;
+    // A second key behind a comma would count as the first one's comment.
+    if (/[\s,](ssh-|ecdsa-sha2-|sk-)\S+ +AAAA/.test(line)) return sshKeyRule;
     const bytes = Buffer.from(data!, "base64");
     // The data repeats the type, after its length in four bytes.
     if (bytes.length < 4 + type.length || bytes.subarray(4, 4 + type.length).toString() !== type) return sshKeyRule;

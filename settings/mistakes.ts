@@ -21,16 +21,20 @@ export class ConfigurationError extends Error {
 
 /** One line: key, value, and what is allowed. */
 export function describe({ key, value, rule }: Mistake): string {
-    return value === undefined ? `${key}: ${rule}` : `${key}: ${show(value)} ${rule}`;
+    return value === undefined ? `${key}: ${rule}` : `${key}: ${show(key, value)} ${rule}`;
 }
 
 const longest = 80;
 
-function show(value: unknown): string {
-    const text = JSON.stringify(value);
+/** The value as JSON, without what is or may be a secret: logs keep what is printed here. */
+function show(key: string, value: unknown): string {
+    const text = JSON.stringify(value, (name, inner: unknown) => (typeof inner === "string" && mayBeSecret(key, name) ? "[hidden]" : inner));
     if (text.includes("PRIVATE KEY")) return "[a private key]"; // given by mistake for a public one
     return text.length > longest ? `${text.slice(0, longest)}…` : text;
 }
+
+/** A script may hold a token; what is called a password is one, although no setting is. */
+const mayBeSecret = (key: string, name: string) => key.startsWith("patroniCallbacks") || /passw|secret|token/i.test(name);
 
 /** The candidate nearest to a misspelt name, if any is near. */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {

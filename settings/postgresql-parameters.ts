@@ -69,12 +69,6 @@ export function checkParameter(name: string, value: ParameterValue): string | un
     return undefined;
 }
 
-/** Whether a change of this parameter waits for a restart; unknown ones (of extensions) are taken to. */
-export function needsRestart(name: string): boolean {
-    const canonical = canonicalNames.get(name.toLowerCase());
-    return canonical === undefined || postgresqlParameters17[canonical]![1] === "postmaster";
-}
-
 /** The configured parameters laid over the computed ones; names are compared as PostgreSQL does. */
 export function mergeParameters(
     computed: Readonly<Record<string, ParameterValue>>,

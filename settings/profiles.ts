@@ -27,7 +27,6 @@
  * - A machine frozen for up to 10 s (live migration, Yandex Compute, "Live migration") must keep the lease and
  *   must not be reset by its watchdog: ttl − loop_wait − safety margin > 10 in normal and safe; fast meets it too.
  * - etcd: election ≥ 5 × heartbeat (etcd refuses less) and ≥ 10 × the round trip between zones (etcd, "Tuning").
- * - HAProxy: a check must end before the next begins.
  * - Yandex VPC drops a connection that was idle for 180 s: keepalives are far below; a connection
  *   survives a 10 s freeze: keepalive idle + interval × count and user timeout > 10 s.
  */

@@ -85,7 +85,8 @@ export const schema = z.strictObject({
             min: 1,
             max: 50,
             rule: "must be a list of 1 to 50 OpenSSH public keys of administrators",
-            separator: /\n/,
+            // Not inside of a private key, given by mistake, so that it is recognized as one and not shown.
+            separator: /\n(?![^-]*-----END )/,
         })
         .prefault([]),
 

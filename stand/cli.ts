@@ -51,7 +51,6 @@ const commands: Record<string, Command> = {
     if (values.erase) erase(site);
   },
   status,
-  machines: status,
   shell: ([name, ...command]) => openShell(site, idOf(name), command),
   console: (args) => {
     const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { follow: { type: "boolean", short: "f" } } });

@@ -6,6 +6,7 @@ import * as pulumi from "@pulumi/pulumi";
 /** What this application uses of the cluster's outputs. */
 interface Connection {
     readonly user: string;
+    readonly password: string;
     readonly database: string;
     readonly readWrite: string;
     readonly readOnly: string;

@@ -1,6 +1,6 @@
 import type { Disk } from "@yandex-cloud/nodejs-sdk/compute-v1/disk";
 import { resourceExhausted } from "./api/errors";
-import { isNonReplicated, isSolidState } from "./compute/disk-types";
+import { isHighSpeed, isNetworkSsd } from "./compute/disk-types";
 import type { Store } from "./state/store";
 import { dynamicPublicAddresses } from "./vpc/usage";
 
@@ -30,8 +30,8 @@ const quotas: readonly Quota[] = [
   { name: "compute.instanceCores.count", limit: 32, used: cores },
   { name: "compute.instanceMemory.size", limit: 128, used: memoryGib },
   { name: "compute.disks.count", limit: 32, used: ({ disks }) => disks.all().length },
-  { name: "compute.ssdDisks.size", limit: 200, used: diskSizesGib(isSolidState) },
-  { name: "compute.ssdNonReplicatedDisks.size", limit: 558, used: diskSizesGib(isNonReplicated) },
+  { name: "compute.ssdDisks.size", limit: 200, used: diskSizesGib(isNetworkSsd) },
+  { name: "compute.ssdNonReplicatedDisks.size", limit: 558, used: diskSizesGib(isHighSpeed) },
   { name: "compute.hddDisks.size", limit: 500, used: diskSizesGib((typeId) => typeId === "network-hdd") },
   { name: "compute.placementGroups.count", limit: 2, used: ({ placementGroups }) => placementGroups.all().length },
   { name: "ylb.networkLoadBalancers.count", limit: 2, used: (store) => store.networkLoadBalancers.all().length },

@@ -1,12 +1,14 @@
+import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 
+import { captureAsClient } from "../../stand/machines/client";
 import { powerOff, start } from "../../stand/machines/machine";
 import { zoneConvergenceSeconds } from "../../stand/machines/network-load-balancers";
 import { readNetwork } from "../../stand/machines/records";
 import { balancerStatuses } from "../../stand/machines/status";
 import { ownStand } from "./support/own-stand";
 import { sql } from "./support/sql";
-import { eventually, local, machineId, onMachine, pulumi, site, stackOutputs, type Outputs } from "./support/stand";
+import { eventually, local, machineId, onMachine, pulumi, repository, site, stackOutputs, type Outputs } from "./support/stand";
 
 /**
  * Two load balancers behind an address in common, and what is left when they are lost. Clients stand in zone a beside
@@ -99,6 +101,17 @@ describe("a second load balancer", () => {
         expect(targets()).toEqual({ "main-lb-1": "healthy", "main-lb-2": "healthy" });
         // Two load balancers, and what joins them.
         expect((await pulumi("stack", "export", "--stack", "local")).stdout).toContain("writes and reads verified through 3 load balancer(s)");
+    });
+
+    test("is no obstacle to the example application, whose driver knows one server at a time", async () => {
+        const input = JSON.stringify({ connection: outputs.connections[0], ca: outputs.caCertificate });
+        const example = async (program: string) => {
+            const { exitCode, stdout, stderr } = await captureAsClient(site, [process.execPath, join(repository, "examples/app", program)], { input });
+            expect(exitCode, stderr).toBe(0);
+            return stdout;
+        };
+        expect(await example("migrate.js")).toBe("migrated\n");
+        expect(await example("visit.js")).toBe("1\n");
     });
 
     test("leaves nothing to do: preview with refresh finds no change", async () => {

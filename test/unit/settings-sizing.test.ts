@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { connectionsBesidePooler, defaultPoolSize, maxDatabaseConnections } from "../../settings/pgbouncer-sizing";
-import { checkParameter, needsRestart } from "../../settings/postgresql-parameters";
+import { checkParameter } from "../../settings/postgresql-parameters";
 import { postgresqlSizing, toMib } from "../../settings/postgresql-sizing";
 import { checkTimings, freezeSeconds, profiles, resolveTimings } from "../../settings/profiles";
 import type { ProfileName } from "../../settings";
@@ -159,17 +159,5 @@ describe("profiles", () => {
     it("take single overrides", () => {
         const timings = resolveTimings("normal", { patroni: { ttlSeconds: 30 } });
         expect(timings).toEqual({ ...profiles.normal, patroni: { ...profiles.normal.patroni, ttlSeconds: 30 } });
-    });
-});
-
-describe("needsRestart", () => {
-    it.each([
-        ["shared_buffers", true],
-        ["max_connections", true],
-        ["work_mem", false],
-        ["Work_Mem", false],
-        ["pg_stat_statements.max", true],
-    ])("%s: %s", (name, expected) => {
-        expect(needsRestart(name)).toBe(expected);
     });
 });

@@ -17,9 +17,10 @@ export const defaultDiskType = "network-hdd";
 /** Block sizes in bytes that a disk may have; the first is the default. */
 const blockSizes = [4096, 8192, 16384, 32768, 65536, 131072];
 
-export const isSolidState = (typeId: string) => typeId === "network-ssd" || typeId === "network-ssd-io-m3";
+export const isNetworkSsd = (typeId: string) => typeId === "network-ssd";
 
-export const isNonReplicated = (typeId: string) => typeId === "network-ssd-nonreplicated";
+/** Whether disks of a type come in units. */
+export const isHighSpeed = (typeId: string) => types[typeId]?.unitGib !== undefined;
 
 /** @throws INVALID_ARGUMENT for an unknown type, a size the type does not come in, or an unknown block size */
 export function requireDiskShape(disk: { typeId: string; size: number; blockSize: number }): void {
