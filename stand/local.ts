@@ -3,7 +3,8 @@
  * it, and ends with what one needs to connect. `npm run local -- down` takes everything away.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseDocument, stringify } from "yaml";
 import type { Outputs } from "./stack-outputs";
@@ -28,7 +29,7 @@ function main(command: string): void {
 function up(): void {
     stand("up");
     writeStackFile();
-    pulumi("stack", "select", "--create", stack);
+    selectStack();
     pulumi("up", "--yes", "--skip-preview");
     const outputs = JSON.parse(capture("pulumi", ["stack", "output", "--json", "--show-secrets", "--stack", stack])) as Outputs;
     writeClientFiles(outputs);
@@ -39,10 +40,21 @@ function down(): void {
     if (existsSync(stackFile) && existsSync(folder)) {
         // The provider answers to the stand: it has to run while the stack goes.
         stand("up");
-        pulumi("stack", "select", "--create", stack);
+        selectStack();
         pulumi("destroy", "--yes", "--skip-preview");
     }
     stand("down");
+}
+
+/** A Pulumi that was killed leaves its lock behind, which nobody else can be waiting for. */
+function selectStack(): void {
+    pulumi("stack", "select", "--create", stack);
+    const locks = join(folder, "pulumi/.pulumi/locks/organization/postgres-ha", stack);
+    const owners = existsSync(locks) ? readdirSync(locks).filter((name) => name.endsWith(".json")).map((name) => readFileSync(join(locks, name), "utf8")) : [];
+    const isDead = ({ hostname: host, pid }: { hostname: string; pid: number }) => host === hostname() && !existsSync(`/proc/${pid}`);
+    if (owners.length > 0 && owners.every((owner) => isDead(JSON.parse(owner)))) {
+        pulumi("cancel", "--yes", "--stack", stack);
+    }
 }
 
 /** The stack's configuration: the stand's own cloud, mirror and Internet address, machines as small as they go. */
