@@ -60,6 +60,11 @@ export interface AddressPlan {
     readonly subnets: readonly Subnet[];
     readonly jumpHost: Node;
     readonly databases: readonly Node[];
+    /**
+     * Of all database nodes that the cluster may ever have. Who may talk to whom is said with these, so that nothing of
+     * it changes when nodes come or go: a node that is to go is still needed until it has handed over.
+     */
+    readonly databaseAddresses: readonly string[];
     readonly loadBalancers: readonly Node[];
     /** What joins several load balancers under one address; nothing does with one. */
     readonly networkLoadBalancer: Listener | undefined;
@@ -110,6 +115,7 @@ export function addressPlan(input: AddressPlanInput): AddressPlan {
         })),
         jumpHost: node("jump", 1, offsets.jumpHost),
         databases: numbered("db", input.database.nodes, offsets.database),
+        databaseAddresses: numbered("db", maxDatabaseNodes, offsets.database).map(({ address }) => address),
         loadBalancers: numbered("lb", input.loadBalancer.count, offsets.loadBalancer),
         networkLoadBalancer: input.loadBalancer.count > 1 ? listener : undefined,
     };

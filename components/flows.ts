@@ -169,9 +169,16 @@ export function inputRules(role: Role, context: FlowContext): readonly InputRule
         }));
 }
 
-function addressesOf(role: Role, plan: AddressPlan): readonly string[] {
-    const machines = { jumpHost: [plan.jumpHost], database: plan.databases, loadBalancer: plan.loadBalancers };
-    return machines[role].map(({ address }) => address);
+/** The addresses that machines of a role have, or may get. */
+export function addressesOf(role: Role, plan: AddressPlan): readonly string[] {
+    switch (role) {
+        case "jumpHost":
+            return [plan.jumpHost.address];
+        case "database":
+            return plan.databaseAddresses;
+        case "loadBalancer":
+            return plan.loadBalancers.map(({ address }) => address);
+    }
 }
 
 function cidrsOf(party: Exclude<Party, Role>, context: FlowContext): readonly string[] {

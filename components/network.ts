@@ -2,7 +2,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
 import type { AddressPlan } from "./address-plan";
-import { securityGroupRules, type Role, type SecurityGroupRule } from "./flows";
+import { addressesOf, securityGroupRules, type Role, type SecurityGroupRule } from "./flows";
 
 export interface NetworkArgs {
     /** Every address of the cluster, computed before anything exists. */
@@ -87,12 +87,7 @@ export class Network extends pulumi.ComponentResource {
  * groups that name each other could not be created.
  */
 function toCloudRule(rule: SecurityGroupRule, plan: AddressPlan) {
-    const addresses: Record<Role, readonly { address: string }[]> = {
-        jumpHost: [plan.jumpHost],
-        database: plan.databases,
-        loadBalancer: plan.loadBalancers,
-    };
-    const cidrs = "role" in rule.peer ? addresses[rule.peer.role].map(({ address }) => `${address}/32`) : [...rule.peer.cidrs];
+    const cidrs = "role" in rule.peer ? addressesOf(rule.peer.role, plan).map((address) => `${address}/32`) : [...rule.peer.cidrs];
     return {
         protocol: rule.protocol,
         description: rule.description,

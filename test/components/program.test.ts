@@ -86,12 +86,14 @@ describe("the default cluster", () => {
 });
 
 describe("security groups", () => {
-    const plan: AddressPlan = addressPlan({
+    const cluster = {
         clusterName: "main", zones: ["ru-central1-a", "ru-central1-b", "ru-central1-d"], network: { cidr: "10.10.0.0/16" }, database: { nodes: 3 }, loadBalancer: { count: 1 },
-    });
+    };
+    const plan: AddressPlan = addressPlan(cluster);
     const ranges: Record<Party, readonly string[]> = {
         jumpHost: hosts([plan.jumpHost]),
-        database: hosts(plan.databases),
+        // Those that may yet come as well.
+        database: hosts(addressPlan({ ...cluster, database: { nodes: 5 } }).databases),
         loadBalancer: hosts(plan.loadBalancers),
         admin: minimalConfiguration.adminCidrs,
         client: ["10.10.0.0/16"],

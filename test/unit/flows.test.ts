@@ -108,15 +108,16 @@ describe("securityGroupRules", () => {
 });
 
 describe("inputRules", () => {
-    it("names sources by planned address", () => {
+    it("names sources by planned address, of database nodes that may yet come as well", () => {
+        const databases = ["10.10.0.10", "10.10.32.11", "10.10.64.12", "10.10.0.13", "10.10.32.14"];
         expect(
             inputRules("loadBalancer", context).map(({ sources, protocol, ports }) => ({ sources, protocol, ports })),
         ).toEqual([
             { sources: ["10.10.0.4"], protocol: "TCP", ports: [22] },
             { sources: ["10.10.0.4"], protocol: "TCP", ports: [5000, 5001, 7000] },
             { sources: ["10.10.0.0/16", "10.20.0.0/16"], protocol: "TCP", ports: [5000, 5001] },
-            { sources: ["10.10.0.10", "10.10.32.11", "10.10.64.12"], protocol: "TCP", ports: [5000, 5001] },
-            { sources: ["10.10.0.0/16", "10.20.0.0/16", "10.10.0.4", "10.10.0.10", "10.10.32.11", "10.10.64.12"], protocol: "TCP", ports: [5010, 5011] },
+            { sources: databases, protocol: "TCP", ports: [5000, 5001] },
+            { sources: ["10.10.0.0/16", "10.20.0.0/16", "10.10.0.4", ...databases], protocol: "TCP", ports: [5010, 5011] },
             { sources: ["198.18.235.0/24", "198.18.248.0/24"], protocol: "TCP", ports: [5012] },
             { sources: ["10.10.0.0/16"], protocol: "ICMP", ports: [] },
         ]);
