@@ -33,6 +33,8 @@ export const notes = `## What bounds them
 - *WAL held for a dead replica.* pg_wal stays below a bound that the run asserts while more than that is written. The
   replica comes back by itself: replica-guard looks every 30 s for a replica whose WAL has been removed. Without
   it the replica asked for that WAL for ever.
+- *All nodes without power.* Of the gap 5 s are without power, 4 to 9 s boot (three machines at once on this computer's cores),
+  then etcd elects, Patroni replays the leader's WAL, starts it as a standby and promotes it.
 - *A zone lost with leader, load balancer and jump host in it.* Clients with the multi-host string try the lost node first, and
   wait for it (2 s here) at each new connection.
 - *A pooler whose PostgreSQL was away* answers its first client afterwards with the error it remembers, and tries again for the
