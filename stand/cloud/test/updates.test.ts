@@ -380,7 +380,9 @@ describe("calls at the same time", () => {
       refusal(cloud.instances.delete({ instanceId: id })),
       refusal(cloud.instances.start({ instanceId: id })),
     ]);
-    expect(outcomes.map((outcome) => outcome.split(":")[0])).toEqual(["OK", "OK", "OK", "OK", "OK", "NOT_FOUND"]);
+    // In whatever order they arrived: each finds the instance in one state or another, or deleted.
+    for (const outcome of outcomes) expect(outcome).toMatch(/^(OK|FAILED_PRECONDITION|NOT_FOUND)/);
+    expect(outcomes[4]).toMatch(/^OK/);
     expect(cloud.driver.machines.size).toBe(0);
   });
 
