@@ -46,9 +46,13 @@ function down(): void {
     stand("down");
 }
 
-/** A Pulumi that was killed leaves its lock behind, which nobody else can be waiting for. */
 function selectStack(): void {
     pulumi("stack", "select", "--create", stack);
+    releaseDeadLock();
+}
+
+/** A Pulumi that was killed on this computer leaves its lock behind; nobody would release it. */
+function releaseDeadLock(): void {
     const locks = join(folder, "pulumi/.pulumi/locks/organization/postgres-ha", stack);
     const owners = existsSync(locks) ? readdirSync(locks).filter((name) => name.endsWith(".json")).map((name) => readFileSync(join(locks, name), "utf8")) : [];
     const isDead = ({ hostname: host, pid }: { hostname: string; pid: number }) => host === hostname() && !existsSync(`/proc/${pid}`);

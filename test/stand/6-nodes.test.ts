@@ -15,7 +15,6 @@ beforeAll(async () => {
     await sql(readWrite, "CREATE TABLE kept (id int PRIMARY KEY); INSERT INTO kept SELECT generate_series(1, 1000)");
 });
 
-
 /** Every node has the rows, streams or leads, and is a healthy member of etcd; nobody else is. */
 async function expectWhole(names: readonly string[]): Promise<void> {
     // Patroni forgets a node when its lease has ended.

@@ -7,27 +7,21 @@ import { local, pulumi, repository } from "./stand";
 
 const stackFile = join(repository, "Pulumi.local.yaml");
 
-/** Nothing is up when the file's own hooks and tests begin, and what they made is destroyed when they have ended. */
+/**
+ * Nothing is up when the file's own hooks and tests begin, no stack and no configuration of one, and what they made is
+ * destroyed when they have ended. A configuration that somebody had written comes back.
+ */
 export function ownStand(): void {
-    let restoreStackFile: () => void;
+    let kept: Buffer | undefined;
     beforeAll(async () => {
-        restoreStackFile = await fromNothing();
+        kept = existsSync(stackFile) ? readFileSync(stackFile) : undefined;
+        await local("down");
+        await pulumi("stack", "rm", "--yes", "--stack", "local");
+        rmSync(stackFile, { force: true });
     });
     afterAll(async () => {
         await local("down");
-        restoreStackFile();
+        if (kept === undefined) rmSync(stackFile, { force: true });
+        else writeFileSync(stackFile, kept);
     });
-}
-
-/**
- * Takes the stack down and forgets it with its configuration, so that the next `npm run local` starts
- * from nothing.
- * @returns what puts a configuration back that somebody had written
- */
-async function fromNothing(): Promise<() => void> {
-    const kept = existsSync(stackFile) ? readFileSync(stackFile) : undefined;
-    await local("down");
-    await pulumi("stack", "rm", "--yes", "--stack", "local");
-    rmSync(stackFile, { force: true });
-    return () => (kept === undefined ? rmSync(stackFile, { force: true }) : writeFileSync(stackFile, kept));
 }
