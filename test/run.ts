@@ -8,18 +8,19 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import { closingLine, none, sum, totalsOf, type Totals } from "./support/totals";
+import { closingLine, failuresOf, none, sum, totalsOf, type Report, type Totals } from "./support/totals";
 
 interface Outcome {
     readonly success: boolean;
     readonly totals: Totals;
+    readonly failures: readonly string[];
 }
 
 const repository = join(__dirname, "..");
 const program = createRequire(__filename).resolve;
 
 const levels: Readonly<Record<string, () => Outcome>> = {
-    typecheck: () => ({ success: node(program("typescript/bin/tsc"), "--noEmit"), totals: none }),
+    typecheck: () => ({ success: node(program("typescript/bin/tsc"), "--noEmit"), totals: none, failures: [] }),
     unit: () => vitest("unit"),
     components: () => vitest("components"),
     policy: () => vitest("policy"),
@@ -37,8 +38,10 @@ function vitest(project: string): Outcome {
         const file = join(folder, "report.json");
         const executable = join(dirname(program("vitest/package.json")), "vitest.mjs");
         const success = node(executable, "run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`);
-        const totals = existsSync(file) ? totalsOf(JSON.parse(readFileSync(file, "utf8"))) : none;
-        return { success: success && totals.failed === 0 && totals.passed > 0, totals };
+        if (!existsSync(file)) return { success: false, totals: none, failures: [`${project}: vitest left no report`] };
+        const report: Report = JSON.parse(readFileSync(file, "utf8"));
+        const totals = totalsOf(report);
+        return { success: success && totals.failed === 0 && totals.passed > 0, totals, failures: failuresOf(report) };
     } finally {
         rmSync(folder, { recursive: true });
     }
@@ -58,6 +61,7 @@ function main(requested: readonly string[]): number {
         totals = sum(totals, outcome.totals);
         success = outcome.success;
         console.log(`${success ? "ok    " : "FAILED"} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`);
+        outcome.failures.forEach((failure) => console.log(`${failure}\n`));
         if (!success) break;
     }
     console.log(closingLine(totals));

@@ -10,7 +10,7 @@ import { readNetwork } from "./records";
 import { attempt, type Result, type RunOptions } from "./run";
 
 export interface ClientOptions {
-  /** Id of the subnet to be in; default: the first one. */
+  /** Id of the subnet to be in; default: the one with the lowest addresses. */
   subnetId?: string;
   /** The address to have, of any subnet; default: the highest free one. */
   address?: string;

@@ -37,6 +37,12 @@ describe("planNetwork", () => {
     expect(() => planNetwork(withInterface(changes))).toThrow(message);
   });
 
+  test("subnets are in the order of their addresses, however they came", () => {
+    const cidrs = (state: NetworkState) => planNetwork(state).subnets.map(({ cidr }) => cidr);
+    expect(cidrs(testNetwork)).toEqual(["10.120.0.0/24", "10.120.1.0/24"]);
+    expect(cidrs({ ...testNetwork, subnets: [...testNetwork.subnets].reverse() })).toEqual(["10.120.0.0/24", "10.120.1.0/24"]);
+  });
+
   test("refuses subnets that overlap, of other networks, too", () => {
     const other = { id: "other", networkId: "other", zone: "a", cidr: "10.120.1.128/25", hasInternetRoute: false };
     expect(() => planNetwork({ ...testNetwork, subnets: [...testNetwork.subnets, other] })).toThrow("10.120.1.0/24 and 10.120.1.128/25");

@@ -65,6 +65,7 @@ export interface PlannedNetworkLoadBalancer {
 
 /** A network's state with everything derived that routes, filters and names are made from. */
 export interface NetworkPlan {
+  /** By address: the cloud's own order is the one in which they were made, which varies. */
   subnets: PlannedSubnet[];
   interfaces: PlannedInterface[];
   /** Groups by id, with the default group of each network that needs one. */
@@ -88,7 +89,7 @@ const defaultRules: SecurityRule[] = [
  * outside of all subnets.
  */
 export function planNetwork(state: NetworkState): NetworkPlan {
-  const subnets = state.subnets.map(planSubnet);
+  const subnets = state.subnets.map(planSubnet).sort((a, b) => a.block.first - b.block.first);
   refuseOverlaps(subnets);
 
   const subnetsById = new Map(subnets.map((subnet) => [subnet.id, subnet]));
@@ -163,11 +164,13 @@ function planSubnet(subnet: NetworkState["subnets"][number]): PlannedSubnet {
   };
 }
 
-/** One routing table holds all networks of the stand, so blocks must differ between networks, too. */
+/**
+ * One routing table holds all networks of the stand, so blocks must differ between networks, too.
+ * @param subnets by address
+ */
 function refuseOverlaps(subnets: PlannedSubnet[]): void {
-  const sorted = [...subnets].sort((a, b) => a.block.first - b.block.first);
-  sorted.slice(1).forEach((subnet, index) => {
-    const previous = sorted[index];
+  subnets.slice(1).forEach((subnet, index) => {
+    const previous = subnets[index];
     if (previous && subnet.block.first <= previous.block.last) {
       throw new Error(`the stand cannot hold subnets that overlap: ${previous.cidr} and ${subnet.cidr}`);
     }
