@@ -113,7 +113,7 @@ export function createDatabaseObjectsCommand(members: readonly Member[], deadlin
     return `sudo ${scriptDirectory}/create-database-objects ${deadlineSeconds} ${members.map((member) => member.address).join(" ")}`;
 }
 
-/** Runs on one of the nodes that stay: takes the others out of the cluster. Leaves standard input alone. */
+/** Runs on one of the nodes that stay: takes the others out of the cluster. */
 export function reconcileMembersCommand(members: readonly Member[], deadlineSeconds: number): string {
     return `sudo ${scriptDirectory}/reconcile-members ${deadlineSeconds} ${members.map((member) => member.name).join(" ")}`;
 }

@@ -45,7 +45,7 @@ export class ClusterCheck extends pulumi.ComponentResource {
                 ],
                 deadlineSeconds: defaults.readyTimeoutSeconds,
             },
-            { parent: this, dependsOn: [cluster.ready, ...loadBalancer.configured, ...joined, jumpHost.configured] },
+            { parent: this, dependsOn: [...cluster.ready, ...loadBalancer.configured, ...joined, jumpHost.configured] },
         );
         this.verdict = check.stdout;
         this.registerOutputs({});

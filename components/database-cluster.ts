@@ -30,8 +30,8 @@ export interface DatabaseClusterArgs {
 /** The nodes of the cluster: etcd, Patroni with PostgreSQL and PgBouncer on each. */
 export class DatabaseCluster extends pulumi.ComponentResource {
     readonly machines: readonly Machine[];
-    /** All nodes configured, roles and databases created. */
-    readonly ready: command.remote.Command;
+    /** All nodes configured, those that are to go taken out, roles and databases created. */
+    readonly ready: readonly command.remote.Command[];
 
     constructor(name: string, args: DatabaseClusterArgs, opts?: pulumi.ComponentResourceOptions) {
         super("postgres-ha:index:DatabaseCluster", name, {}, opts);
@@ -45,7 +45,11 @@ export class DatabaseCluster extends pulumi.ComponentResource {
         const configured = this.machines.map((machine) =>
             configureMachine(machine, jumpHost.ssh, { ...child, dependsOn: throughJumpHost }),
         );
-        this.ready = this.databaseObjects(`${name}-objects`, args, { ...child, dependsOn: configured });
+        this.ready = [
+            this.reconciledMembers(`${name}-members`, args, { ...child, dependsOn: configured }),
+            // Waits for a leader on the node itself, so it need not wait for all of them here.
+            this.databaseObjects(`${name}-objects`, args, { ...child, dependsOn: configured.slice(0, 1) }),
+        ];
         this.registerOutputs({});
     }
 
@@ -96,13 +100,24 @@ export class DatabaseCluster extends pulumi.ComponentResource {
         );
     }
 
-    /**
-     * Nodes that are to go leave the cluster, which Pulumi deletes after everything else. Then roles and databases
-     * are made through whichever node leads; the first node only runs the commands.
-     */
+    /** Nodes that are to go leave the cluster; Pulumi deletes their machines after everything else. */
+    private reconciledMembers(name: string, { plan, jumpHost, defaults }: DatabaseClusterArgs, opts: pulumi.CustomResourceOptions) {
+        const deadlineSeconds = defaults.readyTimeoutSeconds;
+        return remoteCommand(
+            name,
+            {
+                machine: this.machines[0]!,
+                jumpHost: jumpHost.ssh,
+                create: reconcileMembersCommand(plan.databases.map(member), deadlineSeconds),
+                deadlineSeconds,
+            },
+            opts,
+        );
+    }
+
+    /** Roles and databases are made through whichever node leads; the first one only runs the command. */
     private databaseObjects(name: string, args: DatabaseClusterArgs, opts: pulumi.CustomResourceOptions) {
         const { postgresql, credentials, plan, jumpHost } = args;
-        const members = plan.databases.map(member);
         const deadlineSeconds = args.defaults.readyTimeoutSeconds;
         const sql = pulumi
             .all([credentials.poolerLookup, credentials.healthCheck, pulumi.all(credentials.users)])
@@ -119,16 +134,16 @@ export class DatabaseCluster extends pulumi.ComponentResource {
             {
                 machine: this.machines[0]!,
                 jumpHost: jumpHost.ssh,
-                create: `${reconcileMembersCommand(members, deadlineSeconds)} && ${createDatabaseObjectsCommand(members, deadlineSeconds)}`,
+                create: createDatabaseObjectsCommand(plan.databases.map(member), deadlineSeconds),
                 stdin: pulumi.secret(sql),
-                deadlineSeconds: 2 * deadlineSeconds + SQL_SECONDS,
+                deadlineSeconds: deadlineSeconds + SQL_SECONDS,
             },
             opts,
         );
     }
 }
 
-/** The script's own limit for running the SQL once a leader answers. */
+/** The script's own limit for its last try of the SQL. */
 const SQL_SECONDS = 120;
 
 /** A spread placement group puts each machine into another rack of *one* zone: of use only where two nodes share one. */

@@ -38,6 +38,8 @@ export PATH
 export PULUMI_SKIP_UPDATE_CHECK=true
 # Pulumi writes a log of some 5 MB in each run; by default it keeps 500 MB of them.
 export PULUMI_LOG_ROTATION_MAX_TOTAL_MB=${PULUMI_LOG_ROTATION_MAX_TOTAL_MB:-50}
+# By default Pulumi makes four resources a core at a time; passwords, slow to hash, then keep the network waiting.
+export PULUMI_PARALLEL=${PULUMI_PARALLEL:-32}
 # Type checks belong to `npm run typecheck`; without them a run starts seconds sooner.
 export PULUMI_NODEJS_TRANSPILE_ONLY=true
 # Node.js keeps what it has compiled of Pulumi and of the program: 0.7 s of each run.

@@ -6,7 +6,8 @@ import { cloudNamespace } from "../../stand/machines/names";
 import { inNamespace } from "../../stand/machines/namespaces";
 import { onMachine, site } from "../../test/stand/support/stand";
 
-const hostBasedAuthentication = "/var/lib/pgsql/17/data/pg_hba.conf";
+const postgresqlRules = "/var/lib/pgsql/17/data/pg_hba.conf";
+const pgbouncerRules = "/etc/pgbouncer/hba.conf";
 const pgbouncerConfiguration = "/etc/pgbouncer/pgbouncer.ini";
 const mark = "# npm run bench -- pgbench";
 
@@ -17,14 +18,16 @@ export async function withDirectAccess<T>(leader: string, address: string, datab
     try {
         await inNamespace(cloud, "nft", ["insert", "rule", "inet", "vpc", "forward", ...accept]);
         await onMachine(leader, "nft", "insert", "rule", "inet", "postgres_ha", "input", ...accept);
-        await onMachine(leader, "bash", "-c", `echo 'host ${database} all ${address}/32 scram-sha-256 ${mark}' >>${hostBasedAuthentication}`);
+        await onMachine(leader, "bash", "-c", `echo 'host ${database} all ${address}/32 scram-sha-256 ${mark}' >>${postgresqlRules}`);
+        // The load balancer's connections come from its own address.
+        await onMachine(leader, "bash", "-c", `echo 'host ${database} all all scram-sha-256 ${mark}' >>${pgbouncerRules}`);
         await onMachine(leader, "sed", "-i", "s/^client_tls_sslmode = require$/client_tls_sslmode = allow/", pgbouncerConfiguration);
         await reload(leader);
         return await work();
     } finally {
         await removeRule(cloud, address);
         await onMachine(leader, "systemctl", "reload", "nftables.service");
-        await onMachine(leader, "sed", "-i", `/${mark.replaceAll("/", "\\/")}/d`, hostBasedAuthentication);
+        await onMachine(leader, "sed", "-i", `/${mark.replaceAll("/", "\\/")}/d`, postgresqlRules, pgbouncerRules);
         await onMachine(leader, "sed", "-i", "s/^client_tls_sslmode = allow$/client_tls_sslmode = require/", pgbouncerConfiguration);
         await reload(leader);
     }

@@ -21,7 +21,20 @@ ready() {
     found=$(printf "SELECT count(*) FROM pg_roles WHERE rolname = 'rewinder';" |
         runuser -u postgres -- psql --no-psqlrc --quiet --tuples-only --no-align "$connection" 2>"$errors") && [ "$found" = 1 ]
 }
-until ready; do
+# 2 where there is no leader (yet), or not any more before the end.
+try() {
+    ready || return 2
+    printf '%s\n' "$sql" | timeout 120 runuser -u postgres -- psql --no-psqlrc --quiet --output=/dev/null \
+        --set=ON_ERROR_STOP=1 --set=VERBOSITY=terse "$connection" 2>"$errors"
+}
+# All of the script may be repeated.
+until try; do
+    status=$?
+    if [ "$status" -ne 2 ]; then
+        echo "$(hostname): the roles and databases could not be made, psql ended with $status:" >&2
+        cat "$errors" >&2
+        exit 1
+    fi
     if [ "$SECONDS" -ge "$deadline_seconds" ]; then
         echo "$(hostname): no leader to connect to within $deadline_seconds s:" >&2
         tail -n 5 "$errors" >&2
@@ -29,5 +42,5 @@ until ready; do
     fi
     sleep 0.3
 done
-printf '%s\n' "$sql" | timeout 120 runuser -u postgres -- psql --no-psqlrc --quiet --output=/dev/null --set=ON_ERROR_STOP=1 --set=VERBOSITY=terse "$connection"
+cat "$errors" >&2
 echo "roles and databases are as configured"

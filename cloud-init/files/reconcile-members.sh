@@ -5,7 +5,6 @@
 # Usage: reconcile-members DEADLINE_SECONDS NAME...
 set -euo pipefail
 
-exec </dev/null # what comes there is for the command after this one
 deadline_seconds=$1
 shift
 if [ "${RECONCILE_SUPERVISED:-}" != yes ]; then

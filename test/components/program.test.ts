@@ -132,7 +132,7 @@ describe("security groups", () => {
 describe("commands", () => {
     it("are these", () => {
         expect(commands().map(({ name }) => name).sort()).toEqual([
-            "main-check", "main-db-1-configured", "main-db-2-configured", "main-db-3-configured", "main-db-objects", "main-db-reachable",
+            "main-check", "main-db-1-configured", "main-db-2-configured", "main-db-3-configured", "main-db-members", "main-db-objects", "main-db-reachable",
             "main-jump-configured", "main-lb-1-configured", "main-lb-reachable",
         ]);
     });
@@ -185,9 +185,16 @@ describe("commands", () => {
         }
     });
 
+    it("take nodes out once all others are configured, and make roles and databases as soon as the first one can look for a leader", () => {
+        const configured = ["main-db-1-configured", "main-db-2-configured", "main-db-3-configured"];
+        const waitsFor = (name: string) => run.named("Command", name).options.dependencies.filter((dependency) => dependency?.endsWith("-configured"));
+        expect(waitsFor("main-db-members")).toEqual(configured);
+        expect(waitsFor("main-db-objects")).toEqual(configured.slice(0, 1));
+    });
+
     it("check the cluster last, and again when a machine's configuration changes", async () => {
         const check = run.named("Command", "main-check");
-        expect(check.options.dependencies).toEqual(expect.arrayContaining(["main-db-objects", "main-lb-1-configured", "main-jump-configured"]));
+        expect(check.options.dependencies).toEqual(expect.arrayContaining(["main-db-members", "main-db-objects", "main-lb-1-configured", "main-jump-configured"]));
         const changed = await runProgram({ postgresqlParameters: { work_mem: "48MB" } });
         expect(changed.named("Command", "main-check").inputs["triggers"]).not.toEqual(check.inputs["triggers"]);
         expect((await runProgram()).named("Command", "main-check").inputs["triggers"]).toEqual(check.inputs["triggers"]);
@@ -207,7 +214,7 @@ describe("secrets", () => {
             expect(inputs["create"], name).not.toMatch(/private key of|password of/);
             if (sent["stdin"] !== undefined) expect(isSecret(sent["stdin"]), name).toBe(true);
         }
-        expect(commands().filter(({ sent }) => sent["stdin"] === undefined).map(({ name }) => name).sort()).toEqual(["main-db-reachable", "main-lb-reachable"]);
+        expect(commands().filter(({ sent }) => sent["stdin"] === undefined).map(({ name }) => name).sort()).toEqual(["main-db-members", "main-db-reachable", "main-lb-reachable"]);
     });
 
     it("are not in user-data, but for the machine's own SSH host key, and so metadata is secret", () => {

@@ -227,6 +227,29 @@ describe("PgBouncer", () => {
 });
 
 describe("create-database-objects", () => {
+    it("begins again when the leader goes away in the middle", async () => {
+        const goesAwayOnce = String.raw`
+            SELECT to_regclass('interrupted') IS NULL AS first \gset
+            CREATE TABLE IF NOT EXISTS interrupted ();
+            \if :first
+            SELECT pg_terminate_backend(pg_backend_pid());
+            \endif
+            CREATE TABLE afterwards ();
+        `;
+        const result = await scratch.bash(createDatabaseObjectsCommand(members, 30), { input: goesAwayOnce });
+        expect(result.status, result.output).toBe(0);
+        expect(await asSuperuser("SELECT count(*) FROM pg_class WHERE relname IN ('interrupted', 'afterwards')")).toBe("2");
+        await asSuperuser("DROP TABLE interrupted, afterwards");
+    });
+
+    it("does not repeat a statement that is wrong, and shows what psql said", async () => {
+        const result = await scratch.bash(createDatabaseObjectsCommand(members, 30), { input: "SELECT 1/0;\nCREATE TABLE never ();" });
+        expect(result.status).toBe(1);
+        expect(result.stderr).toContain("the roles and databases could not be made, psql ended with 3:");
+        expect(result.stderr).toContain("division by zero");
+        expect(await asSuperuser("SELECT to_regclass('never') IS NULL")).toBe("t");
+    });
+
     it("says that there is no leader, with the last error", async () => {
         const nobody = new ScratchMachine();
         try {
