@@ -32,8 +32,7 @@ parallel, makes roles and databases and writes, without Pulumi and the cloud's A
 ${table(["", "runs", "median, s", "worst, s"], totals)}
 
 \`pulumi up\` takes ${(medians.pulumi / medians.script).toFixed(2)} times the floor (goal 1.2). Where the time goes, median seconds since the start, of the last
-machine to get there (what \`pulumi up\` is behind, it is behind before machines run: Pulumi and its plug-ins start, the
-program runs, keys, certificates and the network are made one after another, and the state is written after each):
+machine to get there (what \`pulumi up\` is behind, it is behind before machines run; see *From nothing to the first write* above):
 
 ${table(["", ways.pulumi, ways.script], steps)}
 `;

@@ -48,11 +48,11 @@ export const notes = `## What bounds them
   transactions a second instead of 4085 and 4071 (PostgreSQL alone: 5689 and 5932), TPC-B 480 and 400 instead of 403 and
   337 (502 and 515). It is not done: every hop is verified, without an exception to remember.
 - *From nothing to the first write.* A run of 48 s, from Pulumi's own log: 0.5 s Pulumi and its language host start, 0.9 s
-  Node.js and Pulumi's SDK, 1.7 s the program is loaded and makes its resources (of which half are the stack traces, with
+  Node.js and Pulumi's SDK, 1.7 s the program is loaded and makes its resources (about half of it stack traces, with
   source maps, that the SDK takes of each), 0.9 s plug-ins start; the first call of the cloud's API is made after
   3.9 s, and the first machine asked for after 5.9 s. The state file costs little: 40 resources took 0.5 s longer on
   the disk than in memory. tsx instead of Pulumi's own TypeScript loader was no quicker.
-- *An up that changes nothing.* The same start; then 66 resources are compared, one call of the program, the engine and a
+- *An up that changes nothing.* The same start; then 67 resources are compared, one call of the program, the engine and a
   plug-in each, on two cores. Parallel diffs and no automatic log together took 0.8 s off 7.1 s; the log, 5 MB a run,
   has no switch, and parallel diffs alone made no difference.
 `;

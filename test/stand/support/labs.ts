@@ -55,14 +55,14 @@ async function type(place: Place, command: string): Promise<Printed> {
 function inShell(place: Place, command: string): Promise<Result> {
     const options = { timeoutSeconds: commandSeconds };
     // Both streams in one, in the order of a terminal.
-    const script = (first: string) => ["-c", `${first}exec 2>&1; eval "$1"`, "bash", command];
+    const script = (first = "") => ["-c", `${first}exec 2>&1; eval "$1"`, "bash", command];
     switch (place) {
         case "host":
-            return attempt("env", ["--chdir", repository, "bash", ...script("")], options);
+            return attempt("env", ["--chdir", repository, "bash", ...script()], options);
         case "client":
             // Not BASH_ENV: bash leaves it out where it takes its standard input for a remote login's socket.
             return captureAsClient(site, ["bash", ...script(`. '${clientEnvironment}'; `)], options);
         default:
-            return executeInGuest(site, machineId(place), ["bash", "--login", ...script("")], options);
+            return executeInGuest(site, machineId(place), ["bash", "--login", ...script()], options);
     }
 }
