@@ -144,6 +144,17 @@ export class Cluster {
         }
     }
 
+    /** What is missing, and what Patroni said last on each node: for a run that failed. */
+    async report(): Promise<string> {
+        const journals = await Promise.all(
+            this.nodes.map(async (name) => {
+                const lines = await onMachine(name, "journalctl", "--unit=patroni", "--lines=8", "--output=cat", "--no-pager").catch(String);
+                return [`${name}, patroni:`, ...lines.trim().split("\n").map((line) => `    ${line}`)];
+            }),
+        );
+        return [`the cluster: ${(await this.shortcoming()) ?? "whole"}`, ...journals.flat()].join("\n");
+    }
+
     private statuses(): Promise<NodeStatus[]> {
         return Promise.all(this.nodes.map(statusOf));
     }

@@ -19,7 +19,8 @@
  * leader is kept off the primary's machine, and fast has etcd elect after half a second; a disk that stalls for
  * so long then costs an election, during which PostgreSQL goes on.
  *
- * When postgres crashes and Patroni lives: noticed within loop_wait, restarted at once.
+ * When postgres crashes and Patroni lives: noticed within loop_wait; then another node takes over at once, or, with
+ * synchronousMode off, postgres is started again.
  * When Patroni crashes: systemd restarts it within the lease; HAProxy sees its API gone for that long.
  *
  * Rules:
@@ -30,7 +31,7 @@
  * - Yandex VPC drops a connection that was idle for 180 s: keepalives are far below; a connection
  *   survives a 10 s freeze: keepalive idle + interval × count and user timeout > 10 s.
  */
-import type { ProfileName } from "./settings";
+import type { ProfileName, SynchronousMode } from "./settings";
 
 export interface Timings {
     readonly patroni: {
@@ -40,7 +41,13 @@ export interface Timings {
         readonly loopWaitSeconds: number;
         /** How long a failing operation on etcd or PostgreSQL is retried. */
         readonly retryTimeoutSeconds: number;
-        /** How long a crashed primary may take to start before another node takes over. */
+        /**
+         * How long a crashed primary may take to start before another node takes over. The profiles' values are for
+         * synchronousMode off, where the crashed node may be the only one that has what it acknowledged. In the
+         * synchronous modes it is 0: one that has everything takes over at once, if there is one. A warm standby leads
+         * sooner than crash recovery ends, and a primary that starts, but cannot be written to (its disk is full), would
+         * keep the lead: Patroni starts it read-only, promotes it, and begins again when that fails (seen with 4.0.7).
+         */
         readonly primaryStartTimeoutSeconds: number;
         /** How long a clean stop of the primary may take before it is killed (synchronous modes only). */
         readonly primaryStopTimeoutSeconds: number;
@@ -181,6 +188,11 @@ export const profiles: Readonly<Record<ProfileName, Timings>> = {
 export type TimingOverrides = {
     readonly [Group in keyof Timings]?: { readonly [Name in keyof Timings[Group]]?: number | undefined } | undefined;
 };
+
+/** What a synchronous mode changes of a profile, under what is configured; see `primaryStartTimeoutSeconds`. */
+export function withSynchronousMode(synchronousMode: SynchronousMode, overrides: TimingOverrides): TimingOverrides {
+    return synchronousMode === "off" ? overrides : { ...overrides, patroni: { primaryStartTimeoutSeconds: 0, ...overrides.patroni } };
+}
 
 export function resolveTimings(profile: ProfileName, overrides: TimingOverrides): Timings {
     const base = profiles[profile];

@@ -2,7 +2,7 @@
 import { defaultPoolSize, maxDatabaseConnections, poolerConnections, type PoolerSize } from "./pgbouncer-sizing";
 import { mergeParameters } from "./postgresql-parameters";
 import { postgresqlSizing, type PostgresqlParameters } from "./postgresql-sizing";
-import { resolveTimings, type Timings } from "./profiles";
+import { resolveTimings, type Timings, withSynchronousMode } from "./profiles";
 import type { Configuration } from "./schema";
 import type { DatabaseMachineSettings, LoadBalancerSettings, MachineSettings, Settings, UserSettings } from "./settings";
 
@@ -49,7 +49,7 @@ export function resolve(configuration: Configuration): Settings {
         },
         highAvailability: {
             profile: configuration.profile,
-            timings: resolveTimings(configuration.profile, configuration.timingOverrides),
+            timings: resolveTimings(configuration.profile, withSynchronousMode(configuration.synchronousMode, configuration.timingOverrides)),
             synchronousMode: configuration.synchronousMode,
             maxFailoverLagMib: configuration.maxFailoverLagMib,
             callbacks: configuration.patroniCallbacks,

@@ -85,6 +85,8 @@ export async function runFault(fault: Fault, outputs: Outputs): Promise<{ result
             },
             trace: { attempts, injected, ...(ended === undefined ? {} : { ended }), whole, span, wallOffset: Date.now() - monotonicMilliseconds() },
         };
+    } catch (error) {
+        throw new Error(`${fault.name}: ${error instanceof Error ? error.message : String(error)}\n${await cluster.report()}`, { cause: error });
     } finally {
         await workload.stop();
         await healAll(site);

@@ -35,7 +35,7 @@ function isBroken({ status, assertionResults }: FileResult): boolean {
 }
 
 /** So many lines of a failure are repeated at the end; the longest that a lab prints is about that long. */
-const failureLines = 15;
+const failureLines = 40;
 
 /** What failed, in the order of the files: a log that was cut off at its start still says it. */
 export function failuresOf(report: Report): string[] {

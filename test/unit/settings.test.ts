@@ -213,6 +213,15 @@ describe("parseSettings", () => {
         expect(defaults.clusterName).toBe("main");
         expect(defaults.database.nodes).toBe(3);
         expect(defaults.highAvailability).toMatchObject({ profile: "normal", synchronousMode: "quorum" });
+    });
+
+    it("lets another node take over from a crashed primary at once, where one has all that was acknowledged", () => {
+        const startTimeout = (raw: Record<string, unknown>) =>
+            parseSettings({ ...required, ...raw }).highAvailability.timings.patroni.primaryStartTimeoutSeconds;
+        expect(startTimeout({})).toBe(0);
+        expect(startTimeout({ synchronousMode: "strict", profile: "safe" })).toBe(0);
+        expect(startTimeout({ synchronousMode: "off" })).toBe(10);
+        expect(startTimeout({ timingOverrides: { patroni: { primaryStartTimeoutSeconds: 20 } } })).toBe(20);
         expect(defaults.network.clientCidrs).toEqual([defaults.network.cidr]);
         expect(defaults.deletionProtection).toBe(true);
     });

@@ -26,7 +26,7 @@ describe("totals of a run", () => {
             "failed.test.ts\n    a hook timed out",
         ]);
         const long = { ...file("failed"), message: Array.from({ length: 100 }, (_, line) => `line ${line + 1}`).join("\n") };
-        expect(failuresOf(report(0, 0, 0, [long]))[0]!.split("\n").at(-1)).toBe("    line 15");
+        expect(failuresOf(report(0, 0, 0, [long]))[0]!.split("\n").at(-1)).toBe("    line 40");
     });
 
     it("add up to the closing line", () => {
