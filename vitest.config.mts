@@ -13,6 +13,8 @@ export default defineConfig({
                     include: ["test/unit/**/*.test.ts", "stand/**/*.test.ts"],
                     exclude: [...configDefaults.exclude, "**/node_modules/**", "**/.stand/**", ...machineTests],
                     globalSetup: ["test/support/global-setup.ts"],
+                    // Most of the long ones wait for programs: on two cores 55 s, and 148 s one file after another.
+                    maxWorkers: 4,
                     // Programs of a whole machine run in some of them.
                     testTimeout: 60_000,
                     hookTimeout: 120_000,

@@ -8,6 +8,8 @@ import { refresh } from "./scripts";
 
 export interface PgbouncerInputs {
     readonly poolMode: "session" | "transaction" | "statement";
+    /** "tls" is verified TLS over the loopback, "socket" PostgreSQL's local socket, where PgBouncer uses no TLS. */
+    readonly serverConnection: "tls" | "socket";
     /** Server connections per user and database. */
     readonly poolSize: number;
     /** Server connections to one database. */
@@ -33,7 +35,7 @@ const IDENT = "/etc/pgbouncer/ident.conf";
 /** Where the console's socket lies: administrators' shells look here too (see `PGHOST` in patroni.ts). */
 export const socketDirectory = "/run/pgbouncer";
 
-/** The pooler in front of the node's own PostgreSQL, TLS on both sides. */
+/** The pooler in front of the node's own PostgreSQL: TLS on the clients' side, and on the server's unless the socket is chosen. */
 export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): ServicePart {
     return {
         packages: ["pgbouncer"],
@@ -141,5 +143,6 @@ export function configuration(inputs: PgbouncerInputs): string {
         stats_period: 600,
     };
     const lines = Object.entries(settings).map(([key, value]) => `${key} = ${value}`);
-    return `[databases]\n* = host=${localEndpoint.host} port=${localEndpoint.port}\n\n[pgbouncer]\n${lines.join("\n")}\n`;
+    const host = inputs.serverConnection === "tls" ? localEndpoint.host : localEndpoint.socketDirectory;
+    return `[databases]\n* = host=${host} port=${localEndpoint.port}\n\n[pgbouncer]\n${lines.join("\n")}\n`;
 }

@@ -63,7 +63,7 @@ export function administratorMap(adminUser: string): string[] {
 /** Parameters that belong to the node, not to the cluster: files and how it is reached. */
 export function localParameters(): PostgresqlParameters {
     return {
-        unix_socket_directories: "/run/postgresql",
+        unix_socket_directories: localEndpoint.socketDirectory,
         ssl: true,
         ssl_ca_file: nodeTls.ca,
         ssl_cert_file: nodeTls.certificate,
@@ -111,6 +111,9 @@ function transparentHugePages(): MachineFile {
     };
 }
 
-/** PgBouncer and everybody else on the node reach PostgreSQL here, verified by the certificate's 127.0.0.1. */
-export const localEndpoint = { host: "127.0.0.1", port: ports.postgresql } as const;
+/**
+ * PgBouncer and everybody else on the node reach PostgreSQL here: over the loopback, verified by the certificate's
+ * 127.0.0.1, or over the socket, in a folder that only PostgreSQL's account may write to.
+ */
+export const localEndpoint = { host: "127.0.0.1", socketDirectory: "/run/postgresql", port: ports.postgresql } as const;
 

@@ -42,6 +42,7 @@ export function resolve(configuration: Configuration): Settings {
         },
         pgbouncer: {
             poolMode: configuration.pgbouncerPoolMode,
+            serverConnection: configuration.pgbouncerServerConnection,
             poolSize: poolSize(configuration),
             maxDatabaseConnections: maxDatabaseConnections(poolerSize(configuration)),
             maxServerConnections: poolerConnections(poolerSize(configuration).maxConnections),

@@ -117,7 +117,7 @@ export const schema = z.strictObject({
         .whole(100, 20_000, "each takes two of the 50,000 connections Yandex allows a machine")
         .default(2000),
     maxReplicaLagMib: value.whole(1, 10_240, "MiB").default(16),
-    readyTimeoutMinutes: value.whole(2, 60, "minutes").default(15),
+    readyTimeoutMinutes: value.whole(1, 60, "minutes").default(15),
     quotas: value
         .object(
             {
@@ -212,6 +212,7 @@ export const schema = z.strictObject({
         .default({}),
 
     pgbouncerPoolMode: value.oneOf(["session", "transaction", "statement"]).default("session"),
+    pgbouncerServerConnection: value.oneOf(["tls", "socket"]).default("tls"),
     pgbouncerPoolSize: value.auto(value.whole(1, 5000, "connections, or auto")),
     pgbouncerMaxClientConnections: value.whole(10, 20_000, "connections").default(1000),
 

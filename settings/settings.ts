@@ -121,6 +121,7 @@ export interface UserSettings {
 
 export interface PgbouncerSettings {
     readonly poolMode: "session" | "transaction" | "statement";
+    readonly serverConnection: ServerConnection;
     /** Server connections per user and database pair. */
     readonly poolSize: number;
     /** Server connections of one database, all its pools together (`max_db_connections`). */
@@ -130,6 +131,9 @@ export interface PgbouncerSettings {
     /** Client connections one PgBouncer accepts. */
     readonly maxClientConnections: number;
 }
+
+/** How PgBouncer reaches the PostgreSQL of its own machine: verified TLS over the loopback, or PostgreSQL's local socket. */
+export type ServerConnection = "tls" | "socket";
 
 export type SynchronousMode = "quorum" | "strict" | "off";
 export type ProfileName = "fast" | "normal" | "safe";

@@ -3,7 +3,7 @@ import { local, stackOutputs, type Outputs } from "../../test/stand/support/stan
 import { Cluster, superuserSql } from "../cluster";
 import { addResult, readResults, writeResults } from "../results";
 import { type PgClient, withPgClient } from "./client";
-import { withDirectAccess } from "./direct-access";
+import { overSocket, withDirectAccess } from "./direct-access";
 import { type Measurement, parsePgbench, type PgbenchResult, plannedRound } from "./measurement";
 
 export interface PgbenchOptions {
@@ -74,10 +74,10 @@ async function measure(client: PgClient, outputs: Outputs, leader: string, measu
 function target(outputs: Outputs, leader: string, { way, tls }: Pick<Measurement, "way" | "tls">): string {
     const node = outputs.nodes.find(({ hostname }) => hostname === leader)!;
     const { host, address } = way === "haproxy" ? outputs.leaderEndpoint : { host: node.fqdn, address: node.address };
-    const port = { direct: 5432, pgbouncer: 6432, haproxy: outputs.leaderEndpoint.port }[way];
+    const port = { direct: 5432, pgbouncer: 6432, socket: 6432, haproxy: outputs.leaderEndpoint.port }[way];
     const security = tls ? "sslmode=verify-full sslrootcert=/etc/postgres-ha/tls/ca.crt" : "sslmode=disable";
     // The address is given, since name servers are another machine's files here; the name is what is verified.
-    return `host=${host} hostaddr=${address} port=${port} dbname=${database} user=${outputs.connections[0]!.user} ${security}`;
+    return `host=${host} hostaddr=${address} port=${port} dbname=${way === "socket" ? overSocket(database) : database} user=${outputs.connections[0]!.user} ${security}`;
 }
 
 /** Rounds of all invocations are counted together: those of a round were measured side by side. */

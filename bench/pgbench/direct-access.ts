@@ -2,6 +2,7 @@
  * What the product refuses and the comparison needs: a client's connections straight to PostgreSQL, and connections
  * without TLS. It is opened on the running machines of the stand for one client's address, and closed again.
  */
+import { localEndpoint } from "../../cloud-init/postgresql";
 import { cloudNamespace } from "../../stand/machines/names";
 import { inNamespace } from "../../stand/machines/namespaces";
 import { onMachine, site } from "../../test/stand/support/stand";
@@ -9,6 +10,9 @@ import { onMachine, site } from "../../test/stand/support/stand";
 const postgresqlRules = "/var/lib/pgsql/17/data/pg_hba.conf";
 const pgbouncerRules = "/etc/pgbouncer/hba.conf";
 const pgbouncerConfiguration = "/etc/pgbouncer/pgbouncer.ini";
+/** PgBouncer's name for a database that it reaches over PostgreSQL's socket. */
+export const overSocket = (database: string): string => `${database}_over_socket`;
+
 const mark = "# npm run bench -- pgbench";
 
 /** Lets an address in while `work` runs. @param leader the node that leads, which must not change meanwhile */
@@ -20,7 +24,9 @@ export async function withDirectAccess<T>(leader: string, address: string, datab
         await onMachine(leader, "nft", "insert", "rule", "inet", "postgres_ha", "input", ...accept);
         await onMachine(leader, "bash", "-c", `echo 'host ${database} all ${address}/32 scram-sha-256 ${mark}' >>${postgresqlRules}`);
         // The load balancer's connections come from its own address.
-        await onMachine(leader, "bash", "-c", `echo 'host ${database} all all scram-sha-256 ${mark}' >>${pgbouncerRules}`);
+        await onMachine(leader, "bash", "-c", `echo 'host ${database},${overSocket(database)} all all scram-sha-256 ${mark}' >>${pgbouncerRules}`);
+        const entry = `${overSocket(database)} = host=${localEndpoint.socketDirectory} port=${localEndpoint.port} dbname=${database}`;
+        await onMachine(leader, "sed", "-i", `/^\\[databases\\]$/a ${entry}`, pgbouncerConfiguration);
         await onMachine(leader, "sed", "-i", "s/^client_tls_sslmode = require$/client_tls_sslmode = allow/", pgbouncerConfiguration);
         await reload(leader);
         return await work();
@@ -28,7 +34,8 @@ export async function withDirectAccess<T>(leader: string, address: string, datab
         await removeRule(cloud, address);
         await onMachine(leader, "systemctl", "reload", "nftables.service");
         await onMachine(leader, "sed", "-i", `/${mark.replaceAll("/", "\\/")}/d`, postgresqlRules, pgbouncerRules);
-        await onMachine(leader, "sed", "-i", "s/^client_tls_sslmode = allow$/client_tls_sslmode = require/", pgbouncerConfiguration);
+        const putBack = ["s/^client_tls_sslmode = allow$/client_tls_sslmode = require/", `/^${overSocket(database)} = /d`];
+        await onMachine(leader, "sed", "-i", ...putBack.flatMap((expression) => ["-e", expression]), pgbouncerConfiguration);
         await reload(leader);
     }
 }

@@ -1,7 +1,7 @@
 /** What is compared, and in which order. */
 
-/** How a client reaches PostgreSQL on the leader. */
-export const ways = ["direct", "pgbouncer", "haproxy"] as const;
+/** How a client reaches PostgreSQL on the leader; "socket" is through a PgBouncer that has `pgbouncerServerConnection` so. */
+export const ways = ["direct", "pgbouncer", "socket", "haproxy"] as const;
 export type Way = (typeof ways)[number];
 
 /** One kind of run of pgbench. */
@@ -38,7 +38,8 @@ export function plannedRound(round: number): readonly Measurement[] {
 }
 
 function compared(same: Pick<Measurement, "clients" | "script" | "tls">): Measurement[] {
-    const throughEach = ways.map((way): Measurement => ({ ...same, way, waitsFor: "standby" }));
+    // Over the socket is compared as it would be used: with TLS on the client's side.
+    const throughEach = ways.filter((way) => way !== "socket" || same.tls).map((way): Measurement => ({ ...same, way, waitsFor: "standby" }));
     const doesNotWait = same.script === "tpcb-like" && same.tls;
     return doesNotWait ? [{ ...same, way: "direct", waitsFor: "disk" }, ...throughEach] : throughEach;
 }

@@ -44,9 +44,8 @@ export const notes = `## What bounds them
 - *Throughput through the pooler.* With 32 clients this computer's two cores are busy for 91 to 100 % of the time, straight to
   PostgreSQL and through PgBouncer: what another program in the way uses is missing elsewhere. With one client it is the way
   itself, seven statements a transaction in TPC-B. The largest single part is TLS once more between PgBouncer and PostgreSQL on
-  the same machine. Tried by hand over the local socket instead, 32 clients, two runs: select-only 5253 and 6074
-  transactions a second instead of 4085 and 4071 (PostgreSQL alone: 5689 and 5932), TPC-B 480 and 400 instead of 403 and
-  337 (502 and 515). It is not done: every hop is verified, without an exception to remember.
+  the same machine; \`pgbouncerServerConnection: socket\` does without. It is not the default: every hop is verified,
+  without an exception to remember.
 - *From nothing to the first write.* A run of 48 s, from Pulumi's own log: 0.5 s Pulumi and its language host start, 0.9 s
   Node.js and Pulumi's SDK, 1.7 s the program is loaded and makes its resources (about half of it stack traces, with
   source maps, that the SDK takes of each), 0.9 s plug-ins start; the first call of the cloud's API is made after

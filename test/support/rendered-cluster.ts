@@ -71,6 +71,7 @@ export const configurations = {
         securityUpdates: false,
         timeZone: "Europe/Moscow",
         networkCidr: "192.168.128.0/25",
+        pgbouncerServerConnection: "socket",
     },
 } as const satisfies Record<string, Record<string, unknown>>;
 

@@ -105,8 +105,8 @@ tps = 4123.456789 (without initial connection time)
         const [first, second] = [plannedRound(1), plannedRound(2)];
         expect(second).toEqual([...first].reverse());
         expect(new Set(first.map((measurement) => JSON.stringify(measurement))).size).toBe(first.length);
-        // Two scripts, with and without TLS, three ways; and one commit that does not wait.
-        expect(first).toHaveLength(clientCounts.length * (2 * 2 * 3 + 1));
+        // Two scripts, with TLS four ways, without it three; and one commit that does not wait.
+        expect(first).toHaveLength(clientCounts.length * (2 * (4 + 3) + 1));
     });
     test("measures what is compared side by side", () => {
         for (const round of [1, 2]) {

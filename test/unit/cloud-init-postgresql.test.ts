@@ -1,4 +1,5 @@
 /** A database node's PostgreSQL and PgBouncer, really running with the rendered files, and the SQL that makes roles and databases. */
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 
@@ -7,7 +8,8 @@ import { databaseObjectsSql, identifier, literal, type DatabaseObjects } from ".
 import { fileOf, machineOf, passwords, renderCluster, writeUserDataFiles } from "../support/rendered-cluster";
 import { ScratchMachine } from "../support/scratch-machine";
 
-const cluster = renderCluster({ databaseCores: 2, databaseMemoryGib: 2 });
+const small = { databaseCores: 2, databaseMemoryGib: 2 };
+const cluster = renderCluster(small);
 const machine = machineOf(cluster, "database");
 const members = cluster.plan.databases.map(({ hostname, fqdn, address }) => ({ name: hostname, fqdn, address }));
 const [self] = members;
@@ -212,6 +214,26 @@ describe("PgBouncer", () => {
             expect(refused.stderr).toMatch(message);
             expect(refused.status).not.toBe(0);
         });
+    });
+
+    it("goes over to PostgreSQL's socket and back when that is configured, without losing who is connected", async () => {
+        const takeOver = async (rendered: typeof cluster) => {
+            const { path, content } = fileOf(machineOf(rendered, "database"), "/etc/pgbouncer/pgbouncer.ini");
+            const reloaded = await scratch.bash(`cat >${path}; kill -HUP "$(cat /run/pgbouncer/pgbouncer.pid)"; sleep 0.2`, { input: content });
+            expect(reloaded.status, reloaded.output).toBe(0);
+        };
+        const how = "SELECT ssl, host(inet_server_addr()) FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+        const asked = async () => (await connect(PGBOUNCER, "app", "AppPassword", "app", how)).stdout;
+        expect(await asked()).toBe("t|127.0.0.1\n");
+        const destination = `host=${self!.fqdn} port=6432 user=app dbname=app sslmode=verify-full sslrootcert=/etc/postgres-ha/tls/ca.crt`;
+        const held = scratch.bash(`{ echo 'SELECT 41;'; sleep 2; echo 'SELECT 42;'; } | PGPASSWORD=AppPassword psql --no-psqlrc -At "${destination}"`);
+        await setTimeout(700);
+        await takeOver(renderCluster({ ...small, pgbouncerServerConnection: "socket" }));
+        expect(await asked()).toBe("f|\n");
+        expect(await held).toMatchObject({ status: 0, stdout: "41\n42\n", stderr: "" });
+        expect((await connect(PGBOUNCER, "app", "wrong", "app", how)).stderr).toMatch(/password authentication failed|SASL authentication failed/);
+        await takeOver(cluster);
+        expect(await asked()).toBe("t|127.0.0.1\n");
     });
 
     it("answers the load balancer's question, and writes no line about it", async () => {

@@ -101,7 +101,7 @@ const table: readonly (readonly [given: Record<string, unknown>, said: string])[
     [{ databaseDataDiskType: "network-ssd-nonreplicated", databaseDataDiskSizeGib: 100 }, "databaseDataDiskSizeGib: 100 must be a multiple of 93 for network-ssd-nonreplicated"],
     [{ loadBalancers: 5 }, "loadBalancers: 5 must be a whole number from 1 to 4"],
     [{ loadBalancerMaxConnections: 30000 }, "loadBalancerMaxConnections: 30000 must be a whole number from 100 to 20000 (each takes two of the 50,000 connections Yandex allows a machine)"],
-    [{ readyTimeoutMinutes: 1 }, "readyTimeoutMinutes: 1 must be a whole number from 2 to 60 (minutes)"],
+    [{ readyTimeoutMinutes: 0 }, "readyTimeoutMinutes: 0 must be a whole number from 1 to 60 (minutes)"],
     // Quotas
     [{ databaseNodes: 5 }, `quotas.ssdGib: 200 ${quota(300)}`],
     [{ databaseDataDiskSizeGib: 100 }, `quotas.ssdGib: 200 ${quota(360)}`],
@@ -165,6 +165,7 @@ const table: readonly (readonly [given: Record<string, unknown>, said: string])[
     [{ patroniCallbacks: { on_restart: "echo one\r\necho two" } }, `patroniCallbacks.on_restart: "[hidden]" ${script}`],
     [{ patroniCallbacks: { on_role_change: "#!python3\nprint()" } }, `patroniCallbacks.on_role_change: "[hidden]" ${script}`],
     // PgBouncer
+    [{ pgbouncerServerConnection: "plain" }, 'pgbouncerServerConnection: "plain" must be one of tls, socket'],
     [{ pgbouncerPoolMode: "connection" }, 'pgbouncerPoolMode: "connection" must be one of session, transaction, statement'],
     [{ pgbouncerPoolSize: 388 }, "pgbouncerPoolSize: 388 must fit: 388 × 1 pairs of user and database must be at most max_connections 400 less 13 for Patroni, checks and administrators = 387"],
     [{ postgresqlParameters: { max_connections: 100 }, pgbouncerPoolSize: 100 }, "pgbouncerPoolSize: 100 must fit: 100 × 1 pairs of user and database must be at most max_connections 100 less 13 for Patroni, checks and administrators = 87"],
