@@ -16,8 +16,8 @@ const usage = `npm run bench -- WHAT
                         what each fault costs applications; --add keeps earlier results,
                         --limit begins no further run after so long
   pgbench [-T SECONDS] [--rounds N] [--scale N] [--add] [--limit SECONDS]
-                        throughput straight to PostgreSQL, through PgBouncer, and through HAProxy and PgBouncer;
-                        a round has 39 runs of -T seconds (default 10)
+                        throughput straight to PostgreSQL, through PgBouncer (over TLS or the socket), and HAProxy;
+                        a round has 45 runs of -T seconds (default 10)
   create [--runs N]     pulumi up from nothing to the first write, against a script that makes the same machines
   noop [--runs N]       an up that changes nothing, against an empty program with the same providers
   memory [--runs N]     of each machine and of the stand itself
