@@ -99,6 +99,13 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
     };
 }
 
+/**
+ * More than any lag: a pebibyte. In the synchronous modes only a standby with everything acknowledged may lead. The limit
+ * would count what nobody was told of as well: with more of that than the limit under way (a bulk load, a slow standby)
+ * when the leader is lost, Patroni would let nobody lead.
+ */
+const anyLagBytes = 1024 ** 5;
+
 /** Patroni's dynamic configuration in its own names. */
 export function dynamicConfiguration(dynamic: DynamicConfiguration): object {
     return {
@@ -107,7 +114,7 @@ export function dynamicConfiguration(dynamic: DynamicConfiguration): object {
         retry_timeout: dynamic.timings.retryTimeoutSeconds,
         primary_start_timeout: dynamic.timings.primaryStartTimeoutSeconds,
         primary_stop_timeout: dynamic.timings.primaryStopTimeoutSeconds,
-        maximum_lag_on_failover: dynamic.maximumLagOnFailoverBytes,
+        maximum_lag_on_failover: dynamic.synchronousMode === "off" ? dynamic.maximumLagOnFailoverBytes : anyLagBytes,
         check_timeline: true,
         // Without etcd the leader goes on as long as every replica answers it.
         failsafe_mode: true,

@@ -1,8 +1,9 @@
 /** Machines that lose their power, are frozen, or start anew. */
 import { freeze, powerOff, start, thaw } from "../../stand/machines/machine";
-import { machineId, onMachine, site } from "../../test/stand/support/stand";
-import type { Cluster } from "../cluster";
-import type { End, Fault } from "./fault";
+import { eventually, machineId, onMachine, site } from "../../test/stand/support/stand";
+import { type Cluster, superuserSql } from "../cluster";
+import { type End, type Fault, orUndo } from "./fault";
+import { writeWal } from "./wal";
 
 /** Cuts the power of machines at the same moment; it comes back in the end. */
 export async function losePower(names: readonly string[]): Promise<End> {
@@ -27,6 +28,15 @@ async function leaderLosesPower(cluster: Cluster): Promise<End> {
     return losePower([(await cluster.roles()).leader]);
 }
 
+/** Far more than the lag that Patroni forgives by default (1 MiB). */
+const aheadMib = 64;
+
+/** How far the leader is, in bytes, as the others know it. */
+async function publishedPosition(node: string): Promise<number> {
+    const values = await onMachine(node, "bash", "-c", ". /etc/profile.d/postgres-ha-etcd.sh; etcdctl get --prefix --print-value-only /service/");
+    return Number(/"optime":\s*(\d+)/.exec(values)?.[1] ?? 0);
+}
+
 /** Either way, wherever etcd's leader was. */
 const lostMachineSeconds = { fast: 22, normal: 30 };
 
@@ -46,6 +56,26 @@ export const powerFaults: readonly Fault[] = [
         inject: async (cluster) => {
             const { leader } = await cluster.roles();
             await cluster.moveEtcdLeader(leader);
+            return losePower([leader]);
+        },
+        lasts: "until writes flow",
+    },
+    {
+        name: "leader-power-loss-ahead",
+        title: `Leader's machine loses power with ${aheadMib} MiB of WAL that no replica has`,
+        inject: async (cluster) => {
+            const { leader } = await cluster.roles();
+            const senders = (await superuserSql(leader, "SELECT pid FROM pg_stat_replication")).split("\n");
+            const goOn: End = async () => {
+                await onMachine(leader, "kill", "-CONT", ...senders);
+            };
+            await orUndo(goOn, async () => {
+                await onMachine(leader, "kill", "-STOP", ...senders);
+                await writeWal(leader, aheadMib);
+                const written = Number(await superuserSql(leader, "SELECT pg_current_wal_lsn() - '0/0'"));
+                // Patroni tells the others how far the leader is, once in each of its rounds.
+                await eventually(15, () => publishedPosition(leader), (position) => position >= written);
+            });
             return losePower([leader]);
         },
         lasts: "until writes flow",

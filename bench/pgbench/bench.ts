@@ -59,7 +59,7 @@ export async function benchPgbench({ seconds, rounds, scale, add, limitSeconds }
 async function measure(client: PgClient, outputs: Outputs, leader: string, measurement: Measurement, seconds: number) {
     const { clients, script, waitsFor, way } = measurement;
     // PgBouncer keeps its connections for the next client; on a small machine there is no room for as many beside them.
-    if (way === "direct") await superuserSql(leader, `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '${database}' AND backend_type = 'client backend'`);
+    await superuserSql(leader, `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '${database}' AND backend_type = 'client backend'`);
     const environment: Record<string, string> = waitsFor === "disk" ? { PGOPTIONS: "-c synchronous_commit=local" } : {};
     const run = (time: number) => {
         const args = ["--no-vacuum", `--builtin=${script}`, `--client=${clients}`, `--jobs=${Math.min(clients, 2)}`, `--time=${time}`, target(outputs, leader, measurement)];

@@ -27,6 +27,9 @@ export const notes = `## What bounds them
 - *The only standby that confirms is lost.* Commits wait until the leader gives its connection up (wal_sender_timeout, 20 s)
   and Patroni, in its next round, takes it out of synchronous_standby_names. With both standbys there, the other one
   confirms and nobody waits.
+- *A leader that is ahead of everybody.* Patroni forgives a new leader 1 MiB of what the lost one had written, acknowledged or not,
+  and with more of it under way nobody led until the old one was back. In quorum and strict that limit is lifted: who may
+  lead there has all that was acknowledged. The run stops the WAL senders, so commits wait some seconds longer.
 - *A crash of postgres.* Patroni notices within loop_wait (3 s) and gives the lead away at once; before, it started postgres
   again in place: 2.2 to 4.3 s, and with more WAL to replay than here it would have been longer.
 - *Data disk full.* PostgreSQL stops when it cannot make another WAL file, cannot start again, and Patroni gives the lead

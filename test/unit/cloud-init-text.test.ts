@@ -119,9 +119,9 @@ describe("dynamicConfiguration", () => {
         dynamicConfiguration({ timings: settings.highAvailability.timings.patroni, maximumLagOnFailoverBytes: 1, synchronousMode, synchronousNodeCount: 1, parameters: {} });
 
     it.each([
-        ["quorum", { synchronous_mode: "quorum", synchronous_mode_strict: false }],
-        ["strict", { synchronous_mode: true, synchronous_mode_strict: true }],
-        ["off", { synchronous_mode: false, synchronous_mode_strict: false }],
+        ["quorum", { synchronous_mode: "quorum", synchronous_mode_strict: false, maximum_lag_on_failover: 1024 ** 5 }],
+        ["strict", { synchronous_mode: true, synchronous_mode_strict: true, maximum_lag_on_failover: 1024 ** 5 }],
+        ["off", { synchronous_mode: false, synchronous_mode_strict: false, maximum_lag_on_failover: 1 }],
     ] as const)("in mode %s", (mode, expected) => {
         expect(dynamic(mode)).toMatchObject({ ...expected, failsafe_mode: true, check_timeline: true });
     });
