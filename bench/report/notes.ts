@@ -52,7 +52,8 @@ export const notes = `## What bounds them
   PostgreSQL and through PgBouncer: what another program in the way uses is missing elsewhere. With one client it is the way
   itself, seven statements a transaction in TPC-B. The largest single part is TLS once more between PgBouncer and PostgreSQL on
   the same machine; \`pgbouncerServerConnection: socket\` does without. It is not the default: every hop is verified,
-  without an exception to remember.
+  without an exception to remember. Short rounds scatter: three earlier ones of 10 s a run had 0.68, 0.88 and 0.72 for TPC-B
+  through PgBouncer with TLS (1, 8, 32 clients) and 0.53, 0.64 and 0.66 for select-only.
 - *From nothing to the first write.* A run of 48 s, from Pulumi's own log: 0.5 s Pulumi and its language host start, 0.9 s
   Node.js and Pulumi's SDK, 1.7 s the program is loaded and makes its resources (about half of it stack traces, with
   source maps, that the SDK takes of each), 0.9 s plug-ins start; the first call of the cloud's API is made after
