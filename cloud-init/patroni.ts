@@ -12,6 +12,7 @@ import {
     dataDirectory,
     dataMountPoint,
     hostBasedAuthentication,
+    localEndpoint,
     localParameters,
     postgresUser,
 } from "./postgresql";
@@ -82,7 +83,7 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
                     // The file without the secrets: what patronictl does needs only a certificate.
                     `export PATRONICTL_CONFIG_FILE=${DIRECTORY}/patroni.yml`,
                     // libpq tries both folders in turn: port 5432 is in the first, 6432 in the second.
-                    `export PGHOST=/run/postgresql,${socketDirectory} PGUSER=${roles.superuser} PGDATABASE=postgres`,
+                    `export PGHOST=${localEndpoint.socketDirectory},${socketDirectory} PGUSER=${roles.superuser} PGDATABASE=postgres`,
                     "",
                 ].join("\n"),
             },

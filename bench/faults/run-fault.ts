@@ -1,6 +1,7 @@
 import { healAll } from "../../stand/machines/fault-control";
 import { site, type Outputs } from "../../test/stand/support/stand";
 import { Cluster } from "../cluster";
+import { messageOf } from "../workload/client-session";
 import { acknowledgements, length, longestGap, type Span } from "../workload/gaps";
 import { type Attempt, monotonicMilliseconds } from "../workload/records";
 import { type Verification, verify } from "../workload/verification";
@@ -86,7 +87,7 @@ export async function runFault(fault: Fault, outputs: Outputs): Promise<{ result
             trace: { attempts, injected, ...(ended === undefined ? {} : { ended }), whole, span, wallOffset: Date.now() - monotonicMilliseconds() },
         };
     } catch (error) {
-        throw new Error(`${fault.name}: ${error instanceof Error ? error.message : String(error)}\n${await cluster.report()}`, { cause: error });
+        throw new Error(`${fault.name}: ${messageOf(error)}\n${await cluster.report()}`, { cause: error });
     } finally {
         await workload.stop();
         await healAll(site);

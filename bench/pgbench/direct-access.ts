@@ -6,14 +6,15 @@ import { localEndpoint } from "../../cloud-init/postgresql";
 import { cloudNamespace } from "../../stand/machines/names";
 import { inNamespace } from "../../stand/machines/namespaces";
 import { onMachine, site } from "../../test/stand/support/stand";
+import { superuserSql } from "../cluster";
 
 const postgresqlRules = "/var/lib/pgsql/17/data/pg_hba.conf";
 const pgbouncerRules = "/etc/pgbouncer/hba.conf";
 const pgbouncerConfiguration = "/etc/pgbouncer/pgbouncer.ini";
+const mark = "# npm run bench -- pgbench";
+
 /** PgBouncer's name for a database that it reaches over PostgreSQL's socket. */
 export const overSocket = (database: string): string => `${database}_over_socket`;
-
-const mark = "# npm run bench -- pgbench";
 
 /** Lets an address in while `work` runs. @param leader the node that leads, which must not change meanwhile */
 export async function withDirectAccess<T>(leader: string, address: string, database: string, work: () => Promise<T>): Promise<T> {
@@ -26,22 +27,25 @@ export async function withDirectAccess<T>(leader: string, address: string, datab
         // The load balancer's connections come from its own address.
         await onMachine(leader, "bash", "-c", `echo 'host ${database},${overSocket(database)} all all scram-sha-256 ${mark}' >>${pgbouncerRules}`);
         const entry = `${overSocket(database)} = host=${localEndpoint.socketDirectory} port=${localEndpoint.port} dbname=${database}`;
-        await onMachine(leader, "sed", "-i", `/^\\[databases\\]$/a ${entry}`, pgbouncerConfiguration);
-        await onMachine(leader, "sed", "-i", "s/^client_tls_sslmode = require$/client_tls_sslmode = allow/", pgbouncerConfiguration);
+        await edit(leader, pgbouncerConfiguration, `/^\\[databases\\]$/a ${entry}`, "s/^client_tls_sslmode = require$/client_tls_sslmode = allow/");
         await reload(leader);
         return await work();
     } finally {
         await removeRule(cloud, address);
         await onMachine(leader, "systemctl", "reload", "nftables.service");
         await onMachine(leader, "sed", "-i", `/${mark.replaceAll("/", "\\/")}/d`, postgresqlRules, pgbouncerRules);
-        const putBack = ["s/^client_tls_sslmode = allow$/client_tls_sslmode = require/", `/^${overSocket(database)} = /d`];
-        await onMachine(leader, "sed", "-i", ...putBack.flatMap((expression) => ["-e", expression]), pgbouncerConfiguration);
+        await edit(leader, pgbouncerConfiguration, `/^${overSocket(database)} = /d`, "s/^client_tls_sslmode = allow$/client_tls_sslmode = require/");
         await reload(leader);
     }
 }
 
+/** Runs sed's expressions on a file, in place. */
+async function edit(name: string, file: string, ...expressions: readonly string[]): Promise<void> {
+    await onMachine(name, "sed", "-i", ...expressions.flatMap((expression) => ["-e", expression]), file);
+}
+
 async function reload(leader: string): Promise<void> {
-    await onMachine(leader, "psql", "--host=/run/postgresql", "--username=postgres", "--quiet", "--command=SELECT pg_reload_conf()");
+    await superuserSql(leader, "SELECT pg_reload_conf()");
     await onMachine(leader, "systemctl", "reload", "pgbouncer.service");
 }
 

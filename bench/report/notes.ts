@@ -50,8 +50,8 @@ export const notes = `## What bounds them
   writes reach a replica in that time and are refused there ("read-only transaction"); none is lost.
 - *Throughput through the pooler.* With 32 clients this computer's two cores are busy for 91 to 100 % of the time, straight to
   PostgreSQL and through PgBouncer: what another program in the way uses is missing elsewhere. With one client it is the way
-  itself, seven statements a transaction in TPC-B. The largest single part is TLS once more between PgBouncer and PostgreSQL on
-  the same machine; \`pgbouncerServerConnection: socket\` does without. It is not the default: every hop is verified,
+  itself, seven statements a transaction in TPC-B. A part is TLS once more between PgBouncer and PostgreSQL on the same
+  machine; \`pgbouncerServerConnection: socket\` does without. It is not the default: every hop is verified,
   without an exception to remember. Short rounds scatter: three earlier ones of 10 s a run had 0.68, 0.88 and 0.72 for TPC-B
   through PgBouncer with TLS (1, 8, 32 clients) and 0.53, 0.64 and 0.66 for select-only.
 - *From nothing to the first write.* A run of 48 s, from Pulumi's own log: 0.5 s Pulumi and its language host start, 0.9 s

@@ -37,6 +37,7 @@ const expectations: readonly Expectation[] = [
     { fault: "etcd-member-lost", leaderMoves: false, writeGapSeconds: 10, readGapSeconds: 10 },
     { fault: "replica-power-loss", leaderMoves: false, writeGapSeconds: 10, readGapSeconds: 15 },
     { fault: "leader-freeze-10s", leaderMoves: false, writeGapSeconds: 30, readGapSeconds: 15 },
+    { fault: "leader-power-loss", leaderMoves: true, writeGapSeconds: 60, readGapSeconds: 15 },
     // Replicas so far behind get no reads until one of them leads.
     { fault: "leader-power-loss-ahead", leaderMoves: true, writeGapSeconds: 60, readGapSeconds: 60 },
     { fault: "disk-full", leaderMoves: true, writeGapSeconds: 60, readGapSeconds: 15 },

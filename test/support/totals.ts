@@ -34,7 +34,7 @@ function isBroken({ status, assertionResults }: FileResult): boolean {
     return status === "failed" && !assertionResults.some((test) => test.status === "failed");
 }
 
-/** So many lines of a failure are repeated at the end; the longest that a lab prints is about that long. */
+/** So many lines of a failure are repeated at the end: a lab's, or a fault's with what each Patroni said last. */
 const failureLines = 40;
 
 /** What failed, in the order of the files: a log that was cut off at its start still says it. */

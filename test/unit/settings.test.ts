@@ -214,6 +214,8 @@ describe("parseSettings", () => {
         expect(defaults.clusterName).toBe("main");
         expect(defaults.database.nodes).toBe(3);
         expect(defaults.highAvailability).toMatchObject({ profile: "normal", synchronousMode: "quorum" });
+        expect(defaults.network.clientCidrs).toEqual([defaults.network.cidr]);
+        expect(defaults.deletionProtection).toBe(true);
     });
 
     it("lets another node take over from a crashed primary at once, where one has all that was acknowledged", () => {
@@ -223,8 +225,6 @@ describe("parseSettings", () => {
         expect(startTimeout({ synchronousMode: "strict", profile: "safe" })).toBe(0);
         expect(startTimeout({ synchronousMode: "off" })).toBe(10);
         expect(startTimeout({ timingOverrides: { patroni: { primaryStartTimeoutSeconds: 20 } } })).toBe(20);
-        expect(defaults.network.clientCidrs).toEqual([defaults.network.cidr]);
-        expect(defaults.deletionProtection).toBe(true);
     });
 
     it("takes values as text, the way Pulumi delivers them", () => {
