@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { ensureImage } from "../image";
 import { startDaemon, takeDown } from "./lifecycle";
 import { namespacesWithPrefix } from "./namespaces";
-import { askDaemon } from "./ownership";
+import { askDaemon, ownerOf } from "./ownership";
 import { waitFor } from "./run";
 import { testSite } from "./testing";
 
@@ -39,18 +39,33 @@ describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () 
     expect((await askDaemon(site))?.pid).not.toBe(first?.pid);
   });
 
-  test("makes room for another clone's stand when all of it was killed", async () => {
+  describe("when all of it was killed", () => {
     const other = { ...site, folder: mkdtempSync(join(tmpdir(), "stand-machines-")) };
     const otherCommand = command.map((argument) => (argument === site.folder ? other.folder : argument));
-    const killed = await askDaemon(site);
-    process.kill(killed?.pid as number, "SIGKILL");
-    expect(await waitFor(5, async () => ((await askDaemon(site)) ? undefined : true))).toBe(true);
-    expect(await startDaemon(other, otherCommand)).toBe(true);
-    expect((await askDaemon(other))?.folder).toBe(other.folder);
-    await expect(startDaemon(site, command)).rejects.toThrow(`this host's stand belongs to ${other.folder}`);
+    afterAll(() => rmSync(other.folder, { recursive: true, force: true }));
 
-    await takeDown(other);
-    rmSync(other.folder, { recursive: true, force: true });
+    beforeEach(async () => {
+      await startDaemon(site, command);
+      process.kill((await askDaemon(site))?.pid as number, "SIGKILL");
+      expect(await waitFor(5, async () => ((await askDaemon(site)) ? undefined : true))).toBe(true);
+    });
+
+    test("another clone's stand takes its place", async () => {
+      expect(await startDaemon(other, otherCommand)).toBe(true);
+      expect((await askDaemon(other))?.folder).toBe(other.folder);
+      await expect(startDaemon(site, command)).rejects.toThrow(`this host's stand belongs to ${other.folder}`);
+      await takeDown(other);
+    });
+
+    test("another clone clears it away", async () => {
+      expect(ownerOf(other)).toBe(site.folder);
+      await takeDown(other);
+      expect(ownerOf(other)).toBeUndefined();
+      expect(namespacesWithPrefix(site.prefix)).toEqual([]);
+    });
+  });
+
+  test("comes back where it was cleared away", async () => {
     expect(await startDaemon(site, command)).toBe(true);
   });
 

@@ -48,23 +48,34 @@ export async function startDaemon(site: Site, command: readonly string[]): Promi
 export async function refuseOtherStand(site: Site): Promise<void> {
   const missing = missingRequirements(site);
   if (missing.length > 0) throw new Error(`the stand cannot run here:\n${missing.map((line) => `  - ${line}`).join("\n")}`);
-  const owner = ownerOf(site);
-  if (owner === undefined || owner === site.folder) return;
-  if (existsSync(owner) && (await isRunning(site))) {
-    throw new Error(`this host's stand belongs to ${owner}; take it down there first (npm run stand -- down)`);
-  }
-  // Its clone was deleted, and nobody else can end it any more; or all of it was killed, and only
-  // names are left. Its disks stay, so its clone can start it again.
-  await takeDown({ ...site, folder: owner });
+  const owner = await otherOwner(site);
+  if (owner !== undefined) await clear({ ...site, folder: owner });
 }
 
 /**
  * Ends the daemon and everything that runs; the machines' disks stay. Works on whatever is there.
- * @throws Error if the stand on this host is another clone's
+ * @throws Error if the stand on this host is another clone's, and runs
  */
 export async function takeDown(site: Site): Promise<void> {
+  await clear({ ...site, folder: (await otherOwner(site)) ?? site.folder });
+}
+
+/**
+ * The other clone whose stand may be cleared away from this host, if there is one: it was deleted,
+ * and nobody else can end its stand any more; or all that ran was killed, and only names are left.
+ * The disks stay in its folder, so that it can start them again.
+ * @throws Error if that clone is there and its stand runs
+ */
+async function otherOwner(site: Site): Promise<string | undefined> {
   const owner = ownerOf(site);
-  if (owner !== undefined && owner !== site.folder) throw new Error(`this host's stand belongs to ${owner}`);
+  if (owner === undefined || owner === site.folder) return undefined;
+  if (existsSync(owner) && (await isRunning(site))) {
+    throw new Error(`this host's stand belongs to ${owner}; take it down there first (npm run stand -- down)`);
+  }
+  return owner;
+}
+
+async function clear(site: Site): Promise<void> {
   const daemon = await askDaemon(site);
   if (daemon) await endDaemon(daemon.pid);
   await tearDown(site);
