@@ -1,11 +1,21 @@
 import { configDefaults, defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Tests of the stand's own that boot machines: they want the computer for themselves. */
 const machineTests = ["stand/machines/machines.test.ts", "stand/machines/lifecycle.test.ts"];
 
+/** The stand's test files by name: files that share a cluster follow each other. Others as vitest likes them, the longest first. */
+class Sequencer extends BaseSequencer {
+    override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+        const name = ({ project, moduleId }: TestSpecification) => (project.name === "stand" ? moduleId : "");
+        return (await super.sort(files)).sort((a, b) => name(a).localeCompare(name(b)));
+    }
+}
+
 /** One project for each level of tests; test/run.ts runs them in order. */
 export default defineConfig({
     test: {
+        sequence: { sequencer: Sequencer },
         projects: [
             {
                 test: {
@@ -41,6 +51,7 @@ export default defineConfig({
                     name: "stand",
                     include: [...machineTests, "test/stand/**/*.test.ts"],
                     // There is one stand: its tests take turns and share what they find.
+                    globalSetup: ["test/stand/support/global-setup.ts"],
                     fileParallelism: false,
                     testTimeout: 20 * 60_000,
                     hookTimeout: 20 * 60_000,

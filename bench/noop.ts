@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync, readFileSync } from "nod
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 
-import { folder, local, mustRun, repository } from "../test/stand/support/stand";
+import { folder, local, mustRun, repository, stackFile } from "../test/stand/support/stand";
 import { addResult, writeResults } from "./results";
 
 export interface NoopResult {
@@ -52,7 +52,7 @@ async function makeEmptyProgram(): Promise<string> {
     writeFileSync(join(program, "tsconfig.json"), readFileSync(join(repository, "tsconfig.json")));
     writeFileSync(join(program, "index.ts"), emptyProgram);
     symlinkSync(join(repository, "node_modules"), join(program, "node_modules"));
-    const { config } = parse(readFileSync(join(repository, "Pulumi.local.yaml"), "utf8")) as { config: Record<string, unknown> };
+    const { config } = parse(readFileSync(stackFile, "utf8")) as { config: Record<string, unknown> };
     const cloud = Object.fromEntries(Object.entries(config).filter(([key]) => key.startsWith("yandex:")));
     writeFileSync(join(program, `Pulumi.${emptyStack}.yaml`), stringify({ config: cloud }));
     await mustRun("pulumi", ["stack", "select", "--create", emptyStack, "--cwd", program]);

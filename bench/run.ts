@@ -12,7 +12,7 @@ import { variantNamed } from "./variants";
 
 const usage = `npm run bench -- WHAT
 
-  faults [NAME…] [--runs N] [--profile normal|fast|two-balancers|autobase] [--add] [--limit SECONDS]
+  faults [NAME…] [--runs N] [--profile normal|fast|safe|two-balancers|autobase] [--add] [--limit SECONDS]
                         what each fault costs applications; --add keeps earlier results,
                         --limit begins no further run after so long
   pgbench [-T SECONDS] [--rounds N] [--scale N] [--add] [--limit SECONDS]

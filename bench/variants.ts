@@ -1,9 +1,8 @@
 /** The stack's settings under which something is measured, put on for a while. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { parse, stringify } from "yaml";
 
-import { local, repository } from "../test/stand/support/stand";
+import { local, stackFile } from "../test/stand/support/stand";
 
 export interface Variant {
     readonly name: string;
@@ -16,6 +15,7 @@ export interface Variant {
 export const variants: readonly Variant[] = [
     { name: "normal", title: "normal", settings: { profile: "normal" } },
     { name: "fast", title: "fast", settings: { profile: "fast" } },
+    { name: "safe", title: "safe", settings: { profile: "safe" } },
     { name: "two-balancers", title: "normal, with two load balancers", settings: { profile: "normal", loadBalancers: 2 } },
     {
         name: "autobase",
@@ -39,8 +39,6 @@ export function variantNamed(name: string): Variant {
     if (!variant) throw new Error(`there is no profile ${name}; there are ${variants.map((known) => known.name).join(", ")}`);
     return variant;
 }
-
-const stackFile = join(repository, "Pulumi.local.yaml");
 
 /** Brings the cluster up with a variant's settings, lets `work` measure, and puts the stack's own settings back. */
 export async function withVariant<T>(variant: Variant, work: () => Promise<T>): Promise<T> {

@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { addressPlan } from "../../components/address-plan";
 import { securityGroupRules, type Role } from "../../components/flows";
 import { captureAsClient } from "../../stand/machines/client";
-import { ownStand } from "./support/own-stand";
+import { nothingUp } from "./support/what-is-up";
 import { sql } from "./support/sql";
 import {
     caFile,
@@ -33,7 +33,7 @@ import {
 let before: Awaited<ReturnType<typeof hostState>>;
 let outputs: Outputs;
 
-ownStand();
+nothingUp();
 beforeAll(async () => {
     before = await hostState();
 });

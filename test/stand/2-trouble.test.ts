@@ -1,12 +1,12 @@
 import { afterAll, describe, expect, test } from "vitest";
 
 import { powerOff } from "../../stand/machines/machine";
-import { ownStand } from "./support/own-stand";
+import { nothingUp } from "./support/what-is-up";
 import { sql } from "./support/sql";
 import { eventually, hostState, local, machineId, onMachine, pulumi, run, site, stackOutputs } from "./support/stand";
 
 /** What can go wrong around an `up` and a `destroy`, and how one goes on from there. */
-ownStand();
+nothingUp();
 afterAll(async () => {
     await pulumi("cancel", "--yes", "--stack", "local");
 });

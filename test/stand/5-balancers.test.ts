@@ -6,7 +6,7 @@ import { powerOff, start } from "../../stand/machines/machine";
 import { zoneConvergenceSeconds } from "../../stand/machines/network-load-balancers";
 import { readNetwork } from "../../stand/machines/records";
 import { balancerStatuses } from "../../stand/machines/status";
-import { ownStand } from "./support/own-stand";
+import { clusterUp } from "./support/what-is-up";
 import { sql } from "./support/sql";
 import { eventually, local, machineId, onMachine, pulumi, repository, site, stackOutputs, type Outputs } from "./support/stand";
 
@@ -17,7 +17,7 @@ import { eventually, local, machineId, onMachine, pulumi, repository, site, stac
  */
 let outputs: Outputs;
 
-ownStand();
+clusterUp();
 beforeAll(async () => {
     await local();
     outputs = await stackOutputs();

@@ -1,14 +1,14 @@
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { powerOff } from "../../stand/machines/machine";
-import { ownStand } from "./support/own-stand";
+import { clusterUp } from "./support/what-is-up";
 import { sql } from "./support/sql";
 import { eventually, local, machineId, members, onMachine, pulumi, site, stackOutputs } from "./support/stand";
 
 /** Database nodes that are lost for good, and a cluster that grows and shrinks; its rows must survive all of it. */
 let readWrite: string;
 
-ownStand();
+clusterUp();
 beforeAll(async () => {
     await local();
     readWrite = (await stackOutputs()).connections[0]!.readWrite;

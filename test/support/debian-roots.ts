@@ -56,7 +56,7 @@ export async function ensureRoots(): Promise<void> {
     await withLock(
         () => console.log("waiting for another build in the cache"),
         async () => {
-            for (const name of names) await ensureProduct(...product(name), (folder) => build(definitions[name], join(folder, "root")));
+            await Promise.all(names.map((name) => ensureProduct(...product(name), (folder) => build(definitions[name], join(folder, "root")))));
         },
     );
 }

@@ -1,6 +1,6 @@
 /** The stand as tests use it: through the same commands that people type, and its own functions for faults. */
 import { spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { executeInGuest } from "../../../stand/machines/guest";
@@ -10,6 +10,8 @@ import { site } from "../../../stand/this-stand";
 
 export const repository = join(__dirname, "../../..");
 export const { folder } = site;
+/** The stack's configuration, which `npm run local` writes where there is none. */
+export const stackFile = join(repository, "Pulumi.local.yaml");
 export { site };
 export type { Outputs };
 
@@ -65,6 +67,13 @@ export const stand = (...args: string[]) => mustRun("npm", ["run", "--silent", "
 
 /** `npm run pulumi -- …`, which may fail. */
 export const pulumi = (...args: string[]) => run("npm", ["run", "--silent", "pulumi", "--", ...args]);
+
+/** Leaves no machine, no stack and no configuration of one. */
+export async function takeDown(): Promise<void> {
+    await local("down");
+    await pulumi("stack", "rm", "--yes", "--stack", "local");
+    rmSync(stackFile, { force: true });
+}
 
 /** The stack's outputs, secrets in clear. */
 export async function stackOutputs(): Promise<Outputs> {

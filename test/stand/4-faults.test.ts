@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 
 import { faultNamed } from "../../bench/faults";
 import { runFault } from "../../bench/faults/run-fault";
-import { ownStand } from "./support/own-stand";
+import { clusterUp } from "./support/what-is-up";
 import { local, onMachine, stackOutputs, type Outputs } from "./support/stand";
 
 /**
@@ -12,7 +12,7 @@ import { local, onMachine, stackOutputs, type Outputs } from "./support/stand";
  */
 let outputs: Outputs;
 
-ownStand();
+clusterUp();
 beforeAll(async () => {
     await local();
     outputs = await stackOutputs();

@@ -5,13 +5,13 @@ import { beforeAll, describe, expect, test } from "vitest";
 
 import { visit } from "./support/browser";
 import { doLab } from "./support/labs";
-import { ownStand } from "./support/own-stand";
+import { nothingUp } from "./support/what-is-up";
 import { eventually, local, onMachine, repository, stackOutputs } from "./support/stand";
 
 /** Each page of the labs, as a reader does it: its commands are typed and must print what the page shows. */
 const labs = readdirSync(join(repository, "docs/labs")).filter((name) => /^\d\d-.*\.md$/.test(name)).sort();
 
-ownStand();
+nothingUp();
 beforeAll(async () => {
     await local();
 });

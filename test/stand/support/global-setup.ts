@@ -1,0 +1,18 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+
+import { ensureImage } from "../../../stand/image";
+import { stackFile, takeDown } from "./stand";
+
+/**
+ * The stand's tests begin with nothing up and leave nothing up. A configuration that somebody had written comes back.
+ * The machines' image is built here, so that no test waits for it inside its own time limit.
+ */
+export default async function setUp(): Promise<() => Promise<void>> {
+    const written = existsSync(stackFile) ? readFileSync(stackFile) : undefined;
+    await takeDown();
+    await ensureImage((line) => console.log(line));
+    return async () => {
+        await takeDown();
+        if (written !== undefined) writeFileSync(stackFile, written);
+    };
+}
