@@ -16,6 +16,8 @@ class Sequencer extends BaseSequencer {
 export default defineConfig({
     test: {
         sequence: { sequencer: Sequencer },
+        // The stand's last cluster is destroyed after the last test.
+        teardownTimeout: 5 * 60_000,
         projects: [
             {
                 test: {

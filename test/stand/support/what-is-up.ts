@@ -17,7 +17,7 @@ export function clusterUp(): void {
 
 /** Only when all its tests have passed, and so have put back what they changed, may a file leave its cluster to the next. */
 function leaveForTheNext(): void {
-    afterAll(async (_context, file) => {
+    afterAll(async ({}, file) => {
         if (!passed(file)) await takeDown();
     });
 }
