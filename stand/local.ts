@@ -8,12 +8,11 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseDocument, stringify } from "yaml";
 import type { Outputs } from "./stack-outputs";
-import { apiPort, site } from "./this-stand";
+import { apiPort, site, stackFile } from "./this-stand";
 
 const repository = join(__dirname, "..");
 const { folder } = site;
 const sshFolder = join(folder, "ssh");
-const stackFile = join(repository, "Pulumi.local.yaml");
 const stack = "local";
 
 function main(command: string): void {

@@ -7,7 +7,12 @@ import type { Site } from "./machines/names";
 
 const number = numberOf(process.env["STAND"] ?? "1");
 
-export const site: Site = { folder: join(__dirname, "..", ".stand"), prefix: number === 1 ? "pgha" : `pgha${number}` };
+const repository = join(__dirname, "..");
+
+export const site: Site = { folder: join(repository, ".stand"), prefix: number === 1 ? "pgha" : `pgha${number}` };
+
+/** The stack's configuration, which `npm run local` writes where there is none. */
+export const stackFile = join(repository, "Pulumi.local.yaml");
 
 /** The cloud API's port of 127.0.0.1. The endpoint in the provider's settings names it, so it is the same on every host. */
 export const apiPort = 18442 + number;

@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
-import { ensureImage } from "../image";
 import { startDaemon, takeDown } from "./lifecycle";
 import { namespacesWithPrefix } from "./namespaces";
 import { askDaemon, ownerOf } from "./ownership";
@@ -22,8 +21,7 @@ describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () 
     rmSync(site.folder, { recursive: true, force: true });
   });
 
-  test("starts once on a host", { timeout: 300_000 }, async () => {
-    await ensureImage((line) => console.log(line));
+  test("starts once on a host", async () => {
     expect(await startDaemon(site, command)).toBe(true);
     expect(await startDaemon(site, command)).toBe(false);
     const other = { ...site, folder: stand };

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { faultNamed } from "../../bench/faults";
 import { runFault } from "../../bench/faults/run-fault";
 import { clusterUp } from "./support/what-is-up";
-import { local, onMachine, stackOutputs, type Outputs } from "./support/stand";
+import { onMachine, stackOutputs, type Outputs } from "./support/stand";
 
 /**
  * One run of each of the most telling faults. What must hold is asserted exactly: no acknowledged row is lost,
@@ -14,7 +14,6 @@ let outputs: Outputs;
 
 clusterUp();
 beforeAll(async () => {
-    await local();
     outputs = await stackOutputs();
 });
 

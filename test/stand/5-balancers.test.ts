@@ -19,7 +19,6 @@ let outputs: Outputs;
 
 clusterUp();
 beforeAll(async () => {
-    await local();
     outputs = await stackOutputs();
     await sql(outputs.connections[0]!.readWrite, "CREATE TABLE life (token bigserial PRIMARY KEY)");
 });

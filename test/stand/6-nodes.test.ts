@@ -10,7 +10,6 @@ let readWrite: string;
 
 clusterUp();
 beforeAll(async () => {
-    await local();
     readWrite = (await stackOutputs()).connections[0]!.readWrite;
     await sql(readWrite, "CREATE TABLE kept (id int PRIMARY KEY); INSERT INTO kept SELECT generate_series(1, 1000)");
 });

@@ -6,13 +6,11 @@ import { join } from "node:path";
 import { executeInGuest } from "../../../stand/machines/guest";
 import { findMachine } from "../../../stand/machines/records";
 import type { Outputs } from "../../../stand/stack-outputs";
-import { site } from "../../../stand/this-stand";
+import { site, stackFile } from "../../../stand/this-stand";
 
 export const repository = join(__dirname, "../../..");
 export const { folder } = site;
-/** The stack's configuration, which `npm run local` writes where there is none. */
-export const stackFile = join(repository, "Pulumi.local.yaml");
-export { site };
+export { site, stackFile };
 export type { Outputs };
 
 export interface Result {

@@ -17,6 +17,7 @@ export function clusterUp(): void {
 
 /** Only when all its tests have passed, and so have put back what they changed, may a file leave its cluster to the next. */
 function leaveForTheNext(): void {
+    // Vitest reads the first parameter as a list of fixtures, and refuses any that is not destructured.
     afterAll(async ({}, file) => {
         if (!passed(file)) await takeDown();
     });
