@@ -1,18 +1,22 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 
-import { addressPlan } from "./components/address-plan";
-import { CertificateAuthority } from "./components/certificate-authority";
-import { ClusterCheck } from "./components/cluster-check";
-import { Credentials } from "./components/credentials";
-import { DatabaseCluster } from "./components/database-cluster";
-import { pinnedImage } from "./components/image";
-import { JumpHost } from "./components/jump-host";
-import { LoadBalancer } from "./components/load-balancer";
-import { databaseNodeInputs, jumpHostInputs, loadBalancerInputs } from "./components/machine-inputs";
-import { Network } from "./components/network";
-import { clusterOutputs } from "./components/outputs";
-import { readSettings } from "./settings";
+import { addressPlan } from "./components/address-plan.ts";
+import { CertificateAuthority } from "./components/certificate-authority.ts";
+import { ClusterCheck } from "./components/cluster-check.ts";
+import { Credentials } from "./components/credentials.ts";
+import { DatabaseCluster } from "./components/database-cluster.ts";
+import { pinnedImage } from "./components/image.ts";
+import { JumpHost } from "./components/jump-host.ts";
+import { LoadBalancer } from "./components/load-balancer.ts";
+import { databaseNodeInputs, jumpHostInputs, loadBalancerInputs } from "./components/machine-inputs.ts";
+import { Network } from "./components/network.ts";
+import { clusterOutputs } from "./components/outputs.ts";
+import { readSettings } from "./settings.ts";
+
+// The SDK takes a stack trace for each promise. Pulumi's runner has source maps applied to all of them; here lines are
+// right without, and an unchanged `up` ends half a second sooner.
+Reflect.deleteProperty(Error, "prepareStackTrace");
 
 const settings = readSettings();
 const { clusterName } = settings;

@@ -3,16 +3,16 @@
  * in Pulumi.yaml; what its value may be, in settings/schema.ts; rules between keys, in settings/rules.ts.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { ConfigurationError, nearest, type Mistake } from "./settings/mistakes";
-import { resolve } from "./settings/resolve";
-import { checkRules } from "./settings/rules";
-import { schema, type Configuration, type Key } from "./settings/schema";
-import type { Settings } from "./settings/settings";
+import { ConfigurationError, nearest, type Mistake } from "./settings/mistakes.ts";
+import { resolve } from "./settings/resolve.ts";
+import { checkRules } from "./settings/rules.ts";
+import { schema, type Configuration, type Key } from "./settings/schema.ts";
+import type { Settings } from "./settings/settings.ts";
 
-export type * from "./settings/settings";
-export type { Timings } from "./settings/profiles";
-export type { ParameterValue, PostgresqlParameters } from "./settings/postgresql-sizing";
-export { ConfigurationError } from "./settings/mistakes";
+export type * from "./settings/settings.ts";
+export type { Timings } from "./settings/profiles.ts";
+export type { ParameterValue, PostgresqlParameters } from "./settings/postgresql-sizing.ts";
+export { ConfigurationError } from "./settings/mistakes.ts";
 
 /**
  * Checks a configuration and resolves it.

@@ -1,7 +1,7 @@
 /** The running cluster as faults and measurements see it: from inside of its machines, not through its endpoints. */
-import { executeInGuest, initProcess } from "../stand/machines/guest";
-import { machineId, onMachine, site, type Outputs } from "../test/stand/support/stand";
-import { monotonicMilliseconds } from "./workload/records";
+import { executeInGuest, initProcess } from "../stand/machines/guest.ts";
+import { machineId, onMachine, site, type Outputs } from "../test/stand/support/stand.ts";
+import { monotonicMilliseconds } from "./workload/records.ts";
 
 /** What one node's Patroni says of itself, asked at this moment. */
 interface NodeStatus {
@@ -27,8 +27,10 @@ export class Cluster {
     readonly nodes: readonly string[];
     /** Host name of the first load balancer. */
     readonly balancer: string;
+    private readonly outputs: Outputs;
 
-    constructor(private readonly outputs: Outputs) {
+    constructor(outputs: Outputs) {
+        this.outputs = outputs;
         const names = outputs.nodes.map(({ hostname }) => hostname);
         this.nodes = names.filter((name) => /-db-\d+$/.test(name));
         this.balancer = names.find((name) => /-lb-\d+$/.test(name))!;

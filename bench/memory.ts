@@ -1,9 +1,9 @@
 /** What the stand holds in memory while the cluster is up and idle. */
 import { readdirSync, readFileSync } from "node:fs";
 
-import { machineStatuses } from "../stand/machines/status";
-import { folder, local, site } from "../test/stand/support/stand";
-import { addResult, writeResults } from "./results";
+import { machineStatuses } from "../stand/machines/status.ts";
+import { folder, local, site } from "../test/stand/support/stand.ts";
+import { addResult, writeResults } from "./results.ts";
 
 export interface MemoryResult {
     /** Host name of a machine, or "the stand's own processes". */

@@ -3,8 +3,8 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync, readFileSync } from "nod
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 
-import { folder, local, mustRun, repository, stackFile } from "../test/stand/support/stand";
-import { addResult, writeResults } from "./results";
+import { folder, local, mustRun, repository, stackFile } from "../test/stand/support/stand.ts";
+import { addResult, writeResults } from "./results.ts";
 
 export interface NoopResult {
     readonly program: "cluster" | "empty";
@@ -48,7 +48,7 @@ async function makeEmptyProgram(): Promise<string> {
     mkdirSync(program, { recursive: true });
     const { packages, runtime } = parse(readFileSync(join(repository, "Pulumi.yaml"), "utf8")) as Record<string, unknown>;
     writeFileSync(join(program, "Pulumi.yaml"), stringify({ name: "bench-empty", main: "index.ts", runtime, packages }));
-    writeFileSync(join(program, "package.json"), JSON.stringify({ name: "bench-empty", main: "index.ts" }));
+    writeFileSync(join(program, "package.json"), JSON.stringify({ name: "bench-empty", type: "module", main: "index.ts" }));
     writeFileSync(join(program, "tsconfig.json"), readFileSync(join(repository, "tsconfig.json")));
     writeFileSync(join(program, "index.ts"), emptyProgram);
     symlinkSync(join(repository, "node_modules"), join(program, "node_modules"));

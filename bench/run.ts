@@ -1,14 +1,14 @@
 /** `npm run bench -- WHAT`: measurements on the stand. Results go to bench/results/, tables to docs/benchmarks.md. */
 import { parseArgs } from "node:util";
 
-import { benchCreation } from "./creation/bench";
-import { faultNamed, faults } from "./faults";
-import { benchFaults } from "./faults/bench";
-import { benchMemory } from "./memory";
-import { benchNoop } from "./noop";
-import { benchPgbench } from "./pgbench/bench";
-import { writeReport } from "./report";
-import { variantNamed } from "./variants";
+import { benchCreation } from "./creation/bench.ts";
+import { faultNamed, faults } from "./faults/index.ts";
+import { benchFaults } from "./faults/bench.ts";
+import { benchMemory } from "./memory.ts";
+import { benchNoop } from "./noop.ts";
+import { benchPgbench } from "./pgbench/bench.ts";
+import { writeReport } from "./report/index.ts";
+import { variantNamed } from "./variants.ts";
 
 const usage = `npm run bench -- WHAT
 

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parse, stringify } from "yaml";
 
-import { local, stackFile } from "../test/stand/support/stand";
+import { local, stackFile } from "../test/stand/support/stand.ts";
 
 export interface Variant {
     readonly name: string;

@@ -1,7 +1,7 @@
-import { nodeTls } from "./cluster";
-import type { MachineFile, ServicePart } from "./machine-configuration";
-import { refresh, script, scriptDirectory } from "./scripts";
-import { unit } from "./user-data";
+import { nodeTls } from "./cluster.ts";
+import type { MachineFile, ServicePart } from "./machine-configuration.ts";
+import { refresh, script, scriptDirectory } from "./scripts.ts";
+import { unit } from "./user-data.ts";
 
 /** What every machine of the cluster has, whatever its role. */
 export interface BaseInputs {

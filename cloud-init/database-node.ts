@@ -1,13 +1,13 @@
-import type { Timings } from "../settings/profiles";
-import { base, type BaseInputs } from "./base";
-import { nodeTls, roles, tlsGroup, type Member } from "./cluster";
-import { etcd } from "./etcd";
-import { mergeParts, type MachineConfiguration, type ServicePart } from "./machine-configuration";
-import { patroni, type DynamicConfiguration, type PatroniSecrets } from "./patroni";
-import { patroniCallbacks, type PatroniCallbacks } from "./patroni-callbacks";
-import { pgbouncer, type PgbouncerInputs, type PgbouncerSecrets } from "./pgbouncer";
-import { dataDirectory, postgresql } from "./postgresql";
-import { refresh, script, scriptDirectory } from "./scripts";
+import type { Timings } from "../settings/profiles.ts";
+import { base, type BaseInputs } from "./base.ts";
+import { nodeTls, roles, tlsGroup, type Member } from "./cluster.ts";
+import { etcd } from "./etcd.ts";
+import { mergeParts, type MachineConfiguration, type ServicePart } from "./machine-configuration.ts";
+import { patroni, type DynamicConfiguration, type PatroniSecrets } from "./patroni.ts";
+import { patroniCallbacks, type PatroniCallbacks } from "./patroni-callbacks.ts";
+import { pgbouncer, type PgbouncerInputs, type PgbouncerSecrets } from "./pgbouncer.ts";
+import { dataDirectory, postgresql } from "./postgresql.ts";
+import { refresh, script, scriptDirectory } from "./scripts.ts";
 
 export interface DatabaseNodeInputs {
     readonly base: Omit<BaseInputs, "allowTcpForwarding">;

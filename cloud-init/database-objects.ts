@@ -1,5 +1,5 @@
-import { roles } from "./cluster";
-import { scramVerifier } from "./scram";
+import { roles } from "./cluster.ts";
+import { scramVerifier } from "./scram.ts";
 
 export interface DatabaseObjects {
     readonly users: readonly { readonly name: string; readonly password: string; readonly databases: readonly string[] }[];

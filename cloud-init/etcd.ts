@@ -1,11 +1,11 @@
 import { stringify } from "yaml";
 
-import type { Timings } from "../settings/profiles";
-import { dropIn } from "./base";
-import { nodeTls, ports, tlsGroup, type Member } from "./cluster";
-import type { ServicePart } from "./machine-configuration";
-import { timedScript } from "./script-units";
-import { refresh, script, scriptDirectory } from "./scripts";
+import type { Timings } from "../settings/profiles.ts";
+import { dropIn } from "./base.ts";
+import { nodeTls, ports, tlsGroup, type Member } from "./cluster.ts";
+import type { ServicePart } from "./machine-configuration.ts";
+import { timedScript } from "./script-units.ts";
+import { refresh, script, scriptDirectory } from "./scripts.ts";
 
 export interface EtcdInputs {
     /** Makes members of different clusters refuse each other. */

@@ -1,8 +1,8 @@
-import type { Timings } from "../settings/profiles";
-import { dropIn } from "./base";
-import { nodeTls, ports, type Member } from "./cluster";
-import type { ServicePart } from "./machine-configuration";
-import { refresh } from "./scripts";
+import type { Timings } from "../settings/profiles.ts";
+import { dropIn } from "./base.ts";
+import { nodeTls, ports, type Member } from "./cluster.ts";
+import type { ServicePart } from "./machine-configuration.ts";
+import { refresh } from "./scripts.ts";
 
 export interface HaproxyInputs {
     readonly members: readonly Member[];

@@ -1,6 +1,6 @@
-import { base, type BaseInputs } from "./base";
-import { mergeParts, type MachineConfiguration } from "./machine-configuration";
-import { script, scriptDirectory } from "./scripts";
+import { base, type BaseInputs } from "./base.ts";
+import { mergeParts, type MachineConfiguration } from "./machine-configuration.ts";
+import { script, scriptDirectory } from "./scripts.ts";
 
 export interface JumpHostInputs {
     readonly base: Omit<BaseInputs, "allowTcpForwarding">;

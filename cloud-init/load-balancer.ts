@@ -1,7 +1,7 @@
-import type { Timings } from "../settings/profiles";
-import { base, type BaseInputs } from "./base";
-import { haproxy, type HaproxyInputs, type LoadBalancerSecrets } from "./haproxy";
-import { mergeParts, type MachineConfiguration } from "./machine-configuration";
+import type { Timings } from "../settings/profiles.ts";
+import { base, type BaseInputs } from "./base.ts";
+import { haproxy, type HaproxyInputs, type LoadBalancerSecrets } from "./haproxy.ts";
+import { mergeParts, type MachineConfiguration } from "./machine-configuration.ts";
 
 export interface LoadBalancerInputs {
     readonly base: Omit<BaseInputs, "allowTcpForwarding">;

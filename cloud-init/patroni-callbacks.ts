@@ -1,6 +1,6 @@
-import type { ServicePart } from "./machine-configuration";
-import { postgresUser } from "./postgresql";
-import { script, scriptDirectory } from "./scripts";
+import type { ServicePart } from "./machine-configuration.ts";
+import { postgresUser } from "./postgresql.ts";
+import { script, scriptDirectory } from "./scripts.ts";
 
 /** What Patroni calls back for (its manual, "YAML Configuration Settings", `callbacks`). */
 export const callbackActions = ["on_start", "on_stop", "on_restart", "on_role_change", "on_reload"] as const;

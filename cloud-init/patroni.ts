@@ -1,12 +1,12 @@
 import { stringify } from "yaml";
 
-import type { Timings } from "../settings/profiles";
-import type { PostgresqlParameters } from "../settings/postgresql-sizing";
-import { dropIn } from "./base";
-import { nodeTls, ports, roles, tlsGroup, type Member } from "./cluster";
-import type { MachineFile, ServicePart } from "./machine-configuration";
-import { callbackCommands } from "./patroni-callbacks";
-import { socketDirectory } from "./pgbouncer";
+import type { Timings } from "../settings/profiles.ts";
+import type { PostgresqlParameters } from "../settings/postgresql-sizing.ts";
+import { dropIn } from "./base.ts";
+import { nodeTls, ports, roles, tlsGroup, type Member } from "./cluster.ts";
+import type { MachineFile, ServicePart } from "./machine-configuration.ts";
+import { callbackCommands } from "./patroni-callbacks.ts";
+import { socketDirectory } from "./pgbouncer.ts";
 import {
     administratorMap,
     dataDirectory,
@@ -15,9 +15,9 @@ import {
     localEndpoint,
     localParameters,
     postgresUser,
-} from "./postgresql";
-import { guardScript, timedScript } from "./script-units";
-import { refresh, script } from "./scripts";
+} from "./postgresql.ts";
+import { guardScript, timedScript } from "./script-units.ts";
+import { refresh, script } from "./scripts.ts";
 
 export interface PatroniInputs {
     /** Patroni's scope: the cluster's name. */

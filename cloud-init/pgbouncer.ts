@@ -1,10 +1,10 @@
-import type { Timings } from "../settings/profiles";
-import { dropIn } from "./base";
-import { nodeTls, ports, roles, tlsGroup } from "./cluster";
-import type { ServicePart } from "./machine-configuration";
-import { ADMINISTRATORS, administratorMap, localEndpoint } from "./postgresql";
-import { guardScript } from "./script-units";
-import { refresh } from "./scripts";
+import type { Timings } from "../settings/profiles.ts";
+import { dropIn } from "./base.ts";
+import { nodeTls, ports, roles, tlsGroup } from "./cluster.ts";
+import type { ServicePart } from "./machine-configuration.ts";
+import { ADMINISTRATORS, administratorMap, localEndpoint } from "./postgresql.ts";
+import { guardScript } from "./script-units.ts";
+import { refresh } from "./scripts.ts";
 
 export interface PgbouncerInputs {
     readonly poolMode: "session" | "transaction" | "statement";

@@ -1,7 +1,7 @@
-import type { PostgresqlParameters } from "../settings/postgresql-sizing";
-import { nodeTls, ports, roles, type Member } from "./cluster";
-import type { MachineFile, ServicePart } from "./machine-configuration";
-import { unit } from "./user-data";
+import type { PostgresqlParameters } from "../settings/postgresql-sizing.ts";
+import { nodeTls, ports, roles, type Member } from "./cluster.ts";
+import type { MachineFile, ServicePart } from "./machine-configuration.ts";
+import { unit } from "./user-data.ts";
 
 export interface PostgresqlInputs {
     /** Major version, for example 17. */

@@ -1,4 +1,4 @@
-import type { MachineFile } from "./machine-configuration";
+import type { MachineFile } from "./machine-configuration.ts";
 
 /** Base URLs without a slash at the end; see settings. */
 export interface Mirrors {
@@ -54,6 +54,7 @@ function pgdg(mirror: string, id: string, path: string): MachineFile {
         baseUrl: `${mirror}/${path}`,
         gpgKeyUrl: `${mirror}/keys/PGDG-RPM-GPG-KEY-RHEL`,
         signedMetadata: true,
+        hiddenByModules: false,
     });
 }
 
@@ -64,6 +65,8 @@ interface Repository {
     readonly gpgKeyUrl: string;
     /** Whether the mirror signs its metadata too. */
     readonly signedMetadata: boolean;
+    /** Whether a module of the distribution, such as its own PostgreSQL, hides packages of the same names. @default true */
+    readonly hiddenByModules?: boolean;
 }
 
 function repositoryFile(fileName: string, repository: Repository): MachineFile {
@@ -78,6 +81,7 @@ function repositoryFile(fileName: string, repository: Repository): MachineFile {
             `repo_gpgcheck=${repository.signedMetadata ? 1 : 0}`,
             `gpgkey=${repository.gpgKeyUrl}`,
             "skip_if_unavailable=0",
+            ...(repository.hiddenByModules === false ? ["module_hotfixes=1"] : []),
             "",
         ].join("\n"),
     };

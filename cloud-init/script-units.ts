@@ -1,7 +1,7 @@
 /** The project's own scripts as units of systemd. */
-import type { MachineFile } from "./machine-configuration";
-import { installedName, refresh, script, scriptDirectory } from "./scripts";
-import { unit } from "./user-data";
+import type { MachineFile } from "./machine-configuration.ts";
+import { installedName, refresh, script, scriptDirectory } from "./scripts.ts";
+import { unit } from "./user-data.ts";
 
 interface ScriptUnit {
     /** The script's name in `files/`; the units are named after it, without the suffix. */

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import type { MachineFile } from "./machine-configuration";
+import type { MachineFile } from "./machine-configuration.ts";
 
 /** Where the project's own scripts lie on a machine. */
 export const scriptDirectory = "/usr/local/libexec/postgres-ha";
 
-const read = (name: string) => readFileSync(join(__dirname, "files", name), "utf8");
+const read = (name: string) => readFileSync(join(import.meta.dirname, "files", name), "utf8");
 
 /** What a file of `files/` is called on a machine: its name without the suffix. */
 export const installedName = (file: string) => file.replace(/\.(py|sh)$/, "");

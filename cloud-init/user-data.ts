@@ -1,7 +1,7 @@
 import { stringify } from "yaml";
 
-import type { MachineConfiguration, MachineFile } from "./machine-configuration";
-import { scriptDirectory } from "./scripts";
+import type { MachineConfiguration, MachineFile } from "./machine-configuration.ts";
+import { scriptDirectory } from "./scripts.ts";
 
 /** The person-like account of a machine and how SSH knows the machine. */
 export interface MachineIdentity {

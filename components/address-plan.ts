@@ -18,7 +18,7 @@
  * Number k of a role is in zone (k − 1) mod (number of zones).
  */
 import type { Address4 } from "ip-address";
-import { addressAt, parseCidr, part } from "./ipv4";
+import { addressAt, parseCidr, part } from "./ipv4.ts";
 
 /** What the plan is made from; a part of Settings. */
 export interface AddressPlanInput {

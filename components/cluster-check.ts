@@ -1,13 +1,13 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { checkClusterCommand } from "../cloud-init/database-node";
-import { renderBundle } from "../cloud-init/user-data";
-import { fingerprint, remoteCommand } from "./commands";
-import type { Credentials } from "./credentials";
-import type { DatabaseCluster } from "./database-cluster";
-import type { JumpHost } from "./jump-host";
-import type { LoadBalancer } from "./load-balancer";
-import type { MachineDefaults } from "./machine";
+import { checkClusterCommand } from "../cloud-init/database-node.ts";
+import { renderBundle } from "../cloud-init/user-data.ts";
+import { fingerprint, remoteCommand } from "./commands.ts";
+import type { Credentials } from "./credentials.ts";
+import type { DatabaseCluster } from "./database-cluster.ts";
+import type { JumpHost } from "./jump-host.ts";
+import type { LoadBalancer } from "./load-balancer.ts";
+import type { MachineDefaults } from "./machine.ts";
 
 export interface ClusterCheckArgs {
     readonly defaults: MachineDefaults;

@@ -3,9 +3,9 @@ import { createHash } from "node:crypto";
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import { configureCommand, renderBundle } from "../cloud-init/user-data";
-import type { Machine } from "./machine";
-import { connection, type SshTarget } from "./ssh";
+import { configureCommand, renderBundle } from "../cloud-init/user-data.ts";
+import type { Machine } from "./machine.ts";
+import { connection, type SshTarget } from "./ssh.ts";
 
 export interface RemoteCommandArgs {
     /** The machine the command belongs to: it goes with it. */

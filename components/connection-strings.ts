@@ -1,5 +1,5 @@
-import { ports } from "../cloud-init/cluster";
-import type { AddressPlan } from "./address-plan";
+import { ports } from "../cloud-init/cluster.ts";
+import type { AddressPlan } from "./address-plan.ts";
 
 /** How an application reaches one database as one user. The values hold the password. */
 export interface ConnectionStrings {

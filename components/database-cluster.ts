@@ -2,16 +2,16 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
-import { createDatabaseObjectsCommand, databaseNode, reconcileMembersCommand, type DatabaseNodeInputs } from "../cloud-init/database-node";
-import { databaseObjectsSql } from "../cloud-init/database-objects";
-import type { DatabaseMachineSettings, PostgresqlSettings } from "../settings";
-import type { AddressPlan, Node } from "./address-plan";
-import type { CertificateAuthority } from "./certificate-authority";
-import { configureMachine, remoteCommand } from "./commands";
-import type { Credentials } from "./credentials";
-import type { JumpHost } from "./jump-host";
-import { Machine, type MachineDefaults } from "./machine";
-import { member } from "./machine-inputs";
+import { createDatabaseObjectsCommand, databaseNode, reconcileMembersCommand, type DatabaseNodeInputs } from "../cloud-init/database-node.ts";
+import { databaseObjectsSql } from "../cloud-init/database-objects.ts";
+import type { DatabaseMachineSettings, PostgresqlSettings } from "../settings.ts";
+import type { AddressPlan, Node } from "./address-plan.ts";
+import type { CertificateAuthority } from "./certificate-authority.ts";
+import { configureMachine, remoteCommand } from "./commands.ts";
+import type { Credentials } from "./credentials.ts";
+import type { JumpHost } from "./jump-host.ts";
+import { Machine, type MachineDefaults } from "./machine.ts";
+import { member } from "./machine-inputs.ts";
 
 export interface DatabaseClusterArgs {
     readonly defaults: MachineDefaults;

@@ -2,8 +2,8 @@
  * Who talks to whom: the one table that security groups, the hosts' firewalls and the documentation
  * are made from. What is not in it is refused.
  */
-import { ports } from "../cloud-init/cluster";
-import type { AddressPlan } from "./address-plan";
+import { ports } from "../cloud-init/cluster.ts";
+import type { AddressPlan } from "./address-plan.ts";
 
 /** A kind of machine the program makes. */
 export type Role = "jumpHost" | "database" | "loadBalancer";

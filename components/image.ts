@@ -1,7 +1,7 @@
 import type * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
-import type { ImageSettings } from "../settings";
+import type { ImageSettings } from "../settings.ts";
 
 /**
  * The image of every machine: the configured one, or the family's newest. Machines keep the image they

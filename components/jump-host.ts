@@ -2,12 +2,12 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
-import { jumpHost, waitForSshCommand, type JumpHostInputs } from "../cloud-init/jump-host";
-import type { MachineSettings } from "../settings";
-import type { Node } from "./address-plan";
-import { configureMachine, remoteCommand } from "./commands";
-import { Machine, type MachineDefaults } from "./machine";
-import type { SshTarget } from "./ssh";
+import { jumpHost, waitForSshCommand, type JumpHostInputs } from "../cloud-init/jump-host.ts";
+import type { MachineSettings } from "../settings.ts";
+import type { Node } from "./address-plan.ts";
+import { configureMachine, remoteCommand } from "./commands.ts";
+import { Machine, type MachineDefaults } from "./machine.ts";
+import type { SshTarget } from "./ssh.ts";
 
 export interface JumpHostArgs {
     readonly defaults: MachineDefaults;

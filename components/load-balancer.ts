@@ -1,14 +1,14 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import { loadBalancer, type LoadBalancerInputs } from "../cloud-init/load-balancer";
-import type { LoadBalancerSettings } from "../settings";
-import type { Listener, Node } from "./address-plan";
-import type { CertificateAuthority } from "./certificate-authority";
-import { configureMachine } from "./commands";
-import type { JumpHost } from "./jump-host";
-import { Machine, type MachineDefaults } from "./machine";
-import { NetworkLoadBalancer } from "./network-load-balancer";
+import { loadBalancer, type LoadBalancerInputs } from "../cloud-init/load-balancer.ts";
+import type { LoadBalancerSettings } from "../settings.ts";
+import type { Listener, Node } from "./address-plan.ts";
+import type { CertificateAuthority } from "./certificate-authority.ts";
+import { configureMachine } from "./commands.ts";
+import type { JumpHost } from "./jump-host.ts";
+import { Machine, type MachineDefaults } from "./machine.ts";
+import { NetworkLoadBalancer } from "./network-load-balancer.ts";
 
 export interface LoadBalancerArgs {
     readonly defaults: MachineDefaults;

@@ -1,14 +1,14 @@
 /** From settings to what each role's cloud-init needs. Plain values in, plain values out. */
-import type { BaseInputs } from "../cloud-init/base";
-import type { Member } from "../cloud-init/cluster";
-import type { DatabaseNodeInputs } from "../cloud-init/database-node";
-import { firewallRuleset, type FirewallRule } from "../cloud-init/firewall";
-import type { JumpHostInputs } from "../cloud-init/jump-host";
-import type { LoadBalancerInputs } from "../cloud-init/load-balancer";
-import { repositories } from "../cloud-init/repositories";
-import type { Settings } from "../settings";
-import type { AddressPlan, Node } from "./address-plan";
-import { inputRules, type Role } from "./flows";
+import type { BaseInputs } from "../cloud-init/base.ts";
+import type { Member } from "../cloud-init/cluster.ts";
+import type { DatabaseNodeInputs } from "../cloud-init/database-node.ts";
+import { firewallRuleset, type FirewallRule } from "../cloud-init/firewall.ts";
+import type { JumpHostInputs } from "../cloud-init/jump-host.ts";
+import type { LoadBalancerInputs } from "../cloud-init/load-balancer.ts";
+import { repositories } from "../cloud-init/repositories.ts";
+import type { Settings } from "../settings.ts";
+import type { AddressPlan, Node } from "./address-plan.ts";
+import { inputRules, type Role } from "./flows.ts";
 
 /** What the inputs of every role are made from. */
 export interface InputSources {

@@ -2,13 +2,13 @@ import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import * as yandex from "@pulumi/yandex";
 
-import type { MachineConfiguration } from "../cloud-init/machine-configuration";
-import { renderUserData } from "../cloud-init/user-data";
-import type { DiskSettings, MachineSettings } from "../settings";
-import type { Node } from "./address-plan";
-import type { Role } from "./flows";
-import type { Network } from "./network";
-import type { SshTarget } from "./ssh";
+import type { MachineConfiguration } from "../cloud-init/machine-configuration.ts";
+import { renderUserData } from "../cloud-init/user-data.ts";
+import type { DiskSettings, MachineSettings } from "../settings.ts";
+import type { Node } from "./address-plan.ts";
+import type { Role } from "./flows.ts";
+import type { Network } from "./network.ts";
+import type { SshTarget } from "./ssh.ts";
 
 /** What all machines of the cluster have in common. */
 export interface MachineDefaults {

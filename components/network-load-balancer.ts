@@ -1,10 +1,10 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
-import { ports } from "../cloud-init/cluster";
-import type { Listener } from "./address-plan";
-import type { Machine } from "./machine";
-import type { Network } from "./network";
+import { ports } from "../cloud-init/cluster.ts";
+import type { Listener } from "./address-plan.ts";
+import type { Machine } from "./machine.ts";
+import type { Network } from "./network.ts";
 
 export interface NetworkLoadBalancerArgs {
     readonly network: Network;

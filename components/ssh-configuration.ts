@@ -1,4 +1,4 @@
-import type { AddressPlan } from "./address-plan";
+import type { AddressPlan } from "./address-plan.ts";
 
 export interface SshConfigurationInputs {
     readonly plan: AddressPlan;

@@ -1,5 +1,5 @@
 import type * as pulumi from "@pulumi/pulumi";
-import type { remote } from "@pulumi/command/types/input";
+import type { remote } from "@pulumi/command/types/input.js";
 
 export interface SshTarget {
     readonly host: pulumi.Input<string>;

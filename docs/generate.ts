@@ -1,15 +1,15 @@
 /**
  * The parts of the documents that are made from the code: tables between `<!-- generated: NAME -->` and
- * `<!-- end of NAME -->`. `tools/run tsx docs/generate.ts` writes them anew; test/unit/docs.test.ts compares.
+ * `<!-- end of NAME -->`. `tools/run node docs/generate.ts` writes them anew; test/unit/docs.test.ts compares.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 
-import { flowsMarkdown } from "../components/flows";
-import { profiles } from "../settings/profiles";
+import { flowsMarkdown } from "../components/flows.ts";
+import { profiles } from "../settings/profiles.ts";
 
-const repository = join(__dirname, "..");
+const repository = join(import.meta.dirname, "..");
 const read = (path: string) => readFileSync(join(repository, path), "utf8");
 
 interface GeneratedPart {
@@ -72,7 +72,7 @@ function escape(text: string): string {
     return text.replaceAll("|", "\\|").trim();
 }
 
-if (require.main === module) {
+if (import.meta.main) {
     for (const part of generatedParts()) {
         writeFileSync(join(repository, part.document), withPart(read(part.document), part));
         console.log(`${part.document}: ${part.name}`);

@@ -1,8 +1,8 @@
 /** What names, keys, URLs and the like in the configuration must look like. */
 import { Address4 } from "ip-address";
-import { roles } from "../cloud-init/cluster";
-import { isIpv4Address } from "../components/ipv4";
-import { checkedText } from "./values";
+import { roles } from "../cloud-init/cluster.ts";
+import { isIpv4Address } from "../components/ipv4.ts";
+import { checkedText } from "./values.ts";
 
 const reservedRoles: readonly string[] = [
     ...Object.values(roles),

@@ -12,10 +12,12 @@ export interface Mistake {
 /** All that is wrong with a configuration. */
 export class ConfigurationError extends Error {
     public override readonly name = "ConfigurationError";
+    public readonly mistakes: readonly Mistake[];
 
-    public constructor(public readonly mistakes: readonly Mistake[]) {
+    public constructor(mistakes: readonly Mistake[]) {
         const heading = mistakes.length === 1 ? "One setting is wrong:" : `${mistakes.length} settings are wrong:`;
         super([heading, ...mistakes.map((mistake) => `  ${describe(mistake)}`)].join("\n"));
+        this.mistakes = mistakes;
     }
 }
 

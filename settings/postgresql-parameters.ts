@@ -1,7 +1,7 @@
 /** Which PostgreSQL parameters a stack may set, and to what. */
-import { postgresqlParameters17 } from "./postgresql-parameters-17";
-import { nearest } from "./mistakes";
-import type { ParameterValue } from "./postgresql-sizing";
+import { postgresqlParameters17 } from "./postgresql-parameters-17.ts";
+import { nearest } from "./mistakes.ts";
+import type { ParameterValue } from "./postgresql-sizing.ts";
 
 /** Canonical names by their lower-case form: PostgreSQL ignores case. */
 const canonicalNames = new Map(Object.keys(postgresqlParameters17).map((name) => [name.toLowerCase(), name]));

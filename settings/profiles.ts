@@ -31,7 +31,7 @@
  * - Yandex VPC drops a connection that was idle for 180 s: keepalives are far below; a connection
  *   survives a 10 s freeze: keepalive idle + interval × count and user timeout > 10 s.
  */
-import type { ProfileName, SynchronousMode } from "./settings";
+import type { ProfileName, SynchronousMode } from "./settings.ts";
 
 export interface Timings {
     readonly patroni: {

@@ -2,7 +2,7 @@
  * What a configuration asks of the cloud, against the account's quotas: said before `up`, since the
  * cloud itself says it in the middle.
  */
-import type { MachineSettings, Settings } from "./settings";
+import type { MachineSettings, Settings } from "./settings.ts";
 
 export interface Quotas {
     readonly networks: number;

@@ -1,10 +1,10 @@
 /** From checked configuration to settings: computed values laid out for their readers. */
-import { defaultPoolSize, maxDatabaseConnections, poolerConnections, type PoolerSize } from "./pgbouncer-sizing";
-import { mergeParameters } from "./postgresql-parameters";
-import { postgresqlSizing, type PostgresqlParameters } from "./postgresql-sizing";
-import { resolveTimings, type Timings, withSynchronousMode } from "./profiles";
-import type { Configuration } from "./schema";
-import type { DatabaseMachineSettings, LoadBalancerSettings, MachineSettings, Settings, UserSettings } from "./settings";
+import { defaultPoolSize, maxDatabaseConnections, poolerConnections, type PoolerSize } from "./pgbouncer-sizing.ts";
+import { mergeParameters } from "./postgresql-parameters.ts";
+import { postgresqlSizing, type PostgresqlParameters } from "./postgresql-sizing.ts";
+import { resolveTimings, type Timings, withSynchronousMode } from "./profiles.ts";
+import type { Configuration } from "./schema.ts";
+import type { DatabaseMachineSettings, LoadBalancerSettings, MachineSettings, Settings, UserSettings } from "./settings.ts";
 
 export function resolve(configuration: Configuration): Settings {
     const { jumpHost, database, loadBalancer } = machines(configuration);

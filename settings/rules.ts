@@ -1,15 +1,15 @@
 /** Rules between keys. Each names the keys it reads, and is left out when one of them is wrong by itself. */
-import { parseCidr } from "../components/ipv4";
-import type { Mistake } from "./mistakes";
-import { connectionsBesidePooler, poolerConnections } from "./pgbouncer-sizing";
-import { checkSize } from "./platforms";
-import { checkParameter } from "./postgresql-parameters";
-import { toMib } from "./postgresql-sizing";
-import { checkTimings, resolveTimings } from "./profiles";
-import { demand, exceeded, newAccountQuotas } from "./quotas";
-import { machine, machines, poolerSize, poolSize, postgresqlParameters, type MachineRole } from "./resolve";
-import { programLabels, type Configuration, type Key } from "./schema";
-import type { DiskSettings } from "./settings";
+import { parseCidr } from "../components/ipv4.ts";
+import type { Mistake } from "./mistakes.ts";
+import { connectionsBesidePooler, poolerConnections } from "./pgbouncer-sizing.ts";
+import { checkSize } from "./platforms.ts";
+import { checkParameter } from "./postgresql-parameters.ts";
+import { toMib } from "./postgresql-sizing.ts";
+import { checkTimings, resolveTimings } from "./profiles.ts";
+import { demand, exceeded, newAccountQuotas } from "./quotas.ts";
+import { machine, machines, poolerSize, poolSize, postgresqlParameters, type MachineRole } from "./resolve.ts";
+import { programLabels, type Configuration, type Key } from "./schema.ts";
+import type { DiskSettings } from "./settings.ts";
 
 /** Tells a mistake: the key, the value given, and what is allowed. */
 type Refuse = (key: string, value: unknown, allowed: string) => void;

@@ -3,12 +3,12 @@
  * in Pulumi.yaml, whose defaults a test compares with the ones here.
  */
 import { z } from "zod";
-import { maxLoadBalancers, networkPrefixLengths } from "../components/address-plan";
-import { callbackActions } from "../cloud-init/patroni-callbacks";
-import { databaseName, host, isPrivate, loginName, mirror, roleName, scriptText, sshPublicKey, timeZone } from "./fields";
-import { platformIds } from "./platforms";
-import { profiles } from "./profiles";
-import * as value from "./values";
+import { maxLoadBalancers, networkPrefixLengths } from "../components/address-plan.ts";
+import { callbackActions } from "../cloud-init/patroni-callbacks.ts";
+import { databaseName, host, isPrivate, loginName, mirror, roleName, scriptText, sshPublicKey, timeZone } from "./fields.ts";
+import { platformIds } from "./platforms.ts";
+import { profiles } from "./profiles.ts";
+import * as value from "./values.ts";
 
 export const knownZones = ["ru-central1-a", "ru-central1-b", "ru-central1-d"] as const;
 export const diskTypes = ["network-hdd", "network-ssd", "network-ssd-nonreplicated", "network-ssd-io-m3"] as const;

@@ -2,10 +2,10 @@
  * The whole configuration of one stack, resolved: defaults filled in, sizes and timings computed,
  * every rule checked. Components and cloud-init take their values from here and nowhere else.
  */
-import type { PatroniCallbacks } from "../cloud-init/patroni-callbacks";
-import type { PostgresqlParameters } from "./postgresql-sizing";
-import type { Timings } from "./profiles";
-import type { diskTypes } from "./schema";
+import type { PatroniCallbacks } from "../cloud-init/patroni-callbacks.ts";
+import type { PostgresqlParameters } from "./postgresql-sizing.ts";
+import type { Timings } from "./profiles.ts";
+import type { diskTypes } from "./schema.ts";
 
 export interface Settings {
     /** Prefix of every name in the cloud, of host names, and Patroni's scope. */

@@ -1,20 +1,20 @@
 /** `npm run stand -- COMMAND`: the stand and its machines by hand. */
 import { parseArgs } from "node:util";
 import { join } from "node:path";
-import { ensureImage } from "./image";
-import { parseBlock } from "./machines/ipv4";
-import { runAsClient } from "./machines/client";
-import { addFault, addressOf, healAll } from "./machines/fault-control";
-import type { Fault } from "./machines/faults";
-import { inherit, openShell } from "./machines/guest";
-import { erase, refuseOtherStand, startDaemon, takeDown } from "./machines/lifecycle";
-import { freeze, powerOff, start, stop, thaw } from "./machines/machine";
-import { paths } from "./machines/names";
-import { internet } from "./machines/network-plan";
-import { askDaemon } from "./machines/ownership";
-import { findMachine, readFaults, readNetwork } from "./machines/records";
-import { balancerStatuses, machineStatuses, renderStatuses } from "./machines/status";
-import { apiPort, publicNetwork, site } from "./this-stand";
+import { ensureImage } from "./image/index.ts";
+import { parseBlock } from "./machines/ipv4.ts";
+import { runAsClient } from "./machines/client.ts";
+import { addFault, addressOf, healAll } from "./machines/fault-control.ts";
+import type { Fault } from "./machines/faults.ts";
+import { inherit, openShell } from "./machines/guest.ts";
+import { erase, refuseOtherStand, startDaemon, takeDown } from "./machines/lifecycle.ts";
+import { freeze, powerOff, start, stop, thaw } from "./machines/machine.ts";
+import { paths } from "./machines/names.ts";
+import { internet } from "./machines/network-plan.ts";
+import { askDaemon } from "./machines/ownership.ts";
+import { findMachine, readFaults, readNetwork } from "./machines/records.ts";
+import { balancerStatuses, machineStatuses, renderStatuses } from "./machines/status.ts";
+import { apiPort, publicNetwork, site } from "./this-stand.ts";
 
 const usage = `npm run stand -- COMMAND
 
@@ -84,7 +84,7 @@ async function up(): Promise<void> {
   if ((await askDaemon(site))?.ready) return console.log("The stand is up already.");
   await ensureImage((line) => console.log(line));
   // The flags by which this process reads TypeScript serve the daemon, too.
-  await startDaemon(site, [process.execPath, ...process.execArgv, join(__dirname, "daemon.ts"), site.folder, site.prefix, `${apiPort}`, publicNetwork]);
+  await startDaemon(site, [process.execPath, join(import.meta.dirname, "daemon.ts"), site.folder, site.prefix, `${apiPort}`, publicNetwork]);
   console.log(`The stand is up: the cloud's API at localhost:${apiPort}.`);
 }
 

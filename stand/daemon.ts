@@ -4,11 +4,11 @@
  * Ended with SIGTERM, or any other way: machines go on, and the next daemon takes them over.
  */
 import { join } from "node:path";
-import { startCloud } from "./cloud";
-import { ensureCertificate } from "./cloud/certificate";
-import { ensureImage } from "./image";
-import { Machines } from "./machines/machines";
-import { DaemonLock } from "./machines/ownership";
+import { startCloud } from "./cloud/index.ts";
+import { ensureCertificate } from "./cloud/certificate.ts";
+import { ensureImage } from "./image/index.ts";
+import { Machines } from "./machines/machines.ts";
+import { DaemonLock } from "./machines/ownership.ts";
 
 async function main(folder: string, prefix: string, port: string, publicNetwork: string): Promise<void> {
   const site = { folder, prefix };

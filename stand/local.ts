@@ -7,10 +7,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseDocument, stringify } from "yaml";
-import type { Outputs } from "./stack-outputs";
-import { apiPort, site, stackFile } from "./this-stand";
+import type { Outputs } from "./stack-outputs.ts";
+import { apiPort, site, stackFile } from "./this-stand.ts";
 
-const repository = join(__dirname, "..");
+const repository = join(import.meta.dirname, "..");
 const { folder } = site;
 const sshFolder = join(folder, "ssh");
 const stack = "local";
@@ -168,7 +168,7 @@ The cluster is up, and every promise was checked.
 }
 
 function stand(...args: string[]): void {
-    execute("tsx", [join(__dirname, "cli.ts"), ...args]);
+    execute(process.execPath, [join(import.meta.dirname, "cli.ts"), ...args]);
 }
 
 function pulumi(...args: string[]): void {

@@ -3,11 +3,11 @@
  * second checkout has machines of its own beside the first one's (`STAND=1`, the default).
  */
 import { join } from "node:path";
-import type { Site } from "./machines/names";
+import type { Site } from "./machines/names.ts";
 
 const number = numberOf(process.env["STAND"] ?? "1");
 
-const repository = join(__dirname, "..");
+const repository = join(import.meta.dirname, "..");
 
 export const site: Site = { folder: join(repository, ".stand"), prefix: number === 1 ? "pgha" : `pgha${number}` };
 

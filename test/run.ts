@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import { closingLine, failuresOf, none, sum, totalsOf, type Report, type Totals } from "./support/totals";
+import { closingLine, failuresOf, none, sum, totalsOf, type Report, type Totals } from "./support/totals.ts";
 
 interface Outcome {
     readonly success: boolean;
@@ -16,8 +16,8 @@ interface Outcome {
     readonly failures: readonly string[];
 }
 
-const repository = join(__dirname, "..");
-const program = createRequire(__filename).resolve;
+const repository = join(import.meta.dirname, "..");
+const program = createRequire(import.meta.filename).resolve;
 
 const levels: Readonly<Record<string, () => Outcome>> = {
     typecheck: () => ({ success: node(program("typescript/bin/tsc"), "--noEmit"), totals: none, failures: [] }),
@@ -31,7 +31,7 @@ function node(...args: readonly string[]): boolean {
     return spawnSync(process.execPath, args, { cwd: repository, stdio: "inherit" }).status === 0;
 }
 
-/** Runs a project of vitest.config.mts. No test at all is a failure: a level that finds nothing shows nothing. */
+/** Runs a project of vitest.config.ts. No test at all is a failure: a level that finds nothing shows nothing. */
 function vitest(project: string): Outcome {
     const folder = mkdtempSync(join(tmpdir(), "postgres-ha-report-"));
     try {

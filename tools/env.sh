@@ -40,7 +40,7 @@ export PULUMI_SKIP_UPDATE_CHECK=true
 export PULUMI_LOG_ROTATION_MAX_TOTAL_MB=${PULUMI_LOG_ROTATION_MAX_TOTAL_MB:-50}
 # By default Pulumi makes four resources a core at a time; passwords, slow to hash, then keep the network waiting.
 export PULUMI_PARALLEL=${PULUMI_PARALLEL:-32}
-# Type checks belong to `npm run typecheck`; without them a run starts seconds sooner.
+# For the example application, which Pulumi's own loader reads: type checks belong to `npm run typecheck`.
 export PULUMI_NODEJS_TRANSPILE_ONLY=true
 # Node.js keeps what it has compiled of Pulumi and of the program: 0.7 s of each run.
 export NODE_COMPILE_CACHE=${NODE_COMPILE_CACHE:-$stand/node-compile-cache}

@@ -1,9 +1,9 @@
-import { local, mustRun, site, stand } from "../../test/stand/support/stand";
-import { addResult, writeResults } from "../results";
-import { firstWrite } from "./first-write";
-import { type Creation, createByScript } from "./floor";
-import { milestonesOf } from "./milestones";
-import { decidedConnection, record, type Recording } from "./recording";
+import { local, mustRun, site, stand } from "../../test/stand/support/stand.ts";
+import { addResult, writeResults } from "../results.ts";
+import { firstWrite } from "./first-write.ts";
+import { type Creation, createByScript } from "./floor.ts";
+import { milestonesOf } from "./milestones.ts";
+import { decidedConnection, record, type Recording } from "./recording.ts";
 
 export interface CreationResult extends Creation {
     readonly way: "pulumi" | "script";

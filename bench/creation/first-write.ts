@@ -1,9 +1,9 @@
 /** What an application does first, tried until it works. */
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import type { Site } from "../../stand/machines/names";
-import { sql } from "../../test/stand/support/sql";
+import { captureAsClient } from "../../stand/machines/client.ts";
+import type { Site } from "../../stand/machines/names.ts";
+import type { FirstWritePlan } from "./first-write-process.ts";
 
 export interface Connection {
     /** With its password. */
@@ -13,19 +13,21 @@ export interface Connection {
 }
 
 const limitSeconds = 300;
-const statement = "CREATE TABLE bench_first (id integer PRIMARY KEY); INSERT INTO bench_first VALUES (1)";
-
-/** Four times a second, from one client: trying must take next to nothing from the machines that come up meanwhile. */
-const untilItSucceeds = ["bash", "-c", `until "$@"; do [ $SECONDS -lt ${limitSeconds} ] || exit 1; sleep 0.25; done`, "bash"];
 
 /**
  * Writes a row, as soon as that is possible. The cluster's subnets must be there.
  * @returns wall clock, in ms
- * @throws Error with all that psql said when nothing could be written for five minutes
+ * @throws Error with the last attempt's when nothing could be written for five minutes
  */
 export async function firstWrite(site: Site, { uri, caCertificate }: Connection): Promise<number> {
-    const caFile = join(site.folder, "first-write-ca.pem");
-    writeFileSync(caFile, caCertificate);
-    await sql(uri, statement, { at: site, verifiedWith: caFile, through: untilItSucceeds, timeoutSeconds: limitSeconds + 30 });
-    return Date.now();
+    const { username, password, hostname, port, pathname } = new URL(uri);
+    const plan: FirstWritePlan = {
+        server: { host: hostname, port: Number(port) },
+        login: { database: pathname.slice(1), user: username, password: decodeURIComponent(password), caCertificate, timeoutMilliseconds: 10_000 },
+        limitSeconds,
+    };
+    const command = [process.execPath, join(import.meta.dirname, "first-write-process.ts")];
+    const { exitCode, stdout, stderr } = await captureAsClient(site, command, { input: JSON.stringify(plan), timeoutSeconds: limitSeconds + 30 });
+    if (exitCode !== 0) throw new Error(stderr);
+    return Number(stdout);
 }

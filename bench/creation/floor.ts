@@ -5,15 +5,15 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { ensureImage } from "../../stand/image";
-import { Machines } from "../../stand/machines/machines";
-import type { Site } from "../../stand/machines/names";
-import { attempt } from "../../stand/machines/run";
-import { tearDown } from "../../stand/machines/teardown";
-import { folder } from "../../test/stand/support/stand";
-import { firstWrite } from "./first-write";
-import { type Milestones, milestonesOf } from "./milestones";
-import type { Recording, RemoteCommand } from "./recording";
+import { ensureImage } from "../../stand/image/index.ts";
+import { Machines } from "../../stand/machines/machines.ts";
+import type { Site } from "../../stand/machines/names.ts";
+import { attempt } from "../../stand/machines/run.ts";
+import { tearDown } from "../../stand/machines/teardown.ts";
+import { folder } from "../../test/stand/support/stand.ts";
+import { firstWrite } from "./first-write.ts";
+import { type Milestones, milestonesOf } from "./milestones.ts";
+import type { Recording, RemoteCommand } from "./recording.ts";
 
 const site: Site = { folder: join(folder, "bench-floor"), prefix: "floor" };
 const limitSeconds = 300;

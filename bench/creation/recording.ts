@@ -1,8 +1,8 @@
 /** What a cluster was made of, so that a script can make the same without Pulumi. */
-import type { MachineSpec, NetworkState } from "../../stand/machines/driver";
-import { listMachines, readNetwork } from "../../stand/machines/records";
-import { eventually, mustRun, site, stackOutputs, type Outputs } from "../../test/stand/support/stand";
-import type { Connection } from "./first-write";
+import type { MachineSpec, NetworkState } from "../../stand/machines/driver.ts";
+import { listMachines, readNetwork } from "../../stand/machines/records.ts";
+import { eventually, mustRun, site, stackOutputs, type Outputs } from "../../test/stand/support/stand.ts";
+import type { Connection } from "./first-write.ts";
 
 export interface RemoteCommand {
     /** Host name of the machine. */
@@ -45,7 +45,7 @@ export async function record(): Promise<Recording> {
 }
 
 /** What the application of an `up` that still runs will need to connect: decided when machines are made. */
-export async function decidedConnection({ clusterName, outputs }: Recording): Promise<Connection> {
+export async function decidedConnection({ clusterName, machines, outputs }: Recording): Promise<Connection> {
     const uri = new URL(outputs.connections[0]!.readWrite);
     const ask = async () => {
         const resource = await exportedResources();
@@ -54,14 +54,14 @@ export async function decidedConnection({ clusterName, outputs }: Recording): Pr
         uri.password = encodeURIComponent(plain(result));
         return { uri: uri.href, caCertificate: plain(certPem) };
     };
-    // Each look at the stack costs a second of processor time, which would slow down the `up`; so not before.
-    await eventually(120, async () => listMachines(site).length > 0, (someExist) => someExist);
+    // Each look at the stack costs a second of processor time, which would slow down the `up`; so not while it makes machines.
+    await eventually(120, async () => listMachines(site).length, (count) => count === machines.length);
     return eventually(120, ask, () => true);
 }
 
 /** The stack's resources, which can be read while an `up` goes on. Looking one up throws where there is none. */
 async function exportedResources(): Promise<(type: string, name: string) => Resource> {
-    const exported = JSON.parse(await mustRun("pulumi", ["stack", "export", "--show-secrets", "--stack", "local"])) as { deployment: { resources: Resource[] } };
+    const exported = JSON.parse(await mustRun("nice", ["pulumi", "stack", "export", "--show-secrets", "--stack", "local"])) as { deployment: { resources: Resource[] } };
     return (type, name) => {
         const found = exported.deployment.resources.find(({ type: own, urn }) => own === type && urn.endsWith(`::${name}`));
         if (!found) throw new Error(`the stack has no ${name}`);

@@ -1,13 +1,13 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { repository, stackOutputs } from "../../test/stand/support/stand";
-import { addResult, readResults, writeResults } from "../results";
-import { type Variant, withVariant } from "../variants";
-import { eventsOf } from "./events";
-import type { Fault } from "./fault";
-import { type FaultResult, runFault } from "./run-fault";
-import { renderTimeline } from "./timeline";
+import { repository, stackOutputs } from "../../test/stand/support/stand.ts";
+import { addResult, readResults, writeResults } from "../results.ts";
+import { type Variant, withVariant } from "../variants.ts";
+import { eventsOf } from "./events.ts";
+import type { Fault } from "./fault.ts";
+import { type FaultResult, runFault } from "./run-fault.ts";
+import { renderTimeline } from "./timeline.ts";
 
 export interface FaultBenchOptions {
     readonly faults: readonly Fault[];

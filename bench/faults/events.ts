@@ -1,8 +1,8 @@
 /** What Patroni, etcd, PostgreSQL and HAProxy did meanwhile, from the machines' journals. */
-import { executeInGuest } from "../../stand/machines/guest";
-import { listMachines } from "../../stand/machines/records";
-import { site } from "../../test/stand/support/stand";
-import type { Trace } from "./run-fault";
+import { executeInGuest } from "../../stand/machines/guest.ts";
+import { listMachines } from "../../stand/machines/records.ts";
+import { site } from "../../test/stand/support/stand.ts";
+import type { Trace } from "./run-fault.ts";
 
 export interface Event {
     /** In ms of the monotonic clock. */

@@ -1,5 +1,5 @@
-import type { Cluster } from "../cluster";
-import type { ClientPlace } from "../workload/workload";
+import type { Cluster } from "../cluster.ts";
+import type { ClientPlace } from "../workload/workload.ts";
 
 /** One thing that can go wrong, and how it ends. */
 export interface Fault {

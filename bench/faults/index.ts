@@ -1,11 +1,11 @@
-import type { Fault } from "./fault";
-import { networkFaults } from "./network";
-import { operationFaults } from "./operations";
-import { powerFaults } from "./power";
-import { processFaults } from "./processes";
-import { replicationFaults } from "./replication";
-import { storageFaults } from "./storage";
-import { zoneFaults } from "./zones";
+import type { Fault } from "./fault.ts";
+import { networkFaults } from "./network.ts";
+import { operationFaults } from "./operations.ts";
+import { powerFaults } from "./power.ts";
+import { processFaults } from "./processes.ts";
+import { replicationFaults } from "./replication.ts";
+import { storageFaults } from "./storage.ts";
+import { zoneFaults } from "./zones.ts";
 
 /** Every fault, in the order of the tables. */
 export const faults: readonly Fault[] = [...powerFaults, ...zoneFaults, ...networkFaults, ...processFaults, ...replicationFaults, ...storageFaults, ...operationFaults];

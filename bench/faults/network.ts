@@ -1,9 +1,9 @@
 /** Packets that are lost or late. */
-import { addFault, addressOf, healAll } from "../../stand/machines/fault-control";
-import type { Fault as LinkFault } from "../../stand/machines/faults";
-import { machineId, site } from "../../test/stand/support/stand";
-import type { Cluster, Roles } from "../cluster";
-import type { Fault } from "./fault";
+import { addFault, addressOf, healAll } from "../../stand/machines/fault-control.ts";
+import type { Fault as LinkFault } from "../../stand/machines/faults.ts";
+import { machineId, site } from "../../test/stand/support/stand.ts";
+import type { Cluster, Roles } from "../cluster.ts";
+import type { Fault } from "./fault.ts";
 
 const address = (name: string): string => addressOf(site, machineId(name));
 

@@ -1,6 +1,6 @@
 /** What an administrator does on purpose. */
-import { onMachine } from "../../test/stand/support/stand";
-import type { Fault } from "./fault";
+import { onMachine } from "../../test/stand/support/stand.ts";
+import type { Fault } from "./fault.ts";
 
 /** @param candidate whether it names who shall lead */
 const switchover = (candidate: boolean): Fault["inject"] => async (cluster) => {

@@ -1,9 +1,9 @@
 /** Machines that lose their power, are frozen, or start anew. */
-import { freeze, powerOff, start, thaw } from "../../stand/machines/machine";
-import { eventually, machineId, onMachine, site } from "../../test/stand/support/stand";
-import { type Cluster, superuserSql } from "../cluster";
-import { type End, type Fault, orUndo } from "./fault";
-import { writeWal } from "./wal";
+import { freeze, powerOff, start, thaw } from "../../stand/machines/machine.ts";
+import { eventually, machineId, onMachine, site } from "../../test/stand/support/stand.ts";
+import { type Cluster, superuserSql } from "../cluster.ts";
+import { type End, type Fault, orUndo } from "./fault.ts";
+import { writeWal } from "./wal.ts";
 
 /** Cuts the power of machines at the same moment; it comes back in the end. */
 export async function losePower(names: readonly string[]): Promise<End> {

@@ -1,7 +1,7 @@
 /** Programs that are killed, hang or are stopped. */
-import { onMachine } from "../../test/stand/support/stand";
-import type { Cluster } from "../cluster";
-import type { End, Fault } from "./fault";
+import { onMachine } from "../../test/stand/support/stand.ts";
+import type { Cluster } from "../cluster.ts";
+import type { End, Fault } from "./fault.ts";
 
 type Choice = (cluster: Cluster) => Promise<string>;
 

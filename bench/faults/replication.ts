@@ -1,9 +1,9 @@
 /** Replicas that fall behind, and standbys that commits wait for. */
-import { powerOff, start } from "../../stand/machines/machine";
-import { eventually, machineId, onMachine, site } from "../../test/stand/support/stand";
-import { superuserSql } from "../cluster";
-import { type End, type Fault, orUndo } from "./fault";
-import { writeWal } from "./wal";
+import { powerOff, start } from "../../stand/machines/machine.ts";
+import { eventually, machineId, onMachine, site } from "../../test/stand/support/stand.ts";
+import { superuserSql } from "../cluster.ts";
+import { type End, type Fault, orUndo } from "./fault.ts";
+import { writeWal } from "./wal.ts";
 
 /** More than `maxReplicaLagMib` of a stack that does not set it. */
 const lagMib = 64;

@@ -1,12 +1,12 @@
-import { healAll } from "../../stand/machines/fault-control";
-import { site, type Outputs } from "../../test/stand/support/stand";
-import { Cluster } from "../cluster";
-import { messageOf } from "../workload/client-session";
-import { acknowledgements, length, longestGap, type Span } from "../workload/gaps";
-import { type Attempt, monotonicMilliseconds } from "../workload/records";
-import { type Verification, verify } from "../workload/verification";
-import { Workload } from "../workload/workload";
-import type { Fault } from "./fault";
+import { healAll } from "../../stand/machines/fault-control.ts";
+import { site, type Outputs } from "../../test/stand/support/stand.ts";
+import { Cluster } from "../cluster.ts";
+import { messageOf } from "../workload/client-session.ts";
+import { acknowledgements, length, longestGap, type Span } from "../workload/gaps.ts";
+import { type Attempt, monotonicMilliseconds } from "../workload/records.ts";
+import { type Verification, verify } from "../workload/verification.ts";
+import { Workload } from "../workload/workload.ts";
+import type { Fault } from "./fault.ts";
 
 /** What one run of a fault showed. */
 export interface FaultResult extends Verification {
@@ -59,7 +59,7 @@ export async function runFault(fault: Fault, outputs: Outputs): Promise<{ result
                 await workload.flowing(2, patienceSeconds);
             } else if (fault.lasts !== undefined) {
                 const until = injected + fault.lasts * 1000;
-                await new Promise((resolve) => setTimeout(resolve, until - monotonicMilliseconds()));
+                await new Promise((resolve) => setTimeout(resolve, Math.max(0, until - monotonicMilliseconds())));
             }
         } finally {
             if (end) {

@@ -1,9 +1,9 @@
 /** Data disks that are full, or that a dead replica would fill. */
-import { eventually, onMachine } from "../../test/stand/support/stand";
-import { superuserSql } from "../cluster";
-import { type End, type Fault, orUndo } from "./fault";
-import { losePower } from "./power";
-import { setParameter, walMib, writeWal } from "./wal";
+import { eventually, onMachine } from "../../test/stand/support/stand.ts";
+import { superuserSql } from "../cluster.ts";
+import { type End, type Fault, orUndo } from "./fault.ts";
+import { losePower } from "./power.ts";
+import { setParameter, walMib, writeWal } from "./wal.ts";
 
 const fillFile = "/var/lib/pgsql/bench-fill";
 

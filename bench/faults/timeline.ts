@@ -1,6 +1,6 @@
-import { acknowledgements } from "../workload/gaps";
-import type { Event } from "./events";
-import type { Trace } from "./run-fault";
+import { acknowledgements } from "../workload/gaps.ts";
+import type { Event } from "./events.ts";
+import type { Trace } from "./run-fault.ts";
 
 const binMilliseconds = 100;
 const width = 1000;

@@ -1,6 +1,6 @@
 /** What faults of replication and of disks do to the leader's write-ahead log. */
-import { eventually, onMachine } from "../../test/stand/support/stand";
-import { superuserSql } from "../cluster";
+import { eventually, onMachine } from "../../test/stand/support/stand.ts";
+import { superuserSql } from "../cluster.ts";
 
 /** Writes so much WAL, as many applications at work would. */
 export async function writeWal(leader: string, mib: number): Promise<void> {

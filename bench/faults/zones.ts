@@ -2,12 +2,12 @@
  * A whole zone that is lost: the leader's, and as the worst case the one that the load balancer is in too. The
  * clients are in another zone and have the multi-host string, which needs no load balancer.
  */
-import { addFault, addressOf, healAll } from "../../stand/machines/fault-control";
-import { readNetwork } from "../../stand/machines/records";
-import { machineId, site } from "../../test/stand/support/stand";
-import type { Cluster } from "../cluster";
-import type { Fault } from "./fault";
-import { losePower } from "./power";
+import { addFault, addressOf, healAll } from "../../stand/machines/fault-control.ts";
+import { readNetwork } from "../../stand/machines/records.ts";
+import { machineId, site } from "../../test/stand/support/stand.ts";
+import type { Cluster } from "../cluster.ts";
+import type { Fault } from "./fault.ts";
+import { losePower } from "./power.ts";
 
 const lostZone = (cluster: Cluster) => cluster.zoneOf(cluster.balancer);
 

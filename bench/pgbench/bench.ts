@@ -1,10 +1,10 @@
 /** Throughput through the pooler and the load balancer against PostgreSQL alone, and the price of a commit that waits for a standby. */
-import { local, stackOutputs, type Outputs } from "../../test/stand/support/stand";
-import { Cluster, superuserSql } from "../cluster";
-import { addResult, readResults, writeResults } from "../results";
-import { type PgClient, withPgClient } from "./client";
-import { overSocket, withDirectAccess } from "./direct-access";
-import { type Measurement, parsePgbench, type PgbenchResult, plannedRound } from "./measurement";
+import { local, stackOutputs, type Outputs } from "../../test/stand/support/stand.ts";
+import { Cluster, superuserSql } from "../cluster.ts";
+import { addResult, readResults, writeResults } from "../results.ts";
+import { type PgClient, withPgClient } from "./client.ts";
+import { overSocket, withDirectAccess } from "./direct-access.ts";
+import { type Measurement, parsePgbench, type PgbenchResult, plannedRound } from "./measurement.ts";
 
 export interface PgbenchOptions {
     /** How long each run lasts. */

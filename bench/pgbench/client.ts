@@ -1,8 +1,8 @@
-import { withClient } from "../../stand/machines/client";
-import { initProcess } from "../../stand/machines/guest";
-import { attempt } from "../../stand/machines/run";
-import { takingPassword } from "../../test/stand/support/sql";
-import { machineId, site } from "../../test/stand/support/stand";
+import { withClient } from "../../stand/machines/client.ts";
+import { initProcess } from "../../stand/machines/guest.ts";
+import { attempt } from "../../stand/machines/run.ts";
+import { takingPassword } from "../../test/stand/support/sql.ts";
+import { machineId, site } from "../../test/stand/support/stand.ts";
 
 /** Runs PostgreSQL's programs as an application's machine would: in a network of its own inside of the cloud's. */
 export interface PgClient {

@@ -2,11 +2,11 @@
  * What the product refuses and the comparison needs: a client's connections straight to PostgreSQL, and connections
  * without TLS. It is opened on the running machines of the stand for one client's address, and closed again.
  */
-import { localEndpoint } from "../../cloud-init/postgresql";
-import { cloudNamespace } from "../../stand/machines/names";
-import { inNamespace } from "../../stand/machines/namespaces";
-import { onMachine, site } from "../../test/stand/support/stand";
-import { superuserSql } from "../cluster";
+import { localEndpoint } from "../../cloud-init/postgresql.ts";
+import { cloudNamespace } from "../../stand/machines/names.ts";
+import { inNamespace } from "../../stand/machines/namespaces.ts";
+import { onMachine, site } from "../../test/stand/support/stand.ts";
+import { superuserSql } from "../cluster.ts";
 
 const postgresqlRules = "/var/lib/pgsql/17/data/pg_hba.conf";
 const pgbouncerRules = "/etc/pgbouncer/hba.conf";

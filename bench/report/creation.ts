@@ -1,7 +1,7 @@
-import { type CreationResult, creationResults } from "../creation/bench";
-import { readResults } from "../results";
-import { median, summarize } from "../statistics";
-import { provenance, seconds, table } from "./table";
+import { type CreationResult, creationResults } from "../creation/bench.ts";
+import { readResults } from "../results.ts";
+import { median, summarize } from "../statistics.ts";
+import { provenance, seconds, table } from "./table.ts";
 
 const ways = { pulumi: "`pulumi up`", script: "script (the floor)" } as const;
 

@@ -1,15 +1,15 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { repository } from "../../test/stand/support/stand";
-import { faultNamed, faults } from "../faults";
-import { pictureOf, resultsName } from "../faults/bench";
-import type { Fault } from "../faults/fault";
-import type { FaultResult } from "../faults/run-fault";
-import { type Origin, readResults } from "../results";
-import { summarize } from "../statistics";
-import { type Variant, variants } from "../variants";
-import { provenance, seconds, table } from "./table";
+import { repository } from "../../test/stand/support/stand.ts";
+import { faultNamed, faults } from "../faults/index.ts";
+import { pictureOf, resultsName } from "../faults/bench.ts";
+import type { Fault } from "../faults/fault.ts";
+import type { FaultResult } from "../faults/run-fault.ts";
+import { type Origin, readResults } from "../results.ts";
+import { summarize } from "../statistics.ts";
+import { type Variant, variants } from "../variants.ts";
+import { provenance, seconds, table } from "./table.ts";
 
 type Sample = FaultResult & Origin;
 

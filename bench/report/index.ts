@@ -2,13 +2,13 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { repository } from "../../test/stand/support/stand";
-import { creationSection } from "./creation";
-import { comparisonSection, faultSections } from "./faults";
-import { memorySection } from "./memory";
-import { noopSection } from "./noop";
-import { notes } from "./notes";
-import { pgbenchSection } from "./pgbench";
+import { repository } from "../../test/stand/support/stand.ts";
+import { creationSection } from "./creation.ts";
+import { comparisonSection, faultSections } from "./faults.ts";
+import { memorySection } from "./memory.ts";
+import { noopSection } from "./noop.ts";
+import { notes } from "./notes.ts";
+import { pgbenchSection } from "./pgbench.ts";
 
 export function writeReport(): void {
     const sections = [introduction, comparisonSection(), ...faultSections(), notes, pgbenchSection(), creationSection(), noopSection(), memorySection()];

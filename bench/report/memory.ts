@@ -1,7 +1,7 @@
-import { type MemoryResult, memoryResults } from "../memory";
-import { readResults } from "../results";
-import { median } from "../statistics";
-import { provenance, table } from "./table";
+import { type MemoryResult, memoryResults } from "../memory.ts";
+import { readResults } from "../results.ts";
+import { median } from "../statistics.ts";
+import { provenance, table } from "./table.ts";
 
 export function memorySection(): string {
     const samples = readResults<MemoryResult>(memoryResults);

@@ -1,7 +1,7 @@
-import { type NoopResult, noopResults } from "../noop";
-import { readResults } from "../results";
-import { median, summarize } from "../statistics";
-import { provenance, seconds, table } from "./table";
+import { type NoopResult, noopResults } from "../noop.ts";
+import { readResults } from "../results.ts";
+import { median, summarize } from "../statistics.ts";
+import { provenance, seconds, table } from "./table.ts";
 
 export function noopSection(): string {
     const samples = readResults<NoopResult>(noopResults);

@@ -1,13 +1,13 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { repository } from "../../test/stand/support/stand";
-import { pgbenchResults } from "../pgbench/bench";
-import { clientCounts, type Measurement, type PgbenchResult, type Way, ways } from "../pgbench/measurement";
-import { type Origin, readResults } from "../results";
-import { median } from "../statistics";
-import { type BarGroup, renderBars } from "./bars";
-import { provenance, table } from "./table";
+import { repository } from "../../test/stand/support/stand.ts";
+import { pgbenchResults } from "../pgbench/bench.ts";
+import { clientCounts, type Measurement, type PgbenchResult, type Way, ways } from "../pgbench/measurement.ts";
+import { type Origin, readResults } from "../results.ts";
+import { median } from "../statistics.ts";
+import { type BarGroup, renderBars } from "./bars.ts";
+import { provenance, table } from "./table.ts";
 
 type Sample = PgbenchResult & Origin;
 

@@ -1,4 +1,4 @@
-import type { Origin } from "../results";
+import type { Origin } from "../results.ts";
 
 /** A Markdown table. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {

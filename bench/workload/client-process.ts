@@ -6,8 +6,8 @@
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";
 
-import { ClientSession, isRolledBack, messageOf } from "./client-session";
-import { type Attempt, monotonicMilliseconds, table, type WorkloadPlan } from "./records";
+import { ClientSession, isRolledBack, messageOf } from "./client-session.ts";
+import { type Attempt, monotonicMilliseconds, table, type WorkloadPlan } from "./records.ts";
 
 let stopped = false;
 

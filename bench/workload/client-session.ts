@@ -2,16 +2,18 @@ import { isIP } from "node:net";
 
 import { Client, DatabaseError } from "pg";
 
-import type { Server, Target, WorkloadPlan } from "./records";
+import type { Login, Server, Target } from "./records.ts";
 
 /** A connection that is made when it is needed and dropped after any error, as a simple pool would do. */
 export class ClientSession {
     private client: Client | undefined;
+    private readonly login: Login;
+    private readonly target: Target;
 
-    constructor(
-        private readonly plan: WorkloadPlan,
-        private readonly target: Target,
-    ) {}
+    constructor(login: Login, target: Target) {
+        this.login = login;
+        this.target = target;
+    }
 
     /** @throws Error, of class NotSent if the statement never reached a server */
     async query(text: string, values: readonly unknown[]): Promise<Record<string, unknown>[]> {
@@ -39,7 +41,7 @@ export class ClientSession {
     }
 
     private async connectTo({ host, port }: Server): Promise<Client> {
-        const { database, user, password, caCertificate, timeoutMilliseconds } = this.plan;
+        const { database, user, password, caCertificate, timeoutMilliseconds } = this.login;
         const client = new Client({
             host,
             port,

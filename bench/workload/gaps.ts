@@ -1,4 +1,4 @@
-import type { Attempt } from "./records";
+import type { Attempt } from "./records.ts";
 
 /** A span of time, in ms of the monotonic clock. */
 export interface Span {

@@ -35,23 +35,27 @@ export interface Target {
     readonly needsLeader: boolean;
 }
 
-/** What the workload's process is told on the first line of its standard input. */
-export interface WorkloadPlan {
-    readonly write: Target;
-    readonly read: Target;
+/** How a client logs in. */
+export interface Login {
     readonly database: string;
     readonly user: string;
     readonly password: string;
     /** PEM of the authority that the servers' certificates are verified with. */
     readonly caCertificate: string;
+    /** How long a client waits for a connection, and for an answer. */
+    readonly timeoutMilliseconds: number;
+}
+
+/** What the workload's process is told on the first line of its standard input. */
+export interface WorkloadPlan extends Login {
+    readonly write: Target;
+    readonly read: Target;
     readonly writers: number;
     readonly readers: number;
     /** Pause of a client after each attempt that succeeded. */
     readonly pauseMilliseconds: number;
     /** Pause after one that did not. */
     readonly backoffMilliseconds: number;
-    /** How long a client waits for a connection, and for an answer. */
-    readonly timeoutMilliseconds: number;
     /** The process ends by itself after so long. */
     readonly deadlineSeconds: number;
 }

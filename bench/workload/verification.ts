@@ -1,6 +1,6 @@
-import { sql } from "../../test/stand/support/sql";
-import { eventually, type Outputs } from "../../test/stand/support/stand";
-import { type Attempt, table } from "./records";
+import { sql } from "../../test/stand/support/sql.ts";
+import { eventually, type Outputs } from "../../test/stand/support/stand.ts";
+import { type Attempt, table } from "./records.ts";
 
 /** What the nodes hold, compared with what the clients were told. All counts but `acknowledged` are 0 when all is well. */
 export interface Verification {

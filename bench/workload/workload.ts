@@ -1,15 +1,13 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { pathToFileURL } from "node:url";
 
-import { withClient } from "../../stand/machines/client";
-import { readNetwork } from "../../stand/machines/records";
-import { sql } from "../../test/stand/support/sql";
-import { repository, site, type Outputs } from "../../test/stand/support/stand";
-import { type Attempt, monotonicMilliseconds, type Server, table, type Target, type WorkloadPlan } from "./records";
+import { withClient } from "../../stand/machines/client.ts";
+import { readNetwork } from "../../stand/machines/records.ts";
+import { sql } from "../../test/stand/support/sql.ts";
+import { repository, site, type Outputs } from "../../test/stand/support/stand.ts";
+import { type Attempt, monotonicMilliseconds, type Server, table, type Target, type WorkloadPlan } from "./records.ts";
 
 /** Enough to see a gap of a tenth of a second, few enough to leave two cores to the machines. */
 const load = { writers: 4, readers: 2, pauseMilliseconds: 20, backoffMilliseconds: 50, timeoutMilliseconds: 2000 };
@@ -26,11 +24,12 @@ export interface ClientPlace {
 export class Workload {
     readonly attempts: Attempt[] = [];
     private lastWrite = Number.NEGATIVE_INFINITY;
+    private readonly child: ChildProcess;
+    private readonly finished: Promise<void>;
 
-    private constructor(
-        private readonly child: ChildProcess,
-        private readonly finished: Promise<void>,
-    ) {
+    private constructor(child: ChildProcess, finished: Promise<void>) {
+        this.child = child;
+        this.finished = finished;
         createInterface({ input: child.stdout! }).on("line", (line) => {
             const attempt = JSON.parse(line) as Attempt;
             this.attempts.push(attempt);
@@ -103,10 +102,7 @@ function serversOf(uri: string): Server[] {
 
 /** Starts the clients' process in a network of its own, which lasts as long as it does. */
 function spawnClient({ zone }: ClientPlace): Promise<{ child: ChildProcess; finished: Promise<void> }> {
-    const program = [
-        ...[process.execPath, "--import", pathToFileURL(createRequire(__filename).resolve("tsx")).href],
-        join(__dirname, "client-process.ts"),
-    ];
+    const program = [process.execPath, join(import.meta.dirname, "client-process.ts")];
     return new Promise((resolve, reject) => {
         const subnetId = zone === undefined ? undefined : readNetwork(site).subnets.find((subnet) => subnet.zone === zone)?.id;
         const finished = withClient(site, subnetId === undefined ? {} : { subnetId }, async (enter) => {

@@ -17,6 +17,7 @@ import ssl
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 import uuid
 
@@ -38,18 +39,37 @@ def run(arguments, environment=None):
     return result.returncode, (result.stdout if result.returncode == 0 else result.stderr).strip()
 
 
-def check_etcd(cluster):
-    for member in cluster["members"]:
-        endpoint = f"https://{member['address']}:2379"
-        status, output = run(["etcdctl", f"--endpoints={endpoint}", f"--cacert={CA}", f"--cert={TLS}/node.crt", f"--key={TLS}/node.key", "--command-timeout=5s", "endpoint", "health"])
-        if status != 0:
-            raise NotYet(f"{member['name']}: etcd is not healthy: {output[-300:]}")
+def ask(url):
+    """The JSON that a service of the cluster answers, whatever its status says. Raises OSError if it does not."""
+    context = ssl.create_default_context(cafile=CA)
+    context.load_cert_chain(f"{TLS}/node.crt", f"{TLS}/node.key")
+    try:
+        response = urllib.request.urlopen(url, timeout=STEP_SECONDS, context=context)
+    except urllib.error.HTTPError as refusal:
+        response = refusal
+    with response:
+        try:
+            return json.load(response)
+        except ValueError as error:
+            raise OSError(f"status {response.status} and no JSON") from error
+
+
+def etcd(address, path):
+    return ask(f"https://{address}:2379{path}")
 
 
 def patroni(address, path):
-    context = ssl.create_default_context(cafile=CA)
-    with urllib.request.urlopen(f"https://{address}:8008{path}", timeout=STEP_SECONDS, context=context) as response:
-        return json.load(response)
+    return ask(f"https://{address}:8008{path}")
+
+
+def check_etcd(cluster):
+    for member in cluster["members"]:
+        try:
+            health = etcd(member["address"], "/health")
+        except OSError as error:
+            raise NotYet(f"{member['name']}: etcd does not answer: {error}") from error
+        if health["health"] != "true":
+            raise NotYet(f"{member['name']}: etcd is not healthy: {health.get('reason')}")
 
 
 def check_patroni(cluster):

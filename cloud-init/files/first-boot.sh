@@ -31,8 +31,6 @@ for package in "${PACKAGES[@]}"; do
     rpm --quiet -q "$package" || missing+=("$package")
 done
 if [ "${#missing[@]}" -gt 0 ]; then
-    # The distribution's own PostgreSQL modules would hide PGDG's packages.
-    case " ${missing[*]} " in *" postgresql"*) retry dnf --quiet --assumeyes module disable postgresql ;; esac
     log "installing ${missing[*]}"
     retry dnf --quiet --assumeyes --nodocs --setopt=install_weak_deps=False install "${missing[@]}"
 fi

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promise
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { ensureCertificate } from "./certificate";
+import { ensureCertificate } from "./certificate.ts";
 
 let folder: string;
 beforeEach(async () => {

@@ -1,21 +1,22 @@
-import type { Driver } from "../machines/driver";
-import { Operations } from "./api/operations";
-import { requireQuotas } from "./quotas";
-import { Locks } from "./state/locks";
-import { SingleFlight } from "./state/single-flight";
-import type { Store } from "./state/store";
-import { networkState } from "./vpc/network-state";
+import type { Driver } from "../machines/driver.ts";
+import { Operations } from "./api/operations.ts";
+import { requireQuotas } from "./quotas.ts";
+import { Locks } from "./state/locks.ts";
+import { SingleFlight } from "./state/single-flight.ts";
+import type { Store } from "./state/store.ts";
+import { networkState } from "./vpc/network-state.ts";
 
 /** What the services share: the state, the machines behind it, and the order in which things are done. */
 export class Cloud {
   readonly locks = new Locks();
   readonly operations: Operations;
   private readonly networkChanges = new SingleFlight(() => this.driver.applyNetwork(networkState(this.store)));
+  readonly store: Store;
+  readonly driver: Driver;
 
-  constructor(
-    readonly store: Store,
-    readonly driver: Driver,
-  ) {
+  constructor(store: Store, driver: Driver) {
+    this.store = store;
+    this.driver = driver;
     this.operations = new Operations(store, this.locks);
   }
 

@@ -1,6 +1,6 @@
 import type { ApiEndpointServiceService } from "@yandex-cloud/nodejs-sdk/endpoint/api_endpoint_service";
-import { notFound } from "./api/errors";
-import type { Handlers } from "./api/server";
+import { notFound } from "./api/errors.ts";
+import type { Handlers } from "./api/server.ts";
 
 /** Names under which clients look for the services; all of them are served on one port. */
 const endpointIds = ["endpoint", "operation", "iam", "vpc", "compute", "load-balancer"];

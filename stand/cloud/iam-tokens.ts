@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { IamTokenServiceService } from "@yandex-cloud/nodejs-sdk/iam-v1/iam_token_service";
-import { unauthenticated } from "./api/errors";
-import type { Handlers } from "./api/server";
+import { unauthenticated } from "./api/errors.ts";
+import type { Handlers } from "./api/server.ts";
 
 /** How long the cloud's IAM tokens are good at most. */
 const lifetimeHours = 12;

@@ -1,8 +1,8 @@
 import type { Disk } from "@yandex-cloud/nodejs-sdk/compute-v1/disk";
-import { resourceExhausted } from "./api/errors";
-import { isHighSpeed, isNetworkSsd } from "./compute/disk-types";
-import type { Store } from "./state/store";
-import { dynamicPublicAddresses } from "./vpc/usage";
+import { resourceExhausted } from "./api/errors.ts";
+import { isHighSpeed, isNetworkSsd } from "./compute/disk-types.ts";
+import type { Store } from "./state/store.ts";
+import { dynamicPublicAddresses } from "./vpc/usage.ts";
 
 const gib = 2 ** 30;
 

@@ -1,4 +1,4 @@
-import { invalidArgument } from "./api/errors";
+import { invalidArgument } from "./api/errors.ts";
 
 /** The availability zones of the region ru-central1 that take new resources. */
 export const zones: readonly string[] = ["ru-central1-a", "ru-central1-b", "ru-central1-d"];

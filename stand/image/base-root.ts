@@ -1,6 +1,6 @@
 import { join } from "node:path";
-import { DEBIAN_RELEASE, EXCLUDED_PATHS, ROOT_PACKAGES } from "./debian";
-import { run } from "./run";
+import { DEBIAN_RELEASE, EXCLUDED_PATHS, ROOT_PACKAGES } from "./debian.ts";
+import { run } from "./run.ts";
 
 /** Makes a Debian root with the guest's programs. mmdebstrap knows Debian's mirror itself, and none is named here. */
 export async function buildBaseRoot(folder: string): Promise<void> {

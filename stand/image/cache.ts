@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { run } from "./run";
+import { run } from "./run.ts";
 
 /** Where products that are slow to build and the same for every clone are kept. */
 export function cacheFolder(): string {

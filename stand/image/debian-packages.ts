@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { removeTree } from "./cache";
-import { run } from "./run";
+import { removeTree } from "./cache.ts";
+import { run } from "./run.ts";
 
 /**
  * Fetches Debian packages, and cloud-init's source, of the versions that fit the guest's root: from the same mirrors, checked with the same keys.

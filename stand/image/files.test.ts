@@ -2,7 +2,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } fr
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { copyTree, fingerprint, listTree } from "./files";
+import { copyTree, fingerprint, listTree } from "./files.ts";
 
 let folder: string;
 beforeEach(() => {

@@ -1,8 +1,8 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { copyTree } from "./files";
-import { DOCUMENT_ROOT, IMAGE_PACKAGES, PUBLIC_KEYS } from "./repository";
-import { run } from "./run";
+import { copyTree } from "./files.ts";
+import { DOCUMENT_ROOT, IMAGE_PACKAGES, PUBLIC_KEYS } from "./repository.ts";
+import { run } from "./run.ts";
 
 /** What a guest root is made from; all are finished products. */
 export interface GuestInputs {
@@ -18,8 +18,8 @@ export async function buildGuestRoot(inputs: GuestInputs, folder: string): Promi
   const root = join(folder, "root");
   await run("cp", ["--archive", "--reflink=auto", inputs.baseRoot, root]);
 
-  copyTree(join(__dirname, "guest", "almalinux"), root);
-  copyTree(join(__dirname, "guest", "stand"), root);
+  copyTree(join(import.meta.dirname, "guest", "almalinux"), root);
+  copyTree(join(import.meta.dirname, "guest", "stand"), root);
   mkdirSync(join(root, "etc/pki/rpm-gpg"), { recursive: true });
   copyFileSync(join(inputs.repository, DOCUMENT_ROOT, PUBLIC_KEYS.almalinux), join(root, "etc/pki/rpm-gpg/RPM-GPG-KEY-AlmaLinux-9"));
 
@@ -30,6 +30,6 @@ export async function buildGuestRoot(inputs: GuestInputs, folder: string): Promi
   await run("tar", ["--extract", "--file", join(inputs.debianPackages, source), "--strip-components=1", "--directory", join(material, "cloud-init")]);
   await run("cp", ["--recursive", join(inputs.repository, IMAGE_PACKAGES), join(material, "packages")]);
 
-  const shape = readFileSync(join(__dirname, "guest", "shape.sh"), "utf8");
+  const shape = readFileSync(join(import.meta.dirname, "guest", "shape.sh"), "utf8");
   await run("chroot", [root, "env", "-i", "PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "bash", "-s"], { input: shape });
 }

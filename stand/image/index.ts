@@ -1,12 +1,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { buildBaseRoot } from "./base-root";
-import { ensureProduct, productFolder, withLock } from "./cache";
-import { DEBIAN_RELEASE, EXCLUDED_PATHS, ROOT_PACKAGES } from "./debian";
-import { fetchDebianPackages } from "./debian-packages";
-import { fingerprint } from "./files";
-import { buildGuestRoot } from "./guest-root";
-import { buildRepository, debianPackageNames, DOCUMENT_ROOT } from "./repository";
+import { buildBaseRoot } from "./base-root.ts";
+import { ensureProduct, productFolder, withLock } from "./cache.ts";
+import { DEBIAN_RELEASE, EXCLUDED_PATHS, ROOT_PACKAGES } from "./debian.ts";
+import { fetchDebianPackages } from "./debian-packages.ts";
+import { fingerprint } from "./files.ts";
+import { buildGuestRoot } from "./guest-root.ts";
+import { buildRepository, debianPackageNames, DOCUMENT_ROOT } from "./repository.ts";
 
 /** The image that the stand's machines boot, and the mirror they install from. */
 export interface GuestImage {
@@ -57,7 +57,7 @@ export async function ensureImage(progress: Progress): Promise<GuestImage> {
 
 /** Fingerprints of the products; each contains those of the products it is made from. */
 function productIds() {
-  const here = (...paths: string[]) => paths.map((path) => join(__dirname, path));
+  const here = (...paths: string[]) => paths.map((path) => join(import.meta.dirname, path));
   const baseRoot = fingerprint({ paths: here("base-root.ts"), values: [DEBIAN_RELEASE, ROOT_PACKAGES, EXCLUDED_PATHS] });
   const debianPackages = fingerprint({ paths: here("debian-packages.ts"), values: [baseRoot, debianPackageNames] });
   const repository = fingerprint({ paths: here("repository.ts", "rpm", "packages"), values: [debianPackages] });

@@ -1,10 +1,10 @@
 import { mkdirSync, renameSync } from "node:fs";
 import { basename, join } from "node:path";
-import { removeTree } from "./cache";
-import { packages } from "./packages";
-import { buildRpms } from "./rpm/build";
-import type { RepositoryName } from "./rpm/package";
-import { run } from "./run";
+import { removeTree } from "./cache.ts";
+import { packages } from "./packages/index.ts";
+import { buildRpms } from "./rpm/build.ts";
+import type { RepositoryName } from "./rpm/package.ts";
+import { run } from "./run.ts";
 
 /** Who signs packages and metadata. Each has a key of its own, so that a package checked with the wrong one is refused. */
 type Vendor = "almalinux" | "epel" | "pgdg";
@@ -49,7 +49,7 @@ export async function buildRepository(inputs: { readonly debianPackages: string;
   const built = await buildRpms(packages, {
     debianPackages: inputs.debianPackages,
     baseRoot: inputs.baseRoot,
-    files: join(__dirname, "packages", "files"),
+    files: join(import.meta.dirname, "packages", "files"),
     work,
   });
   const folderOf = (repository: RepositoryName) => join(inputs.folder, repository === "image" ? IMAGE_PACKAGES : join(DOCUMENT_ROOT, REPOSITORIES[repository].path));
@@ -63,7 +63,7 @@ export async function buildRepository(inputs: { readonly debianPackages: string;
     await signPackages(vendor, gnupgHome, built
       .filter(({ rpm }) => rpm.repository !== "image" && REPOSITORIES[rpm.repository].vendor === vendor)
       .map(({ rpm, file }) => join(folderOf(rpm.repository), basename(file))));
-    for (const folder of folders) await index(folder, folder === folderOf("appstream"), vendor, gnupgHome);
+    for (const folder of folders) await index(folder, vendor, gnupgHome);
   }
   await run("gpgconf", ["--homedir", gnupgHome, "--kill", "all"]);
   await removeTree(work);
@@ -88,10 +88,8 @@ async function signPackages(vendor: Vendor, gnupgHome: string, files: readonly s
   await run("rpmsign", ["--define", `_gpg_name ${keyName(vendor)}`, "--define", "__gpg /usr/bin/gpg", "--define", `_gpg_path ${gnupgHome}`, "--addsign", ...files]);
 }
 
-async function index(folder: string, withModules: boolean, vendor: Vendor, gnupgHome: string): Promise<void> {
+async function index(folder: string, vendor: Vendor, gnupgHome: string): Promise<void> {
   await run("createrepo_c", ["--quiet", "--simple-md-filenames", "--no-database", folder]);
-  // Uncompressed: a short compressed document made dnf abort.
-  if (withModules) await run("modifyrepo_c", ["--no-compress", "--mdtype=modules", join(__dirname, "packages", "modules.yaml"), join(folder, "repodata")]);
   const repomd = join(folder, "repodata", "repomd.xml");
   await gpg(gnupgHome, "--armor", "--local-user", keyName(vendor), "--output", `${repomd}.asc`, "--detach-sign", repomd);
 }

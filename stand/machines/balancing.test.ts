@@ -2,17 +2,17 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Balancing } from "./balancing";
-import { captureAsClient } from "./client";
-import { applyPlan, connectMachine, createCloud, setSilent } from "./cloud-network";
-import type { NetworkState, SecurityRule } from "./driver";
-import { machineNamespace } from "./names";
-import { attemptInNamespace, ip, namespacePath } from "./namespaces";
-import { type NetworkPlan, planNetwork } from "./network-plan";
-import { readBalancing, writeNetwork } from "./records";
-import { waitFor } from "./run";
-import { tearDown } from "./teardown";
-import { testNetwork, testSite } from "./testing";
+import { Balancing } from "./balancing.ts";
+import { captureAsClient } from "./client.ts";
+import { applyPlan, connectMachine, createCloud, setSilent } from "./cloud-network.ts";
+import type { NetworkState, SecurityRule } from "./driver.ts";
+import { machineNamespace } from "./names.ts";
+import { attemptInNamespace, ip, namespacePath } from "./namespaces.ts";
+import { type NetworkPlan, planNetwork } from "./network-plan.ts";
+import { readBalancing, writeNetwork } from "./records.ts";
+import { waitFor } from "./run.ts";
+import { tearDown } from "./teardown.ts";
+import { testNetwork, testSite } from "./testing.ts";
 
 /**
  * A load balancer over targets that are no machines but a web server in a namespace each: it answers on 5010 and 5011

@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import type { HealthCheck } from "./driver";
-import { cloudNamespace, type Site } from "./names";
-import { inNamespace, namespacePath } from "./namespaces";
-import { renderNetworkLoadBalancers, zoneConvergenceSeconds } from "./network-load-balancers";
-import { healthCheckAddress, type NetworkPlan, type PlannedNetworkLoadBalancer } from "./network-plan";
-import { readBalancing, writeBalancing } from "./records";
-import { type BalancerHealth, withCheck, withTargets } from "./target-health";
+import type { HealthCheck } from "./driver.ts";
+import { cloudNamespace, type Site } from "./names.ts";
+import { inNamespace, namespacePath } from "./namespaces.ts";
+import { renderNetworkLoadBalancers, zoneConvergenceSeconds } from "./network-load-balancers.ts";
+import { healthCheckAddress, type NetworkPlan, type PlannedNetworkLoadBalancer } from "./network-plan.ts";
+import { readBalancing, writeBalancing } from "./records.ts";
+import { type BalancerHealth, withCheck, withTargets } from "./target-health.ts";
 
 /**
  * The network load balancers at work: checks their targets, and lets new connections go to the healthy ones. What was
@@ -21,11 +21,12 @@ export class Balancing {
   private timers: NodeJS.Timeout[] = [];
   private convergence: NodeJS.Timeout | undefined;
   private rendering: Promise<void> = Promise.resolve();
+  private readonly site: Site;
+  private readonly convergenceSeconds: number;
 
-  constructor(
-    private readonly site: Site,
-    private readonly convergenceSeconds = zoneConvergenceSeconds,
-  ) {
+  constructor(site: Site, convergenceSeconds = zoneConvergenceSeconds) {
+    this.site = site;
+    this.convergenceSeconds = convergenceSeconds;
     this.health = readBalancing(site);
   }
 
@@ -112,8 +113,10 @@ export class Balancing {
 class Checker {
   private readonly waiting = new Map<number, (passed: boolean) => void>();
   private count = 0;
+  private readonly process: ChildProcess;
 
-  private constructor(private readonly process: ChildProcess) {
+  private constructor(process: ChildProcess) {
+    this.process = process;
     process.on("message", ({ id, passed }: { id: number; passed: boolean }) => {
       this.waiting.get(id)?.(passed);
       this.waiting.delete(id);
@@ -121,7 +124,7 @@ class Checker {
   }
 
   static async start(site: Site): Promise<Checker> {
-    const program = [process.execPath, "--no-warnings", join(__dirname, "health-check-process.mts"), healthCheckAddress];
+    const program = [process.execPath, join(import.meta.dirname, "health-check-process.ts"), healthCheckAddress];
     const child = spawn("nsenter", [`--net=${namespacePath(cloudNamespace(site))}`, ...program], { stdio: ["ignore", "inherit", "inherit", "ipc"] });
     const ended = once(child, "exit").then(([code]) => Promise.reject(new Error(`the health checks' process ended (${code})`)));
     await Promise.race([once(child, "message"), ended]);

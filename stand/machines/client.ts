@@ -1,13 +1,13 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { plugIn, unplug } from "./cloud-network";
-import { inherit } from "./guest";
-import { clientInterfacePrefix, clientNamespace, cloudNamespace, paths, type Site } from "./names";
-import { attemptInNamespace, createNamespace, deleteNamespace, inNamespace, ip, namespaceExists, namespacePath, namespacesWithPrefix } from "./namespaces";
-import { contains, parseBlock } from "./ipv4";
-import { clientAddresses, type NetworkPlan, type PlannedSubnet, planNetwork } from "./network-plan";
-import { readNetwork } from "./records";
-import { attempt, type Result, type RunOptions } from "./run";
+import { plugIn, unplug } from "./cloud-network.ts";
+import { inherit } from "./guest.ts";
+import { clientInterfacePrefix, clientNamespace, cloudNamespace, paths, type Site } from "./names.ts";
+import { attemptInNamespace, createNamespace, deleteNamespace, inNamespace, ip, namespaceExists, namespacePath, namespacesWithPrefix } from "./namespaces.ts";
+import { contains, parseBlock } from "./ipv4.ts";
+import { clientAddresses, type NetworkPlan, type PlannedSubnet, planNetwork } from "./network-plan.ts";
+import { readNetwork } from "./records.ts";
+import { attempt, type Result, type RunOptions } from "./run.ts";
 
 export interface ClientOptions {
   /** Id of the subnet to be in; default: the one with the lowest addresses. */

@@ -1,11 +1,11 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { renderDnsConfiguration, renderHosts } from "./dns";
-import { cloudNamespace, internetInterface, internetNamespace, machineNamespace, paths, type Site } from "./names";
-import { attemptInNamespace, createNamespace, deleteNamespace, inNamespace, ip, namespaceExists } from "./namespaces";
-import { healthCheckAddress, internet, metadataAddress, type NetworkPlan, type PlannedInterface } from "./network-plan";
-import { run } from "./run";
-import { renderSecurityGroups } from "./security-groups";
+import { renderDnsConfiguration, renderHosts } from "./dns.ts";
+import { cloudNamespace, internetInterface, internetNamespace, machineNamespace, paths, type Site } from "./names.ts";
+import { attemptInNamespace, createNamespace, deleteNamespace, inNamespace, ip, namespaceExists } from "./namespaces.ts";
+import { healthCheckAddress, internet, metadataAddress, type NetworkPlan, type PlannedInterface } from "./network-plan.ts";
+import { run } from "./run.ts";
+import { renderSecurityGroups } from "./security-groups.ts";
 
 /**
  * Kernel settings of the cloud's namespace.

@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import { cloudNamespace, delayInterfacePrefix, type Site } from "./names";
-import { inNamespace, ip, namespacePath } from "./namespaces";
+import { cloudNamespace, delayInterfacePrefix, type Site } from "./names.ts";
+import { inNamespace, ip, namespacePath } from "./namespaces.ts";
 
 /** Routing tables of delays; small numbers are the kernel's own. */
 const firstTable = 1000;
@@ -29,7 +29,7 @@ export async function startDelays(site: Site, wanted: readonly number[]): Promis
 
 /** Starts the process behind a device; until it says that it is there, the device would lose packets. */
 async function holdBack(cloud: string, device: string, delay: number): Promise<void> {
-  const line = spawn("nsenter", [`--net=${namespacePath(cloud)}`, "python3", join(__dirname, "delay-line.py"), device, `${delay}`], {
+  const line = spawn("nsenter", [`--net=${namespacePath(cloud)}`, "python3", join(import.meta.dirname, "delay-line.py"), device, `${delay}`], {
     detached: true,
     stdio: ["ignore", "pipe", "inherit"],
     cwd: "/",

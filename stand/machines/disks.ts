@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { paths, type Site } from "./names";
-import { run, waitFor } from "./run";
+import { paths, type Site } from "./names.ts";
+import { run, waitFor } from "./run.ts";
 
 /** Data disks are sparse files behind loop devices. Boot disks are the upper layers of the machines' overlays and have no file. */
 

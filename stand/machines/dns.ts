@@ -1,4 +1,4 @@
-import { internetNames, type NetworkPlan } from "./network-plan";
+import { internetNames, type NetworkPlan } from "./network-plan.ts";
 
 /**
  * Options of the one DNS server behind the second address of every subnet. It knows the instances

@@ -1,8 +1,8 @@
-import { startDelays } from "./delays";
-import { type Fault, delaysOf, refuseFault, renderFaults } from "./faults";
-import { cloudNamespace, type Site } from "./names";
-import { inNamespace } from "./namespaces";
-import { readFaults, readNetwork, writeFaults } from "./records";
+import { startDelays } from "./delays.ts";
+import { type Fault, delaysOf, refuseFault, renderFaults } from "./faults.ts";
+import { cloudNamespace, type Site } from "./names.ts";
+import { inNamespace } from "./namespaces.ts";
+import { readFaults, readNetwork, writeFaults } from "./records.ts";
 
 /**
  * Adds a fault to those in force.

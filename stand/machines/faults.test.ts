@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { delaysOf, type Fault, refuseFault, renderFaults } from "./faults";
+import { delaysOf, type Fault, refuseFault, renderFaults } from "./faults.ts";
 
 const from = ["10.0.0.1"];
 const to = ["10.0.1.0/24", "10.0.2.1"];

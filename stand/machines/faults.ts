@@ -1,4 +1,4 @@
-import { delayInterfacePrefix } from "./names";
+import { delayInterfacePrefix } from "./names.ts";
 
 /** One way in which packets between two sides are harmed. */
 export interface Fault {

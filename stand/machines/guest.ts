@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { processesOf } from "./cgroups";
-import { machineGroup, type Site } from "./names";
-import { attempt, type Result, type RunOptions } from "./run";
+import { processesOf } from "./cgroups.ts";
+import { machineGroup, type Site } from "./names.ts";
+import { attempt, type Result, type RunOptions } from "./run.ts";
 
 /** Host's process id of a running machine's init; undefined if the machine is off or just about to start. */
 export function initProcess(site: Site, id: string): number | undefined {

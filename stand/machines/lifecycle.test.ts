@@ -2,19 +2,19 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
-import { startDaemon, takeDown } from "./lifecycle";
-import { namespacesWithPrefix } from "./namespaces";
-import { askDaemon, ownerOf } from "./ownership";
-import { waitFor } from "./run";
-import { testSite } from "./testing";
+import { startDaemon, takeDown } from "./lifecycle.ts";
+import { namespacesWithPrefix } from "./namespaces.ts";
+import { askDaemon, ownerOf } from "./ownership.ts";
+import { waitFor } from "./run.ts";
+import { testSite } from "./testing.ts";
 
 describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () => {
   const base = testSite();
   // Beside the stand of another test file in the same process.
   const site = { ...base, prefix: `${base.prefix}d` };
-  const stand = join(__dirname, "..");
+  const stand = join(import.meta.dirname, "..");
   const anyPort = "0";
-  const command = [join(stand, "../node_modules/.bin/tsx"), join(stand, "daemon.ts"), site.folder, site.prefix, anyPort, "127.76.0"];
+  const command = [process.execPath, join(stand, "daemon.ts"), site.folder, site.prefix, anyPort, "127.76.0"];
 
   afterAll(async () => {
     await takeDown(site);

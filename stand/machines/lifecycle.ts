@@ -1,12 +1,12 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { processesOf } from "./cgroups";
-import type { Site } from "./names";
-import { askDaemon, forgetOwner, ownerOf } from "./ownership";
-import { missingRequirements } from "./requirements";
-import { waitFor } from "./run";
-import { tearDown } from "./teardown";
+import { processesOf } from "./cgroups.ts";
+import type { Site } from "./names.ts";
+import { askDaemon, forgetOwner, ownerOf } from "./ownership.ts";
+import { missingRequirements } from "./requirements.ts";
+import { waitFor } from "./run.ts";
+import { tearDown } from "./teardown.ts";
 
 /** How long the daemon may take to start all machines that ran before. */
 const startSeconds = 120;

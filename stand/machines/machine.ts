@@ -2,17 +2,17 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createGroup, isFrozen, killGroup, processesOf, removeGroup, setFrozen } from "./cgroups";
-import { connectMachine, disconnectMachine, setSilent, unplug } from "./cloud-network";
-import { attach, release } from "./disks";
-import type { MachineSpec } from "./driver";
-import { executeInGuest, initProcess } from "./guest";
-import { machineGroup, machineInterface, machineNamespace, machineUuid, paths, type Site } from "./names";
-import { namespacePath } from "./namespaces";
-import { planNetwork, type PlannedInterface } from "./network-plan";
-import { type MachineRecord, readMachine, readNetwork, writeMachine } from "./records";
-import { waitFor } from "./run";
-import { renderDiskLinks, renderSeed, seedFolder } from "./seed";
+import { createGroup, isFrozen, killGroup, processesOf, removeGroup, setFrozen } from "./cgroups.ts";
+import { connectMachine, disconnectMachine, setSilent, unplug } from "./cloud-network.ts";
+import { attach, release } from "./disks.ts";
+import type { MachineSpec } from "./driver.ts";
+import { executeInGuest, initProcess } from "./guest.ts";
+import { machineGroup, machineInterface, machineNamespace, machineUuid, paths, type Site } from "./names.ts";
+import { namespacePath } from "./namespaces.ts";
+import { planNetwork, type PlannedInterface } from "./network-plan.ts";
+import { type MachineRecord, readMachine, readNetwork, writeMachine } from "./records.ts";
+import { waitFor } from "./run.ts";
+import { renderDiskLinks, renderSeed, seedFolder } from "./seed.ts";
 
 type DataDisk = MachineSpec["disks"][number];
 
@@ -62,7 +62,7 @@ async function boot(site: Site, record: MachineRecord, disks: string[]): Promise
   const supervisor = spawn(
     "bash",
     [
-      join(__dirname, "supervise.sh"),
+      join(import.meta.dirname, "supervise.sh"),
       paths.machine(site, id),
       record.rootPath,
       namespacePath(machineNamespace(site, id)),

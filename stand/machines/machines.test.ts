@@ -3,19 +3,19 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ensureImage } from "../image";
-import { groupsBelow } from "./cgroups";
-import { captureAsClient } from "./client";
-import type { NetworkState } from "./driver";
-import { addFault, healAll } from "./fault-control";
-import { executeInGuest } from "./guest";
-import { freeze, powerOff, start, stateOf, thaw } from "./machine";
-import { Machines } from "./machines";
-import { namespacesWithPrefix } from "./namespaces";
-import { type Result, waitFor } from "./run";
-import { machineStatuses } from "./status";
-import { tearDown } from "./teardown";
-import { testNetwork, testPublicAddress, testSite, testSpec } from "./testing";
+import { ensureImage } from "../image/index.ts";
+import { groupsBelow } from "./cgroups.ts";
+import { captureAsClient } from "./client.ts";
+import type { NetworkState } from "./driver.ts";
+import { addFault, healAll } from "./fault-control.ts";
+import { executeInGuest } from "./guest.ts";
+import { freeze, powerOff, start, stateOf, thaw } from "./machine.ts";
+import { Machines } from "./machines.ts";
+import { namespacesWithPrefix } from "./namespaces.ts";
+import { type Result, waitFor } from "./run.ts";
+import { machineStatuses } from "./status.ts";
+import { tearDown } from "./teardown.ts";
+import { testNetwork, testPublicAddress, testSite, testSpec } from "./testing.ts";
 
 /** Two machines of the real image, in namespaces of their own. */
 describe.runIf(process.getuid?.() === 0)("machines", { timeout: 60_000 }, () => {

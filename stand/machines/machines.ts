@@ -1,14 +1,14 @@
 import { mkdirSync } from "node:fs";
-import { Balancing } from "./balancing";
-import { applyPlan, createCloud } from "./cloud-network";
-import { createDisk, deleteDisk, resizeDisk } from "./disks";
-import type { Driver, MachineSpec, NetworkState } from "./driver";
-import { applyFaults } from "./fault-control";
-import { attachDisk, define, detachDisk, redefine, remove, start, stop } from "./machine";
-import type { Site } from "./names";
-import { planNetwork } from "./network-plan";
-import { Internet } from "./public-addresses";
-import { listMachines, machineExists, readMachine, readNetwork, writeNetwork } from "./records";
+import { Balancing } from "./balancing.ts";
+import { applyPlan, createCloud } from "./cloud-network.ts";
+import { createDisk, deleteDisk, resizeDisk } from "./disks.ts";
+import type { Driver, MachineSpec, NetworkState } from "./driver.ts";
+import { applyFaults } from "./fault-control.ts";
+import { attachDisk, define, detachDisk, redefine, remove, start, stop } from "./machine.ts";
+import type { Site } from "./names.ts";
+import { planNetwork } from "./network-plan.ts";
+import { Internet } from "./public-addresses.ts";
+import { listMachines, machineExists, readMachine, readNetwork, writeNetwork } from "./records.ts";
 
 /** The parts of a guest image that machines need. */
 export interface MachineImage {
@@ -22,13 +22,17 @@ export interface MachineImage {
 export class Machines implements Driver {
   /** One change at a time, of the network as a whole and of each machine. */
   private readonly queues = new Map<string, Promise<unknown>>();
+  private readonly site: Site;
+  private readonly image: MachineImage;
+  private readonly internet: Internet;
+  private readonly balancing: Balancing;
 
-  private constructor(
-    private readonly site: Site,
-    private readonly image: MachineImage,
-    private readonly internet: Internet,
-    private readonly balancing: Balancing,
-  ) {}
+  private constructor(site: Site, image: MachineImage, internet: Internet, balancing: Balancing) {
+    this.site = site;
+    this.image = image;
+    this.internet = internet;
+    this.balancing = balancing;
+  }
 
   /**
    * Makes the network, or takes over the one that is there, and starts the machines that should run

@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
-import { attempt, run, type Result, type RunOptions, waitFor } from "./run";
+import { attempt, run, type Result, type RunOptions, waitFor } from "./run.ts";
 
 /** Network namespaces by name, as `ip netns` keeps them. */
 const folder = "/run/netns";

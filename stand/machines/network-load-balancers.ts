@@ -1,5 +1,5 @@
-import type { NetworkPlan } from "./network-plan";
-import { type BalancerHealth, destinations } from "./target-health";
+import type { NetworkPlan } from "./network-plan.ts";
+import { type BalancerHealth, destinations } from "./target-health.ts";
 
 /**
  * How long the packets of a zone that lost its last healthy target are lost. In the cloud it takes up to two minutes

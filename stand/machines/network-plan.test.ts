@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import type { NetworkState } from "./driver";
-import { clientAddresses, planNetwork, publicPorts } from "./network-plan";
-import { testNetwork } from "./testing";
+import type { NetworkState } from "./driver.ts";
+import { clientAddresses, planNetwork, publicPorts } from "./network-plan.ts";
+import { testNetwork } from "./testing.ts";
 
 const [jump, database] = testNetwork.interfaces;
 

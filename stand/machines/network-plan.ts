@@ -1,6 +1,6 @@
-import type { HealthCheck, NetworkState, SecurityRule } from "./driver";
-import { type Block, contains, formatAddress, parseAddress, parseBlock } from "./ipv4";
-import { machineInterface } from "./names";
+import type { HealthCheck, NetworkState, SecurityRule } from "./driver.ts";
+import { type Block, contains, formatAddress, parseAddress, parseBlock } from "./ipv4.ts";
+import { machineInterface } from "./names.ts";
 
 /** The stand's piece of "Internet", from the block that RFC 5737 keeps for documentation. */
 export const internet = {

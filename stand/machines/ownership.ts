@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
-import type { Site } from "./names";
-import { namespacesWithPrefix } from "./namespaces";
+import type { Site } from "./names.ts";
+import { namespacesWithPrefix } from "./namespaces.ts";
 
 /**
  * A host runs one stand: names of namespaces and addresses are the same for every clone. The daemon
@@ -22,8 +22,11 @@ export interface DaemonInfo {
 
 export class DaemonLock {
   private ready = false;
+  private readonly server: Server;
 
-  private constructor(private readonly server: Server) {}
+  private constructor(server: Server) {
+    this.server = server;
+  }
 
   /** @throws Error if a daemon has it */
   static async take(site: Site): Promise<DaemonLock> {

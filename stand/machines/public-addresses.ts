@@ -2,15 +2,18 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
-import { internetNamespace, type Site } from "./names";
-import { namespacePath } from "./namespaces";
-import { internet, type NetworkPlan, publicPorts } from "./network-plan";
+import { internetNamespace, type Site } from "./names.ts";
+import { namespacePath } from "./namespaces.ts";
+import { internet, type NetworkPlan, publicPorts } from "./network-plan.ts";
 
 /** The Internet's hosts, and the host's way to public addresses; lives as long as the process that opened it. */
 export class Internet {
   private readonly servers = new Map<string, Server>();
+  private readonly hosts: ChildProcess;
 
-  private constructor(private readonly hosts: ChildProcess) {}
+  private constructor(hosts: ChildProcess) {
+    this.hosts = hosts;
+  }
 
   /**
    * Starts the process that is the Internet.
@@ -18,8 +21,8 @@ export class Internet {
    * @throws Error if it does not come up
    */
   static async open(site: Site, repositoryPath: string): Promise<Internet> {
-    const program = join(__dirname, "internet-process.mts");
-    const command = [process.execPath, "--no-warnings", program, repositoryPath, internet.repository, internet.administrator];
+    const program = join(import.meta.dirname, "internet-process.ts");
+    const command = [process.execPath, program, repositoryPath, internet.repository, internet.administrator];
     const hosts = spawn("nsenter", [`--net=${namespacePath(internetNamespace(site))}`, ...command], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });

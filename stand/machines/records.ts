@@ -1,9 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { MachineSpec, NetworkState } from "./driver";
-import type { Fault } from "./faults";
-import { paths, type Site } from "./names";
-import type { BalancerHealth } from "./target-health";
+import type { MachineSpec, NetworkState } from "./driver.ts";
+import type { Fault } from "./faults.ts";
+import { paths, type Site } from "./names.ts";
+import type { BalancerHealth } from "./target-health.ts";
 
 /** What the stand remembers of a machine, so that any process can handle it. */
 export interface MachineRecord {

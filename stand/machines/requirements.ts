@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, readFileSync, readdirSync, readlinkSync, statfsSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import type { Site } from "./names";
+import type { Site } from "./names.ts";
 
 /** Programs of the host that the stand runs, with the Debian package of each. */
 const programs: Record<string, string> = {

@@ -1,5 +1,5 @@
-import { cloudNamespace, machineNamespace, type Site } from "./names";
-import { attemptInNamespace, namespaceExists } from "./namespaces";
+import { cloudNamespace, machineNamespace, type Site } from "./names.ts";
+import { attemptInNamespace, namespaceExists } from "./namespaces.ts";
 
 /**
  * What a machine does in the cluster, asked from Patroni's REST API in the machine's own network;

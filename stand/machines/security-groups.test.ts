@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
-import type { NetworkState, SecurityRule } from "./driver";
-import { renderFaults } from "./faults";
-import { machineInterface } from "./names";
-import { planNetwork } from "./network-plan";
-import { attempt } from "./run";
-import { renderSecurityGroups } from "./security-groups";
-import { testNetwork, testPublicAddress } from "./testing";
+import type { NetworkState, SecurityRule } from "./driver.ts";
+import { renderFaults } from "./faults.ts";
+import { machineInterface } from "./names.ts";
+import { planNetwork } from "./network-plan.ts";
+import { attempt } from "./run.ts";
+import { renderSecurityGroups } from "./security-groups.ts";
+import { testNetwork, testPublicAddress } from "./testing.ts";
 
 const isRoot = process.getuid?.() === 0;
 

@@ -1,6 +1,6 @@
-import type { SecurityRule } from "./driver";
-import { delayInterfacePrefix, internetInterface, machineInterfacePrefix } from "./names";
-import { healthCheckAddress, internet, metadataAddress, type NetworkPlan, type PlannedInterface, type PlannedNetworkLoadBalancer } from "./network-plan";
+import type { SecurityRule } from "./driver.ts";
+import { delayInterfacePrefix, internetInterface, machineInterfacePrefix } from "./names.ts";
+import { healthCheckAddress, internet, metadataAddress, type NetworkPlan, type PlannedInterface, type PlannedNetworkLoadBalancer } from "./network-plan.ts";
 
 /**
  * The nft transaction that makes security groups of a plan effective in the cloud's namespace.

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { renderDnsConfiguration, renderHosts } from "./dns";
-import { planNetwork, type PlannedInterface } from "./network-plan";
-import { attempt } from "./run";
-import { renderDiskLinks, renderSeed } from "./seed";
-import { testNetwork, testSpec } from "./testing";
+import { renderDnsConfiguration, renderHosts } from "./dns.ts";
+import { planNetwork, type PlannedInterface } from "./network-plan.ts";
+import { attempt } from "./run.ts";
+import { renderDiskLinks, renderSeed } from "./seed.ts";
+import { testNetwork, testSpec } from "./testing.ts";
 
 const plan = planNetwork(testNetwork);
 

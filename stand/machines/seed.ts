@@ -1,5 +1,5 @@
-import type { MachineSpec } from "./driver";
-import type { PlannedInterface } from "./network-plan";
+import type { MachineSpec } from "./driver.ts";
+import type { PlannedInterface } from "./network-plan.ts";
 
 /** Where cloud-init's NoCloud data source looks inside of the guest. */
 export const seedFolder = "var/lib/cloud/seed/nocloud";

@@ -1,8 +1,8 @@
-import { memoryOf } from "./cgroups";
-import { type MachineState, stateOf } from "./machine";
-import { machineGroup, type Site } from "./names";
-import { listMachines, readBalancing, readNetwork } from "./records";
-import { askRole } from "./roles";
+import { memoryOf } from "./cgroups.ts";
+import { type MachineState, stateOf } from "./machine.ts";
+import { machineGroup, type Site } from "./names.ts";
+import { listMachines, readBalancing, readNetwork } from "./records.ts";
+import { askRole } from "./roles.ts";
 
 export interface MachineStatus {
   id: string;

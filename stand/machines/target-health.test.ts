@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { PlannedNetworkLoadBalancer } from "./network-plan";
-import { afterCheck, type BalancerHealth, destinations, withCheck, withTargets } from "./target-health";
+import type { PlannedNetworkLoadBalancer } from "./network-plan.ts";
+import { afterCheck, type BalancerHealth, destinations, withCheck, withTargets } from "./target-health.ts";
 
 const healthCheck = { intervalSeconds: 2, timeoutSeconds: 1, unhealthyThreshold: 3, healthyThreshold: 2, port: 5012, path: "/" };
 const balancer: PlannedNetworkLoadBalancer = {

@@ -1,5 +1,5 @@
-import type { HealthCheck } from "./driver";
-import type { PlannedNetworkLoadBalancer } from "./network-plan";
+import type { HealthCheck } from "./driver.ts";
+import type { PlannedNetworkLoadBalancer } from "./network-plan.ts";
 
 /** What a network load balancer thinks of a target. */
 export interface TargetHealth {

@@ -1,9 +1,9 @@
 import { readdirSync, rmdirSync, rmSync } from "node:fs";
-import { groupsBelow, killGroup, processesOf, removeGroup } from "./cgroups";
-import { releaseAll } from "./disks";
-import { paths, type Site } from "./names";
-import { deleteNamespace, namespacesWithPrefix } from "./namespaces";
-import { attempt, waitFor } from "./run";
+import { groupsBelow, killGroup, processesOf, removeGroup } from "./cgroups.ts";
+import { releaseAll } from "./disks.ts";
+import { paths, type Site } from "./names.ts";
+import { deleteNamespace, namespacesWithPrefix } from "./namespaces.ts";
+import { attempt, waitFor } from "./run.ts";
 
 /**
  * Ends everything that a stand has running, found by its names alone, so that it also works after a

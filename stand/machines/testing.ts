@@ -1,8 +1,8 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { MachineSpec, NetworkState, SecurityRule } from "./driver";
-import type { Site } from "./names";
+import type { MachineSpec, NetworkState, SecurityRule } from "./driver.ts";
+import type { Site } from "./names.ts";
 
 /** Names that no other test on this host uses. */
 export function testSite(): Site {

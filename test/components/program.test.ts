@@ -1,10 +1,10 @@
 /** The whole program, registered against Pulumi's mocks: what it makes, with which inputs and options, and what it keeps secret. */
 import { beforeAll, describe, expect, it } from "vitest";
 
-import { addressPlan, type AddressPlan, type Node } from "../../components/address-plan";
-import { flowsOf, type Flow, type Party, type Role } from "../../components/flows";
-import { isSecret, openTexts, runProgram, unknownValue, type ProgramRun, type Registered } from "../support/program";
-import { configurations, largeQuotas, minimalConfiguration } from "../support/rendered-cluster";
+import { addressPlan, type AddressPlan, type Node } from "../../components/address-plan.ts";
+import { flowsOf, type Flow, type Party, type Role } from "../../components/flows.ts";
+import { isSecret, openTexts, runProgram, unknownValue, type ProgramRun, type Registered } from "../support/program.ts";
+import { configurations, largeQuotas, minimalConfiguration } from "../support/rendered-cluster.ts";
 
 const keys = (resources: readonly Registered[]) => resources.map(({ type, name, parent }) => `${type} ${name} < ${parent}`).sort();
 const labelled = ["VpcNetwork", "VpcGateway", "VpcRouteTable", "VpcSubnet", "VpcSecurityGroup", "VpcAddress", "ComputeDisk", "ComputeInstance", "ComputePlacementGroup", "LbTargetGroup", "LbNetworkLoadBalancer"];

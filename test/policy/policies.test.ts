@@ -2,7 +2,7 @@
 import type { PolicyResource, ResourceValidationArgs, ResourceValidationPolicy, StackValidationArgs, StackValidationPolicy } from "@pulumi/policy";
 import { describe, expect, it } from "vitest";
 
-import { policies } from "./policies";
+import { policies } from "./policies.ts";
 
 interface Sample {
     readonly type: string;

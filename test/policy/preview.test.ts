@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 
-import { startCloud, type RunningCloud } from "../../stand/cloud";
-import { ensureCertificate } from "../../stand/cloud/certificate";
-import { FakeDriver } from "../../stand/cloud/test/fake-driver";
-import { largeQuotas, minimalConfiguration } from "../support/rendered-cluster";
+import { startCloud, type RunningCloud } from "../../stand/cloud/index.ts";
+import { ensureCertificate } from "../../stand/cloud/certificate.ts";
+import { FakeDriver } from "../../stand/cloud/test/fake-driver.ts";
+import { largeQuotas, minimalConfiguration } from "../support/rendered-cluster.ts";
 
-const repository = join(__dirname, "../..");
+const repository = join(import.meta.dirname, "../..");
 const STACK = "policy";
 const TIME_LIMIT_SECONDS = 120;
 
@@ -48,7 +48,7 @@ function configure(settings: Readonly<Record<string, unknown>>): void {
 function checked(subcommand: readonly string[], policyConfig: object = {}): Promise<Result> {
     const file = join(folder, "policy.json");
     writeFileSync(file, JSON.stringify(policyConfig));
-    return pulumi(...subcommand, "--stack", STACK, "--config-file", join(folder, "stack.yaml"), "--policy-pack", __dirname, "--policy-pack-config", file);
+    return pulumi(...subcommand, "--stack", STACK, "--config-file", join(folder, "stack.yaml"), "--policy-pack", import.meta.dirname, "--policy-pack-config", file);
 }
 const preview = (policyConfig: object = {}) => checked(["preview"], policyConfig);
 

@@ -4,11 +4,11 @@ import { join } from "node:path";
 
 import { beforeAll, describe, expect, test } from "vitest";
 
-import { addressPlan } from "../../components/address-plan";
-import { securityGroupRules, type Role } from "../../components/flows";
-import { captureAsClient } from "../../stand/machines/client";
-import { nothingUp } from "./support/what-is-up";
-import { sql } from "./support/sql";
+import { addressPlan } from "../../components/address-plan.ts";
+import { securityGroupRules, type Role } from "../../components/flows.ts";
+import { captureAsClient } from "../../stand/machines/client.ts";
+import { nothingUp } from "./support/what-is-up.ts";
+import { sql } from "./support/sql.ts";
 import {
     caFile,
     eventually,
@@ -24,7 +24,7 @@ import {
     stackOutputs,
     stand,
     type Outputs,
-} from "./support/stand";
+} from "./support/stand.ts";
 
 /**
  * From nothing to nothing: one stack, made, used, looked at from all sides, and destroyed. The tests

@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, test } from "vitest";
 
-import { powerOff } from "../../stand/machines/machine";
-import { nothingUp } from "./support/what-is-up";
-import { sql } from "./support/sql";
-import { eventually, hostState, local, machineId, onMachine, pulumi, run, site, stackOutputs } from "./support/stand";
+import { powerOff } from "../../stand/machines/machine.ts";
+import { nothingUp } from "./support/what-is-up.ts";
+import { sql } from "./support/sql.ts";
+import { eventually, hostState, local, machineId, onMachine, pulumi, run, site, stackOutputs } from "./support/stand.ts";
 
 /** What can go wrong around an `up` and a `destroy`, and how one goes on from there. */
 nothingUp();

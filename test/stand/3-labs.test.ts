@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 
-import { visit } from "./support/browser";
-import { doLab } from "./support/labs";
-import { nothingUp } from "./support/what-is-up";
-import { eventually, local, onMachine, repository, stackOutputs } from "./support/stand";
+import { visit } from "./support/browser.ts";
+import { doLab } from "./support/labs.ts";
+import { nothingUp } from "./support/what-is-up.ts";
+import { eventually, local, onMachine, repository, stackOutputs } from "./support/stand.ts";
 
 /** Each page of the labs, as a reader does it: its commands are typed and must print what the page shows. */
 const labs = readdirSync(join(repository, "docs/labs")).filter((name) => /^\d\d-.*\.md$/.test(name)).sort();

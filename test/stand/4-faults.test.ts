@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from "vitest";
 
-import { faultNamed } from "../../bench/faults";
-import { runFault } from "../../bench/faults/run-fault";
-import { clusterUp } from "./support/what-is-up";
-import { onMachine, stackOutputs, type Outputs } from "./support/stand";
+import { faultNamed } from "../../bench/faults/index.ts";
+import { runFault } from "../../bench/faults/run-fault.ts";
+import { clusterUp } from "./support/what-is-up.ts";
+import { onMachine, stackOutputs, type Outputs } from "./support/stand.ts";
 
 /**
  * One run of each of the most telling faults. What must hold is asserted exactly: no acknowledged row is lost,

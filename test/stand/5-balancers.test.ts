@@ -1,14 +1,14 @@
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 
-import { captureAsClient } from "../../stand/machines/client";
-import { powerOff, start } from "../../stand/machines/machine";
-import { zoneConvergenceSeconds } from "../../stand/machines/network-load-balancers";
-import { readNetwork } from "../../stand/machines/records";
-import { balancerStatuses } from "../../stand/machines/status";
-import { clusterUp } from "./support/what-is-up";
-import { sql } from "./support/sql";
-import { eventually, local, machineId, onMachine, pulumi, repository, site, stackOutputs, type Outputs } from "./support/stand";
+import { captureAsClient } from "../../stand/machines/client.ts";
+import { powerOff, start } from "../../stand/machines/machine.ts";
+import { zoneConvergenceSeconds } from "../../stand/machines/network-load-balancers.ts";
+import { readNetwork } from "../../stand/machines/records.ts";
+import { balancerStatuses } from "../../stand/machines/status.ts";
+import { clusterUp } from "./support/what-is-up.ts";
+import { sql } from "./support/sql.ts";
+import { eventually, local, machineId, onMachine, pulumi, repository, site, stackOutputs, type Outputs } from "./support/stand.ts";
 
 /**
  * Two load balancers behind an address in common, and what is left when they are lost. Clients stand in zone a beside
@@ -86,9 +86,13 @@ describe("one load balancer", () => {
     test("is a way that is gone with its machine; the multi-host string needs none", async () => {
         const { readWrite, multiHost } = outputs.connections[0]!;
         await powerOff(site, machineId("lb-1"));
-        await expect(sqlFrom(zoneA, `${readWrite}&connect_timeout=3`, "SELECT 1")).rejects.toThrow(/timeout expired|No route to host/);
-        expect(await sqlFrom(zoneA, multiHost, "SELECT pg_is_in_recovery()")).toBe("f");
-        await start(site, machineId("lb-1"));
+        try {
+            await expect(sqlFrom(zoneA, `${readWrite}&connect_timeout=3`, "SELECT 1")).rejects.toThrow(/timeout expired|No route to host/);
+            expect(await sqlFrom(zoneA, multiHost, "SELECT pg_is_in_recovery()")).toBe("f");
+        } finally {
+            // Without it the next test's up would wait for as long as it may.
+            await start(site, machineId("lb-1"));
+        }
         await eventually(60, () => sqlFrom(zoneA, readWrite, insert), (token) => token !== "");
     });
 });

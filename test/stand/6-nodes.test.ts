@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from "vitest";
 
-import { powerOff } from "../../stand/machines/machine";
-import { clusterUp } from "./support/what-is-up";
-import { sql } from "./support/sql";
-import { eventually, local, machineId, members, onMachine, pulumi, site, stackOutputs } from "./support/stand";
+import { powerOff } from "../../stand/machines/machine.ts";
+import { clusterUp } from "./support/what-is-up.ts";
+import { sql } from "./support/sql.ts";
+import { eventually, local, machineId, members, onMachine, pulumi, site, stackOutputs } from "./support/stand.ts";
 
 /** Database nodes that are lost for good, and a cluster that grows and shrinks; its rows must survive all of it. */
 let readWrite: string;

@@ -1,8 +1,8 @@
 /**
  * Does labs on the cluster that is up (`npm run local`), for whoever writes one:
- * `tools/run tsx test/stand/do-lab.ts docs/labs/03-switchover.md …`
+ * `tools/run node test/stand/do-lab.ts docs/labs/03-switchover.md …`
  */
-import { doLab } from "./support/labs";
+import { doLab } from "./support/labs.ts";
 
 async function main(pages: readonly string[]): Promise<void> {
     for (const page of pages) {

@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { ensureProduct, productFolder, withLock } from "../../stand/image/cache";
-import { run } from "../../stand/image/run";
+import { ensureProduct, productFolder, withLock } from "../../stand/image/cache.ts";
+import { run } from "../../stand/image/run.ts";
 
 interface DebianRoot {
     readonly release: string;

@@ -1,9 +1,9 @@
 /** Runs the whole program against Pulumi's mocks and keeps what it registers, options and secrecy included. */
 import * as pulumi from "@pulumi/pulumi";
-import * as runtime from "@pulumi/pulumi/runtime/settings";
+import * as runtime from "@pulumi/pulumi/runtime/settings.js";
 import { vi } from "vitest";
 
-import { minimalConfiguration } from "./rendered-cluster";
+import { minimalConfiguration } from "./rendered-cluster.ts";
 
 const PROJECT = "postgres-ha";
 const SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270";
@@ -94,7 +94,7 @@ export async function runProgram(configuration: Readonly<Record<string, unknown>
     record(resources);
 
     vi.resetModules();
-    const exported: Record<string, unknown> = await import("../../index.js");
+    const exported: Record<string, unknown> = await import("../../index.ts");
     await registrationsDone();
 
     const outputs = Object.fromEntries(

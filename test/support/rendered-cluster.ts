@@ -1,15 +1,15 @@
 /** The machines of whole clusters, rendered from configurations as a user would write them. */
-import { databaseNode } from "../../cloud-init/database-node";
-import { jumpHost } from "../../cloud-init/jump-host";
-import { loadBalancer } from "../../cloud-init/load-balancer";
-import type { MachineConfiguration, MachineFile } from "../../cloud-init/machine-configuration";
-import { renderBundle, renderUserData } from "../../cloud-init/user-data";
-import { addressPlan, type AddressPlan, type Node } from "../../components/address-plan";
-import type { Role } from "../../components/flows";
-import { databaseNodeInputs, jumpHostInputs, loadBalancerInputs, member } from "../../components/machine-inputs";
-import { parseSettings, type Settings } from "../../settings";
-import { sshKeyPair, TestAuthority, type Certificate } from "./certificates";
-import type { ScratchMachine } from "./scratch-machine";
+import { databaseNode } from "../../cloud-init/database-node.ts";
+import { jumpHost } from "../../cloud-init/jump-host.ts";
+import { loadBalancer } from "../../cloud-init/load-balancer.ts";
+import type { MachineConfiguration, MachineFile } from "../../cloud-init/machine-configuration.ts";
+import { renderBundle, renderUserData } from "../../cloud-init/user-data.ts";
+import { addressPlan, type AddressPlan, type Node } from "../../components/address-plan.ts";
+import type { Role } from "../../components/flows.ts";
+import { databaseNodeInputs, jumpHostInputs, loadBalancerInputs, member } from "../../components/machine-inputs.ts";
+import { parseSettings, type Settings } from "../../settings.ts";
+import { sshKeyPair, TestAuthority, type Certificate } from "./certificates.ts";
+import type { ScratchMachine } from "./scratch-machine.ts";
 
 export interface RenderedMachine {
     readonly node: Node;

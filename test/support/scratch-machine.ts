@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
-import { rootPath, type RootName } from "./debian-roots";
+import { rootPath, type RootName } from "./debian-roots.ts";
 
 export interface ScratchFile {
     readonly path: string;
@@ -36,14 +36,15 @@ export class ScratchMachine {
     private readonly folder = mkdtempSync(join(tmpdir(), "postgres-ha-test-"));
     /** Holds the namespaces between runs. */
     private keeper?: ChildProcess;
+    private readonly root: RootName;
+    private readonly addresses: readonly string[];
 
     /**
      * @param addresses further addresses of the loopback interface, where services can listen
      */
-    constructor(
-        private readonly root: RootName = "machine",
-        private readonly addresses: readonly string[] = [],
-    ) {
+    constructor(root: RootName = "machine", addresses: readonly string[] = []) {
+        this.root = root;
+        this.addresses = addresses;
         for (const name of ["upper", "work", "merged", "upper/tmp"]) mkdirSync(join(this.folder, name));
         chmodSync(this.pathOf("/tmp"), 0o1777);
     }

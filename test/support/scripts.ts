@@ -2,11 +2,11 @@ import { execFileSync } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
-import type { ScratchFile } from "./scratch-machine";
-import { script, scriptDirectory } from "../../cloud-init/scripts";
+import type { ScratchFile } from "./scratch-machine.ts";
+import { script, scriptDirectory } from "../../cloud-init/scripts.ts";
 
 /** Folder of the scripts that machines get. */
-export const scriptSources = join(__dirname, "../../cloud-init/files");
+export const scriptSources = join(import.meta.dirname, "../../cloud-init/files");
 export const scriptNames = readdirSync(scriptSources).filter((name) => /\.(py|sh)$/.test(name));
 
 export const installed = (name: string) => `${scriptDirectory}/${name}`;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { Address4 } from "ip-address";
 import { describe, expect, it } from "vitest";
-import { type AddressPlan, addressPlan, type AddressPlanInput, type Listener, type Node } from "../../components/address-plan";
+import { type AddressPlan, addressPlan, type AddressPlanInput, type Listener, type Node } from "../../components/address-plan.ts";
 
 const zones = ["ru-central1-a", "ru-central1-b", "ru-central1-d"];
 

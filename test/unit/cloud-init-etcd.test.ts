@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 
-import { installed } from "../support/scripts";
-import { authority, fileOf, machineOf, passwords, renderCluster, writeUserDataFiles } from "../support/rendered-cluster";
-import { ScratchMachine } from "../support/scratch-machine";
+import { installed } from "../support/scripts.ts";
+import { authority, fileOf, machineOf, passwords, renderCluster, writeUserDataFiles } from "../support/rendered-cluster.ts";
+import { ScratchMachine } from "../support/scratch-machine.ts";
 
 const cluster = renderCluster();
 const machine = machineOf(cluster, "database");

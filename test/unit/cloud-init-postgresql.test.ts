@@ -3,10 +3,10 @@ import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 
-import { createDatabaseObjectsCommand } from "../../cloud-init/database-node";
-import { databaseObjectsSql, identifier, literal, type DatabaseObjects } from "../../cloud-init/database-objects";
-import { fileOf, machineOf, passwords, renderCluster, writeUserDataFiles } from "../support/rendered-cluster";
-import { ScratchMachine } from "../support/scratch-machine";
+import { createDatabaseObjectsCommand } from "../../cloud-init/database-node.ts";
+import { databaseObjectsSql, identifier, literal, type DatabaseObjects } from "../../cloud-init/database-objects.ts";
+import { fileOf, machineOf, passwords, renderCluster, writeUserDataFiles } from "../support/rendered-cluster.ts";
+import { ScratchMachine } from "../support/scratch-machine.ts";
 
 const small = { databaseCores: 2, databaseMemoryGib: 2 };
 const cluster = renderCluster(small);

@@ -2,8 +2,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 
-import { fileOf, configurations, hostKey, machineOf, renderCluster, writeUserDataFiles, type RenderedMachine } from "../support/rendered-cluster";
-import { ScratchMachine, type Result } from "../support/scratch-machine";
+import { fileOf, configurations, hostKey, machineOf, renderCluster, writeUserDataFiles, type RenderedMachine } from "../support/rendered-cluster.ts";
+import { ScratchMachine, type Result } from "../support/scratch-machine.ts";
 
 const APPLY = "/usr/local/libexec/postgres-ha/apply";
 

@@ -2,14 +2,14 @@
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 
-import { mergeParts, type MachineFile } from "../../cloud-init/machine-configuration";
-import { quote, renderBundle, renderUserData, unit } from "../../cloud-init/user-data";
-import { dynamicConfiguration } from "../../cloud-init/patroni";
-import { callbackActions } from "../../cloud-init/patroni-callbacks";
-import { hugePages } from "../../components/machine-inputs";
-import { schema } from "../../settings/schema";
-import { roles } from "../../cloud-init/cluster";
-import { configurations, fileOf, hostKey, machineOf, passwords, renderCluster } from "../support/rendered-cluster";
+import { mergeParts, type MachineFile } from "../../cloud-init/machine-configuration.ts";
+import { quote, renderBundle, renderUserData, unit } from "../../cloud-init/user-data.ts";
+import { dynamicConfiguration } from "../../cloud-init/patroni.ts";
+import { callbackActions } from "../../cloud-init/patroni-callbacks.ts";
+import { hugePages } from "../../components/machine-inputs.ts";
+import { schema } from "../../settings/schema.ts";
+import { roles } from "../../cloud-init/cluster.ts";
+import { configurations, fileOf, hostKey, machineOf, passwords, renderCluster } from "../support/rendered-cluster.ts";
 
 const MAXIMUM_USER_DATA_BYTES = 256 * 1024;
 
@@ -91,6 +91,14 @@ describe.each(clusters)("with %s", (_, cluster) => {
             expect(content, path).toMatch(/^gpgcheck=1$/m);
             expect(content, path).toMatch(/^gpgkey=\S+$/m);
             if (path.includes("pgdg")) expect(content, path).toMatch(/^repo_gpgcheck=1$/m);
+        }
+    });
+
+    it("lets no module of the distribution hide PostgreSQL's own packages", () => {
+        const repositories = files.filter(({ path }) => path.startsWith("/etc/yum.repos.d/pgdg"));
+        expect(repositories.length).toBeGreaterThan(0);
+        for (const { path, content } of repositories) {
+            expect(content, path).toMatch(/^module_hotfixes=1$/m);
         }
     });
 

@@ -2,12 +2,12 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 
-import { checkClusterCommand, createDatabaseObjectsCommand, reconcileMembersCommand } from "../../cloud-init/database-node";
-import { waitForSshCommand } from "../../cloud-init/jump-host";
-import { script, scriptDirectory } from "../../cloud-init/scripts";
-import { configureCommand } from "../../cloud-init/user-data";
-import { configurations, machineOf, renderCluster } from "../support/rendered-cluster";
-import { scriptNames } from "../support/scripts";
+import { checkClusterCommand, createDatabaseObjectsCommand, reconcileMembersCommand } from "../../cloud-init/database-node.ts";
+import { waitForSshCommand } from "../../cloud-init/jump-host.ts";
+import { script, scriptDirectory } from "../../cloud-init/scripts.ts";
+import { configureCommand } from "../../cloud-init/user-data.ts";
+import { configurations, machineOf, renderCluster } from "../support/rendered-cluster.ts";
+import { scriptNames } from "../support/scripts.ts";
 
 const cluster = renderCluster(configurations["five nodes, safe, strict, two load balancers, a mirror"]);
 const members = cluster.plan.databases.map(({ hostname, fqdn, address }) => ({ name: hostname, fqdn, address }));

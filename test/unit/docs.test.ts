@@ -2,9 +2,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 
-import { generatedParts, withPart } from "../../docs/generate";
+import { generatedParts, withPart } from "../../docs/generate.ts";
 
-const root = join(__dirname, "..", "..");
+const root = join(import.meta.dirname, "..", "..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
 const inDocs = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".md")).sort();
 const documents = ["README.md", "README.ru.md", "CHANGELOG.md", ...inDocs.map((name) => `docs/${name}`)];
@@ -15,7 +15,7 @@ const found = (text: string, pattern: RegExp) => [...text.matchAll(pattern)].map
 const unique = (texts: readonly string[]) => [...new Set(texts)].sort();
 
 describe("generated parts", () => {
-    it.each(generatedParts())("$name in $document is what the code says (tools/run tsx docs/generate.ts)", (part) => {
+    it.each(generatedParts())("$name in $document is what the code says (tools/run node docs/generate.ts)", (part) => {
         const document = read(part.document);
         expect(document).toBe(withPart(document, part));
     });

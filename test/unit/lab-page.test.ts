@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
-import { codeBlocks, mismatch, parseLabPage, type LabCommand } from "../support/lab-page";
+import { codeBlocks, mismatch, parseLabPage, type LabCommand } from "../support/lab-page.ts";
 
 const page = (...lines: readonly string[]) => parseLabPage("page.md", ["# A lab", ...lines].join("\n"));
 const command = (...lines: readonly string[]): LabCommand => page("```console", ...lines, "```").blocks[0]!.commands[0]!;
@@ -83,7 +83,7 @@ describe("what a command printed", () => {
 });
 
 describe("the labs", () => {
-    const folder = join(__dirname, "../../docs/labs");
+    const folder = join(import.meta.dirname, "../../docs/labs");
     const pages = readdirSync(folder).filter((name) => /^\d\d-.*\.md$/.test(name));
     const read = (...path: readonly string[]) => readFileSync(join(folder, ...path), "utf8");
 

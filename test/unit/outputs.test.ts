@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Client } from "pg";
 
-import { addressPlan } from "../../components/address-plan";
-import { connectionStrings } from "../../components/connection-strings";
-import { knownHosts, sshConfiguration } from "../../components/ssh-configuration";
-import { sshKeyPair } from "../support/certificates";
+import { addressPlan } from "../../components/address-plan.ts";
+import { connectionStrings } from "../../components/connection-strings.ts";
+import { knownHosts, sshConfiguration } from "../../components/ssh-configuration.ts";
+import { sshKeyPair } from "../support/certificates.ts";
 
 const cluster = { clusterName: "main", zones: ["ru-central1-a", "ru-central1-b"], network: { cidr: "10.10.0.0/16" }, database: { nodes: 3 }, loadBalancer: { count: 2 } };
 const plan = addressPlan(cluster);

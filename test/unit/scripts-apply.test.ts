@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { scriptSources } from "../support/scripts";
+import { scriptSources } from "../support/scripts.ts";
 
 interface BundleFile {
     readonly path: string;

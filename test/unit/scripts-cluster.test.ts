@@ -1,10 +1,10 @@
 /** The scripts that act on the cluster, with programs around them that answer as etcd, Patroni and SSH would. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { reconcileMembersCommand } from "../../cloud-init/database-node";
-import { waitForSshCommand } from "../../cloud-init/jump-host";
-import { installed, installedScript } from "../support/scripts";
-import { ScratchMachine } from "../support/scratch-machine";
+import { reconcileMembersCommand } from "../../cloud-init/database-node.ts";
+import { waitForSshCommand } from "../../cloud-init/jump-host.ts";
+import { installed, installedScript } from "../support/scripts.ts";
+import { ScratchMachine } from "../support/scratch-machine.ts";
 
 let scratch: ScratchMachine;
 beforeEach(() => {

@@ -1,8 +1,8 @@
 /** configure.sh and wait-until-ready.sh on a machine whose cloud-init and systemd answer as told. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { installed, installedScript } from "../support/scripts";
-import { ScratchMachine } from "../support/scratch-machine";
+import { installed, installedScript } from "../support/scripts.ts";
+import { ScratchMachine } from "../support/scratch-machine.ts";
 
 let scratch: ScratchMachine;
 beforeEach(() => {

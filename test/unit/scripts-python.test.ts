@@ -1,7 +1,7 @@
 /** The decisions in check-cluster.py and apply-dynamic-configuration.py. */
 import { describe, expect, it } from "vitest";
 
-import { callPython } from "../support/scripts";
+import { callPython } from "../support/scripts.ts";
 
 describe("apply-dynamic-configuration", () => {
     const difference = (desired: unknown, actual: unknown) => callPython("apply-dynamic-configuration.py", "difference", [desired, actual]).returned;
@@ -85,6 +85,22 @@ describe("check-cluster", () => {
     const healthy = [replica("db-1", "quorum_standby"), leader, replica("db-3", "quorum_standby")];
     const judge = (members: readonly object[], changes: object = {}) =>
         callPython("check-cluster.py", "check_patroni", [{ ...cluster, ...changes }], { patroni: [{ members }] });
+
+    describe("of etcd's members", () => {
+        const judgeEtcd = (...answers: readonly object[]) => callPython("check-cluster.py", "check_etcd", [cluster], { etcd: answers });
+        const well = { health: "true", reason: "" };
+
+        it("asks each of them", () => {
+            const outcome = judgeEtcd(well, well, well);
+            expect(outcome.raised).toBeUndefined();
+            expect(outcome.calls.map(({ arguments: [address, path] }) => `${String(address)}${String(path)}`)).toEqual(["10.0.0.1/health", "10.0.0.2/health", "10.0.0.3/health"]);
+        });
+
+        it("names the one that is not healthy, or does not answer", () => {
+            expect(judgeEtcd(well, { health: "false", reason: "RAFT NO LEADER" }).raised).toBe("NotYet: db-2: etcd is not healthy: RAFT NO LEADER");
+            expect(judgeEtcd(well, well, { raise: "connection refused" }).raised).toBe("NotYet: db-3: etcd does not answer: connection refused");
+        });
+    });
 
     describe("of Patroni's members", () => {
         it("names the leader of a healthy cluster", () => {

@@ -3,8 +3,8 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
-import { configurations, renderCluster } from "../support/rendered-cluster";
-import { scriptNames, scriptSources } from "../support/scripts";
+import { configurations, renderCluster } from "../support/rendered-cluster.ts";
+import { scriptNames, scriptSources } from "../support/scripts.ts";
 
 const shellcheck = (script: string) => spawnSync("shellcheck", ["--shell=bash", "--severity=style", "-"], { input: script, encoding: "utf8" });
 

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { connectionsBesidePooler, defaultPoolSize, maxDatabaseConnections } from "../../settings/pgbouncer-sizing";
-import { checkParameter } from "../../settings/postgresql-parameters";
-import { postgresqlSizing, toMib } from "../../settings/postgresql-sizing";
-import { checkTimings, freezeSeconds, profiles, resolveTimings } from "../../settings/profiles";
-import type { ProfileName } from "../../settings";
+import { connectionsBesidePooler, defaultPoolSize, maxDatabaseConnections } from "../../settings/pgbouncer-sizing.ts";
+import { checkParameter } from "../../settings/postgresql-parameters.ts";
+import { postgresqlSizing, toMib } from "../../settings/postgresql-sizing.ts";
+import { checkTimings, freezeSeconds, profiles, resolveTimings } from "../../settings/profiles.ts";
+import type { ProfileName } from "../../settings.ts";
 
 const size = fc.record({
     memoryGib: fc.integer({ min: 1, max: 640 }),

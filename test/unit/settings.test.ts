@@ -3,14 +3,14 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { addressPlan } from "../../components/address-plan";
-import { ConfigurationError, parseSettings, readSettings, type Settings } from "../../settings";
-import { demand } from "../../settings/quotas";
-import { schema, type Key } from "../../settings/schema";
+import { addressPlan } from "../../components/address-plan.ts";
+import { ConfigurationError, parseSettings, readSettings, type Settings } from "../../settings.ts";
+import { demand } from "../../settings/quotas.ts";
+import { schema, type Key } from "../../settings/schema.ts";
 
 const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJyG8wnXlHV4fYPW8YhqFxmVJ2qXo8PoGcMVpQbq0Qx1 admin@example.org";
 const required = { adminCidrs: ["203.0.113.10/32"], sshPublicKeys: [publicKey] };
-const root = join(__dirname, "..", "..");
+const root = join(import.meta.dirname, "..", "..");
 
 function mistakes(raw: Record<string, unknown>): string[] {
     try {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { closingLine, failuresOf, none, sum, totalsOf, type Report } from "../support/totals";
+import { closingLine, failuresOf, none, sum, totalsOf, type Report } from "../support/totals.ts";
 
 const file = (status: string, ...tests: readonly string[]): Report["testResults"][number] => ({
     name: `${status}.test.ts`, status, message: status === "failed" ? "a hook timed out" : "",

@@ -2,11 +2,11 @@ import { status } from "@grpc/grpc-js";
 
 /** A refusal as the cloud words it: a gRPC status code and a sentence for people. */
 export class CloudError extends Error {
-  constructor(
-    readonly code: status,
-    message: string,
-  ) {
+  readonly code: status;
+
+  constructor(code: status, message: string) {
     super(message);
+    this.code = code;
     this.name = "CloudError";
   }
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { updatedFields } from "./masks";
+import { updatedFields } from "./masks.ts";
 
 const allowed = ["name", "labels", "v4_cidr_blocks"] as const;
 

@@ -1,4 +1,4 @@
-import { invalidArgument } from "./errors";
+import { invalidArgument } from "./errors.ts";
 
 /**
  * The fields an update is about. The API's rule: a mask names fields in snake case; without a

@@ -1,13 +1,13 @@
 import { status } from "@grpc/grpc-js";
 import type { Operation } from "@yandex-cloud/nodejs-sdk/operation/operation";
 import type { OperationServiceService } from "@yandex-cloud/nodejs-sdk/operation/operation_service";
-import { newId } from "../state/ids";
-import type { Locks } from "../state/locks";
-import { now } from "../state/resources";
-import type { Store } from "../state/store";
-import { CloudError, resourceExhausted } from "./errors";
-import type { AnyMessage } from "./messages";
-import type { CallContext, Handlers } from "./server";
+import { newId } from "../state/ids.ts";
+import type { Locks } from "../state/locks.ts";
+import { now } from "../state/resources.ts";
+import type { Store } from "../state/store.ts";
+import { CloudError, resourceExhausted } from "./errors.ts";
+import type { AnyMessage } from "./messages.ts";
+import type { CallContext, Handlers } from "./server.ts";
 
 /** Finished operations are kept for clients that ask again; the oldest go first. */
 const keptOperations = 50;
@@ -34,11 +34,13 @@ export interface Work {
 export class Operations {
   private readonly underWay = new Map<string, Promise<unknown>>();
   private readonly activeInFolder = new Map<string, number>();
+  private readonly store: Store;
+  private readonly locks: Locks;
 
-  constructor(
-    private readonly store: Store,
-    private readonly locks: Locks,
-  ) {}
+  constructor(store: Store, locks: Locks) {
+    this.store = store;
+    this.locks = locks;
+  }
 
   /**
    * Answers a call once per idempotency key: a client that repeats a call it got no answer to gets

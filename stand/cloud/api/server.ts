@@ -7,10 +7,10 @@ import {
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
-import { CloudError, unauthenticated, unimplemented } from "./errors";
-import type { Operations } from "./operations";
-import type { RequestLog } from "./request-log";
-import { validateRequest } from "./validation";
+import { CloudError, unauthenticated, unimplemented } from "./errors.ts";
+import type { Operations } from "./operations.ts";
+import type { RequestLog } from "./request-log.ts";
+import { validateRequest } from "./validation.ts";
 
 /** What a handler may want to know of the call besides its request. */
 export interface CallContext {
@@ -41,11 +41,13 @@ export class ApiServer {
   private readonly opened = new Promise<void>((resolve) => {
     this.open = resolve;
   });
+  private readonly log: RequestLog;
+  private readonly operations: Operations;
 
-  constructor(
-    private readonly log: RequestLog,
-    private readonly operations: Operations,
-  ) {}
+  constructor(log: RequestLog, operations: Operations) {
+    this.log = log;
+    this.operations = operations;
+  }
 
   /**
    * @param definition a service as the SDK generates it

@@ -4,8 +4,8 @@ import { InstanceServiceService } from "@yandex-cloud/nodejs-sdk/compute-v1/inst
 import { CreateDiskRequest } from "@yandex-cloud/nodejs-sdk/compute-v1/disk_service";
 import { CreateNetworkRequest, NetworkServiceService } from "@yandex-cloud/nodejs-sdk/vpc-v1/network_service";
 import { describe, expect, test } from "vitest";
-import limits from "./limits.json";
-import { validateRequest } from "./validation";
+import limits from "./limits.json" with { type: "json" };
+import { validateRequest } from "./validation.ts";
 
 const createNetwork = (fields: object) =>
   validateRequest(

@@ -1,5 +1,5 @@
-import { invalidArgument } from "./errors";
-import limits from "./limits.json";
+import { invalidArgument } from "./errors.ts";
+import limits from "./limits.json" with { type: "json" };
 
 /** What the API's own definition says of one field; see limits.json. */
 interface FieldRule {

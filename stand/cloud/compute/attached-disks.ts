@@ -1,9 +1,9 @@
 import { Disk_Status, type Disk } from "@yandex-cloud/nodejs-sdk/compute-v1/disk";
 import { AttachedDisk_Mode, type AttachedDisk, type Instance } from "@yandex-cloud/nodejs-sdk/compute-v1/instance";
 import { AttachedDiskSpec_Mode, type AttachedDiskSpec } from "@yandex-cloud/nodejs-sdk/compute-v1/instance_service";
-import { failedPrecondition, invalidArgument, unimplemented } from "../api/errors";
-import type { Store } from "../state/store";
-import { maxDisks } from "./hardware";
+import { failedPrecondition, invalidArgument, unimplemented } from "../api/errors.ts";
+import type { Store } from "../state/store.ts";
+import { maxDisks } from "./hardware.ts";
 
 /** The disks of an instance, the boot disk first. */
 export function attachedDisks(instance: Instance): AttachedDisk[] {

@@ -1,4 +1,4 @@
-import { invalidArgument } from "../api/errors";
+import { invalidArgument } from "../api/errors.ts";
 
 const gib = 2 ** 30;
 

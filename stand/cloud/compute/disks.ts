@@ -5,17 +5,17 @@ import {
   UpdateDiskMetadata,
   type DiskServiceService,
 } from "@yandex-cloud/nodejs-sdk/compute-v1/disk_service";
-import { failedPrecondition, invalidArgument, unimplemented } from "../api/errors";
-import { updatedFields } from "../api/masks";
-import { empty, pack } from "../api/messages";
-import type { Handlers } from "../api/server";
-import type { Cloud } from "../cloud";
-import { describedBy, descriptionFields, requireFreeName } from "../state/resources";
-import { instancesOfDisk } from "./attached-disks";
-import { requireDiskShape } from "./disk-types";
-import type { Images } from "./images";
-import { machineSpec } from "./machine-spec";
-import { newDisk, requireValidDisk } from "./new-disk";
+import { failedPrecondition, invalidArgument, unimplemented } from "../api/errors.ts";
+import { updatedFields } from "../api/masks.ts";
+import { empty, pack } from "../api/messages.ts";
+import type { Handlers } from "../api/server.ts";
+import type { Cloud } from "../cloud.ts";
+import { describedBy, descriptionFields, requireFreeName } from "../state/resources.ts";
+import { instancesOfDisk } from "./attached-disks.ts";
+import { requireDiskShape } from "./disk-types.ts";
+import type { Images } from "./images.ts";
+import { machineSpec } from "./machine-spec.ts";
+import { newDisk, requireValidDisk } from "./new-disk.ts";
 
 const updatable = [...descriptionFields, "size"] as const;
 

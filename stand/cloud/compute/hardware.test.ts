@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { requireHardware } from "./hardware";
+import { requireHardware } from "./hardware.ts";
 
 const gib = 2 ** 30;
 const check = (platformId: string, cores: number, memoryGib: number, coreFraction: number, gpus = 0) =>

@@ -1,5 +1,5 @@
 import type { Resources } from "@yandex-cloud/nodejs-sdk/compute-v1/instance";
-import { invalidArgument } from "../api/errors";
+import { invalidArgument } from "../api/errors.ts";
 
 const gib = 2 ** 30;
 

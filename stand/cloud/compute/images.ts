@@ -1,7 +1,7 @@
 import { Image, Image_Status, Os_Type } from "@yandex-cloud/nodejs-sdk/compute-v1/image";
 import type { ImageServiceService } from "@yandex-cloud/nodejs-sdk/compute-v1/image_service";
-import { notFound } from "../api/errors";
-import type { Handlers } from "../api/server";
+import { notFound } from "../api/errors.ts";
+import type { Handlers } from "../api/server.ts";
 
 const gib = 2 ** 30;
 

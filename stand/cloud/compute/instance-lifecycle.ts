@@ -1,9 +1,9 @@
 import { Instance_Status, type Instance } from "@yandex-cloud/nodejs-sdk/compute-v1/instance";
-import { failedPrecondition } from "../api/errors";
-import type { Cloud } from "../cloud";
-import { attachedDisks } from "./attached-disks";
-import { machineSpec } from "./machine-spec";
-import { withDynamicAddresses, withoutDynamicAddresses } from "./network-interfaces";
+import { failedPrecondition } from "../api/errors.ts";
+import type { Cloud } from "../cloud.ts";
+import { attachedDisks } from "./attached-disks.ts";
+import { machineSpec } from "./machine-spec.ts";
+import { withDynamicAddresses, withoutDynamicAddresses } from "./network-interfaces.ts";
 
 /*
  * Each step writes down what it is about to do (as the status) before it does it, so that an

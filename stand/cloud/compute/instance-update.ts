@@ -1,11 +1,11 @@
 import { Instance_Status, type Instance } from "@yandex-cloud/nodejs-sdk/compute-v1/instance";
 import type { UpdateInstanceRequest } from "@yandex-cloud/nodejs-sdk/compute-v1/instance_service";
-import { failedPrecondition, invalidArgument } from "../api/errors";
-import { updatedFields } from "../api/masks";
-import type { Cloud } from "../cloud";
-import { describedBy, descriptionFields } from "../state/resources";
-import { machineSpec } from "./machine-spec";
-import { metadataOptionsOf, requireValidInstance, resourcesOf } from "./new-instance";
+import { failedPrecondition, invalidArgument } from "../api/errors.ts";
+import { updatedFields } from "../api/masks.ts";
+import type { Cloud } from "../cloud.ts";
+import { describedBy, descriptionFields } from "../state/resources.ts";
+import { machineSpec } from "./machine-spec.ts";
+import { metadataOptionsOf, requireValidInstance, resourcesOf } from "./new-instance.ts";
 
 const whileRunning = [
   ...descriptionFields,

@@ -14,18 +14,18 @@ import {
   UpdateInstanceNetworkInterfaceMetadata,
   type InstanceServiceService,
 } from "@yandex-cloud/nodejs-sdk/compute-v1/instance_service";
-import { failedPrecondition, invalidArgument } from "../api/errors";
-import { empty, pack, type AnyMessage, type Codec } from "../api/messages";
-import type { CallContext, Handlers } from "../api/server";
-import type { Cloud } from "../cloud";
-import { newResource } from "../state/resources";
-import { attachedDisk, attachedDisks, requireAttachable } from "./attached-disks";
-import type { Images } from "./images";
-import { boot, remove, requireStatus, restart, start, stop } from "./instance-lifecycle";
-import { updateInstance } from "./instance-update";
-import { addPublicAddress, removePublicAddress, updateInterface } from "./interface-update";
-import { machineDisk } from "./machine-spec";
-import { addInstance, requireValidInstance } from "./new-instance";
+import { failedPrecondition, invalidArgument } from "../api/errors.ts";
+import { empty, pack, type AnyMessage, type Codec } from "../api/messages.ts";
+import type { CallContext, Handlers } from "../api/server.ts";
+import type { Cloud } from "../cloud.ts";
+import { newResource } from "../state/resources.ts";
+import { attachedDisk, attachedDisks, requireAttachable } from "./attached-disks.ts";
+import type { Images } from "./images.ts";
+import { boot, remove, requireStatus, restart, start, stop } from "./instance-lifecycle.ts";
+import { updateInstance } from "./instance-update.ts";
+import { addPublicAddress, removePublicAddress, updateInterface } from "./interface-update.ts";
+import { machineDisk } from "./machine-spec.ts";
+import { addInstance, requireValidInstance } from "./new-instance.ts";
 
 const packInstance = (instance: Instance) => pack("yandex.cloud.compute.v1.Instance", Instance, instance);
 

@@ -4,10 +4,10 @@ import type {
   RemoveInstanceOneToOneNatRequest,
   UpdateInstanceNetworkInterfaceRequest,
 } from "@yandex-cloud/nodejs-sdk/compute-v1/instance_service";
-import { failedPrecondition, invalidArgument, notFound, unimplemented } from "../api/errors";
-import { updatedFields } from "../api/masks";
-import type { Cloud } from "../cloud";
-import { primaryAddress, publicAddress, requireSecurityGroups, requireSubnetOfZone } from "./network-interfaces";
+import { failedPrecondition, invalidArgument, notFound, unimplemented } from "../api/errors.ts";
+import { updatedFields } from "../api/masks.ts";
+import type { Cloud } from "../cloud.ts";
+import { primaryAddress, publicAddress, requireSecurityGroups, requireSubnetOfZone } from "./network-interfaces.ts";
 
 const emptyNat = { ipVersion: 0, address: "", dnsRecordSpecs: [] };
 

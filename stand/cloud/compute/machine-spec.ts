@@ -1,8 +1,8 @@
 import type { AttachedDisk, Instance } from "@yandex-cloud/nodejs-sdk/compute-v1/instance";
-import type { MachineSpec } from "../../machines/driver";
-import type { Store } from "../state/store";
-import { hostname } from "../vpc/network-state";
-import { attachedDisks } from "./attached-disks";
+import type { MachineSpec } from "../../machines/driver.ts";
+import type { Store } from "../state/store.ts";
+import { hostname } from "../vpc/network-state.ts";
+import { attachedDisks } from "./attached-disks.ts";
 
 /** The machine that an instance is. */
 export function machineSpec(store: Store, instance: Instance): MachineSpec {

@@ -9,11 +9,11 @@ import type {
   OneToOneNatSpec,
   PrimaryAddressSpec,
 } from "@yandex-cloud/nodejs-sdk/compute-v1/instance_service";
-import { failedPrecondition, invalidArgument, resourceExhausted, unimplemented } from "../api/errors";
-import { macAddress } from "../state/ids";
-import type { Store } from "../state/store";
-import { allocateAddress } from "../vpc/subnet-range";
-import { allocatePublicAddress, internalAddresses, reservedPublicAddresses, usedPublicAddresses } from "../vpc/usage";
+import { failedPrecondition, invalidArgument, resourceExhausted, unimplemented } from "../api/errors.ts";
+import { macAddress } from "../state/ids.ts";
+import type { Store } from "../state/store.ts";
+import { allocateAddress } from "../vpc/subnet-range.ts";
+import { allocatePublicAddress, internalAddresses, reservedPublicAddresses, usedPublicAddresses } from "../vpc/usage.ts";
 
 /** Security groups of one interface (documentation, "Quotas and limits" of Virtual Private Cloud). */
 const maxSecurityGroups = 5;

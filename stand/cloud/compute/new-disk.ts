@@ -1,11 +1,11 @@
 import { Disk_Status, type Disk } from "@yandex-cloud/nodejs-sdk/compute-v1/disk";
 import { PCITopology } from "@yandex-cloud/nodejs-sdk/compute-v1/hardware_generation";
-import { invalidArgument, unimplemented } from "../api/errors";
-import { newResource, requireFreeName } from "../state/resources";
-import type { Store } from "../state/store";
-import { requireZone } from "../zones";
-import { defaultBlockSize, defaultDiskType, requireDiskShape } from "./disk-types";
-import type { Images } from "./images";
+import { invalidArgument, unimplemented } from "../api/errors.ts";
+import { newResource, requireFreeName } from "../state/resources.ts";
+import type { Store } from "../state/store.ts";
+import { requireZone } from "../zones.ts";
+import { defaultBlockSize, defaultDiskType, requireDiskShape } from "./disk-types.ts";
+import type { Images } from "./images.ts";
 
 /** What a request can say of a disk, alone or as part of a new instance. */
 export interface DiskRequest {

@@ -12,16 +12,16 @@ import type {
   CreateInstanceRequest,
   ResourcesSpec,
 } from "@yandex-cloud/nodejs-sdk/compute-v1/instance_service";
-import { alreadyExists, invalidArgument, unimplemented } from "../api/errors";
-import { newResource, requireFreeName } from "../state/resources";
-import type { Store } from "../state/store";
-import { requireZone } from "../zones";
-import { attachedDisk, requireAttachable, requireValidDisks } from "./attached-disks";
-import { requireHardware } from "./hardware";
-import type { Images } from "./images";
-import { newInterface } from "./network-interfaces";
-import { hardwareGeneration, newDisk, requireValidDisk, type DiskRequest } from "./new-disk";
-import { requirePlacement } from "./placement-groups";
+import { alreadyExists, invalidArgument, unimplemented } from "../api/errors.ts";
+import { newResource, requireFreeName } from "../state/resources.ts";
+import type { Store } from "../state/store.ts";
+import { requireZone } from "../zones.ts";
+import { attachedDisk, requireAttachable, requireValidDisks } from "./attached-disks.ts";
+import { requireHardware } from "./hardware.ts";
+import type { Images } from "./images.ts";
+import { newInterface } from "./network-interfaces.ts";
+import { hardwareGeneration, newDisk, requireValidDisk, type DiskRequest } from "./new-disk.ts";
+import { requirePlacement } from "./placement-groups.ts";
 
 const internalDomain = "ru-central1.internal";
 

@@ -6,13 +6,13 @@ import {
   UpdatePlacementGroupMetadata,
   type PlacementGroupServiceService,
 } from "@yandex-cloud/nodejs-sdk/compute-v1/placement_group_service";
-import { failedPrecondition, invalidArgument, resourceExhausted } from "../api/errors";
-import { updatedFields } from "../api/masks";
-import { empty, pack } from "../api/messages";
-import type { Handlers } from "../api/server";
-import type { Cloud } from "../cloud";
-import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources";
-import type { Store } from "../state/store";
+import { failedPrecondition, invalidArgument, resourceExhausted } from "../api/errors.ts";
+import { updatedFields } from "../api/masks.ts";
+import { empty, pack } from "../api/messages.ts";
+import type { Handlers } from "../api/server.ts";
+import type { Cloud } from "../cloud.ts";
+import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources.ts";
+import type { Store } from "../state/store.ts";
 
 const packPlacementGroup = (group: PlacementGroup) =>
   pack("yandex.cloud.compute.v1.PlacementGroup", PlacementGroup, group);

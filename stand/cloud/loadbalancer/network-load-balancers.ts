@@ -17,15 +17,15 @@ import {
   type ListenerSpec,
   type NetworkLoadBalancerServiceService,
 } from "@yandex-cloud/nodejs-sdk/loadbalancer-v1/network_load_balancer_service";
-import { alreadyExists, failedPrecondition, invalidArgument, resourceExhausted, unimplemented } from "../api/errors";
-import { updatedFields } from "../api/masks";
-import { empty, pack } from "../api/messages";
-import type { Handlers } from "../api/server";
-import type { Cloud } from "../cloud";
-import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources";
-import type { Store } from "../state/store";
-import { allocateAddress } from "../vpc/subnet-range";
-import { internalAddresses } from "../vpc/usage";
+import { alreadyExists, failedPrecondition, invalidArgument, resourceExhausted, unimplemented } from "../api/errors.ts";
+import { updatedFields } from "../api/masks.ts";
+import { empty, pack } from "../api/messages.ts";
+import type { Handlers } from "../api/server.ts";
+import type { Cloud } from "../cloud.ts";
+import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources.ts";
+import type { Store } from "../state/store.ts";
+import { allocateAddress } from "../vpc/subnet-range.ts";
+import { internalAddresses } from "../vpc/usage.ts";
 
 const region = "ru-central1";
 /** Listeners of one load balancer (documentation, "Quotas and limits" of Network Load Balancer). */

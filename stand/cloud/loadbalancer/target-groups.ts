@@ -5,15 +5,15 @@ import {
   UpdateTargetGroupMetadata,
   type TargetGroupServiceService,
 } from "@yandex-cloud/nodejs-sdk/loadbalancer-v1/target_group_service";
-import { failedPrecondition, invalidArgument } from "../api/errors";
-import { updatedFields } from "../api/masks";
-import { empty, pack } from "../api/messages";
-import type { Handlers } from "../api/server";
-import type { Cloud } from "../cloud";
-import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources";
-import type { Store } from "../state/store";
-import { requireUsableAddress } from "../vpc/subnet-range";
-import { requireRegion, requireReachableTargets } from "./network-load-balancers";
+import { failedPrecondition, invalidArgument } from "../api/errors.ts";
+import { updatedFields } from "../api/masks.ts";
+import { empty, pack } from "../api/messages.ts";
+import type { Handlers } from "../api/server.ts";
+import type { Cloud } from "../cloud.ts";
+import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources.ts";
+import type { Store } from "../state/store.ts";
+import { requireUsableAddress } from "../vpc/subnet-range.ts";
+import { requireRegion, requireReachableTargets } from "./network-load-balancers.ts";
 
 const packTargetGroup = (group: TargetGroup) => pack("yandex.cloud.loadbalancer.v1.TargetGroup", TargetGroup, group);
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Locks } from "./locks";
+import { Locks } from "./locks.ts";
 
 test("work on one resource is done one after another, in order", async () => {
   const locks = new Locks();

@@ -1,6 +1,6 @@
-import { alreadyExists } from "../api/errors";
-import { newId, type idPrefixes } from "./ids";
-import type { Table } from "./table";
+import { alreadyExists } from "../api/errors.ts";
+import { newId, type idPrefixes } from "./ids.ts";
+import type { Table } from "./table.ts";
 
 /** What every resource of a folder has. */
 interface FolderResource {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { SingleFlight } from "./single-flight";
+import { SingleFlight } from "./single-flight.ts";
 
 test("runs never overlap and each request is served by a run that began after it", async () => {
   let version = 0;

@@ -6,8 +6,11 @@
 export class SingleFlight {
   private running: Promise<void> | undefined;
   private next: Promise<void> | undefined;
+  private readonly action: () => Promise<void>;
 
-  constructor(private readonly action: () => Promise<void>) {}
+  constructor(action: () => Promise<void>) {
+    this.action = action;
+  }
 
   /** Resolves when a run that began after this call is done. */
   request(): Promise<void> {

@@ -12,8 +12,8 @@ import { Network } from "@yandex-cloud/nodejs-sdk/vpc-v1/network";
 import { RouteTable } from "@yandex-cloud/nodejs-sdk/vpc-v1/route_table";
 import { SecurityGroup } from "@yandex-cloud/nodejs-sdk/vpc-v1/security_group";
 import { Subnet } from "@yandex-cloud/nodejs-sdk/vpc-v1/subnet";
-import { SingleFlight } from "./single-flight";
-import { Table } from "./table";
+import { SingleFlight } from "./single-flight.ts";
+import { Table } from "./table.ts";
 
 /** Layout of the state file; a file of another layout is refused, not guessed at. */
 const version = 1;
@@ -45,16 +45,17 @@ export class Store {
   publicAddressCursor = 0;
 
   private readonly writing = new SingleFlight(() => this.write());
+  private readonly path: string;
+  readonly publicNetwork: string;
 
   /**
    * @param path the state file; created at the first save
    * @param publicNetwork the first three numbers of the public addresses that the cloud gives out
    * @throws Error when the file is there and cannot be understood
    */
-  constructor(
-    private readonly path: string,
-    readonly publicNetwork: string,
-  ) {
+  constructor(path: string, publicNetwork: string) {
+    this.path = path;
+    this.publicNetwork = publicNetwork;
     const text = readIfPresent(path);
     if (text === undefined) return;
     const state = JSON.parse(text) as StateFile;

@@ -1,15 +1,18 @@
-import { notFound } from "../api/errors";
-import type { Codec } from "../api/messages";
+import { notFound } from "../api/errors.ts";
+import type { Codec } from "../api/messages.ts";
 
 /** The resources of one kind. Rows are never changed in place, only replaced. */
 export class Table<Row extends { id: string }> {
   private rows = new Map<string, Row>();
 
-  constructor(
-    /** How messages call one of these: "Network". */
-    readonly kind: string,
-    private readonly codec: Codec<Row>,
-  ) {}
+  /** How messages call one of these: "Network". */
+  readonly kind: string;
+  private readonly codec: Codec<Row>;
+
+  constructor(kind: string, codec: Codec<Row>) {
+    this.kind = kind;
+    this.codec = codec;
+  }
 
   /** @throws NOT_FOUND */
   get(id: string): Row {

@@ -1,4 +1,4 @@
-import type { Driver, MachineSpec, NetworkState } from "../../machines/driver";
+import type { Driver, MachineSpec, NetworkState } from "../../machines/driver.ts";
 
 /** Records what the emulator asks for; fails where a test wants it to. */
 export class FakeDriver implements Driver {

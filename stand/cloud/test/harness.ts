@@ -43,10 +43,10 @@ import {
 } from "@yandex-cloud/nodejs-sdk/vpc-v1/security_group_service";
 import { Subnet } from "@yandex-cloud/nodejs-sdk/vpc-v1/subnet";
 import { SubnetServiceService } from "@yandex-cloud/nodejs-sdk/vpc-v1/subnet_service";
-import { startCloud, type RunningCloud } from "..";
-import type { Codec } from "../api/messages";
-import { ensureCertificate } from "../certificate";
-import { FakeDriver } from "./fake-driver";
+import { startCloud, type RunningCloud } from "../index.ts";
+import type { Codec } from "../api/messages.ts";
+import { ensureCertificate } from "../certificate.ts";
+import { FakeDriver } from "./fake-driver.ts";
 
 export const folderId = "b1gtestfolder";
 export const zoneId = "ru-central1-a";

@@ -16,7 +16,7 @@ import {
   response,
   TestCloud,
   type NetworkLoadBalancerOptions,
-} from "./harness";
+} from "./harness.ts";
 
 let cloud: TestCloud;
 let network: Network;

@@ -12,7 +12,7 @@ import {
   TestCloud,
   zoneId,
   type InstanceOptions,
-} from "./harness";
+} from "./harness.ts";
 
 let cloud: TestCloud;
 beforeEach(async () => {

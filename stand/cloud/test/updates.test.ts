@@ -8,7 +8,7 @@ import {
 import { SecurityGroup } from "@yandex-cloud/nodejs-sdk/vpc-v1/security_group";
 import { UpdateSecurityGroupRulesRequest } from "@yandex-cloud/nodejs-sdk/vpc-v1/security_group_service";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { gib, refusal, response, rule, TestCloud, type InstanceOptions } from "./harness";
+import { gib, refusal, response, rule, TestCloud, type InstanceOptions } from "./harness.ts";
 
 let cloud: TestCloud;
 beforeEach(async () => {

@@ -4,7 +4,7 @@ import { Instance, Instance_Status } from "@yandex-cloud/nodejs-sdk/compute-v1/i
 import { CreateInstanceMetadata, InstanceView } from "@yandex-cloud/nodejs-sdk/compute-v1/instance_service";
 import { NetworkServiceService } from "@yandex-cloud/nodejs-sdk/vpc-v1/network_service";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { folderId, gib, imageId, instanceRequest, refusal, response, rule, TestCloud } from "./harness";
+import { folderId, gib, imageId, instanceRequest, refusal, response, rule, TestCloud } from "./harness.ts";
 
 let cloud: TestCloud;
 beforeEach(async () => {

@@ -6,15 +6,15 @@ import {
   type AddressServiceService,
   type CreateAddressRequest,
 } from "@yandex-cloud/nodejs-sdk/vpc-v1/address_service";
-import { failedPrecondition, invalidArgument, unimplemented } from "../api/errors";
-import { updatedFields } from "../api/masks";
-import { empty, pack } from "../api/messages";
-import type { Handlers } from "../api/server";
-import type { Cloud } from "../cloud";
-import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources";
-import type { Store } from "../state/store";
-import { requireZone, zones } from "../zones";
-import { allocatePublicAddress, usedPublicAddresses } from "./usage";
+import { failedPrecondition, invalidArgument, unimplemented } from "../api/errors.ts";
+import { updatedFields } from "../api/masks.ts";
+import { empty, pack } from "../api/messages.ts";
+import type { Handlers } from "../api/server.ts";
+import type { Cloud } from "../cloud.ts";
+import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources.ts";
+import type { Store } from "../state/store.ts";
+import { requireZone, zones } from "../zones.ts";
+import { allocatePublicAddress, usedPublicAddresses } from "./usage.ts";
 
 const packAddress = (address: Address) => pack("yandex.cloud.vpc.v1.Address", Address, address);
 

@@ -5,12 +5,12 @@ import {
   UpdateGatewayMetadata,
   type GatewayServiceService,
 } from "@yandex-cloud/nodejs-sdk/vpc-v1/gateway_service";
-import { failedPrecondition } from "../api/errors";
-import { updatedFields } from "../api/masks";
-import { empty, pack } from "../api/messages";
-import type { Handlers } from "../api/server";
-import type { Cloud } from "../cloud";
-import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources";
+import { failedPrecondition } from "../api/errors.ts";
+import { updatedFields } from "../api/masks.ts";
+import { empty, pack } from "../api/messages.ts";
+import type { Handlers } from "../api/server.ts";
+import type { Cloud } from "../cloud.ts";
+import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources.ts";
 
 const packGateway = (gateway: Gateway) => pack("yandex.cloud.vpc.v1.Gateway", Gateway, gateway);
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { contains, formatAddress, overlap, parseAddress, parseCidr } from "./ip";
+import { contains, formatAddress, overlap, parseAddress, parseCidr } from "./ip.ts";
 
 const cidr = (text: string) => {
   const parsed = parseCidr(text);

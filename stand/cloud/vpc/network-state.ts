@@ -4,9 +4,9 @@ import {
   type SecurityGroupRule,
 } from "@yandex-cloud/nodejs-sdk/vpc-v1/security_group";
 import type { NetworkLoadBalancer } from "@yandex-cloud/nodejs-sdk/loadbalancer-v1/network_load_balancer";
-import type { NetworkState, SecurityRule } from "../../machines/driver";
-import type { Store } from "../state/store";
-import { interfaces } from "./usage";
+import type { NetworkState, SecurityRule } from "../../machines/driver.ts";
+import type { Store } from "../state/store.ts";
+import { interfaces } from "./usage.ts";
 
 /** Where the cloud's load balancers check health from (Yandex VPC documentation, "Security groups"). */
 const healthCheckSources = ["198.18.235.0/24", "198.18.248.0/24"];

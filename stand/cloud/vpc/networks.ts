@@ -5,14 +5,14 @@ import {
   UpdateNetworkMetadata,
   type NetworkServiceService,
 } from "@yandex-cloud/nodejs-sdk/vpc-v1/network_service";
-import { failedPrecondition } from "../api/errors";
-import { updatedFields } from "../api/masks";
-import { empty, pack } from "../api/messages";
-import type { Handlers } from "../api/server";
-import type { Cloud } from "../cloud";
-import { newId } from "../state/ids";
-import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources";
-import { defaultSecurityGroup } from "./security-groups";
+import { failedPrecondition } from "../api/errors.ts";
+import { updatedFields } from "../api/masks.ts";
+import { empty, pack } from "../api/messages.ts";
+import type { Handlers } from "../api/server.ts";
+import type { Cloud } from "../cloud.ts";
+import { newId } from "../state/ids.ts";
+import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources.ts";
+import { defaultSecurityGroup } from "./security-groups.ts";
 
 const packNetwork = (network: Network) => pack("yandex.cloud.vpc.v1.Network", Network, network);
 

@@ -5,13 +5,13 @@ import {
   UpdateRouteTableMetadata,
   type RouteTableServiceService,
 } from "@yandex-cloud/nodejs-sdk/vpc-v1/route_table_service";
-import { failedPrecondition, invalidArgument, unimplemented } from "../api/errors";
-import { updatedFields } from "../api/masks";
-import { empty, pack } from "../api/messages";
-import type { Handlers } from "../api/server";
-import type { Cloud } from "../cloud";
-import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources";
-import type { Store } from "../state/store";
+import { failedPrecondition, invalidArgument, unimplemented } from "../api/errors.ts";
+import { updatedFields } from "../api/masks.ts";
+import { empty, pack } from "../api/messages.ts";
+import type { Handlers } from "../api/server.ts";
+import type { Cloud } from "../cloud.ts";
+import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources.ts";
+import type { Store } from "../state/store.ts";
 
 const packRouteTable = (table: RouteTable) => pack("yandex.cloud.vpc.v1.RouteTable", RouteTable, table);
 

@@ -10,15 +10,15 @@ import {
   UpdateSecurityGroupMetadata,
   type SecurityGroupServiceService,
 } from "@yandex-cloud/nodejs-sdk/vpc-v1/security_group_service";
-import { failedPrecondition, invalidArgument, notFound } from "../api/errors";
-import { updatedFields } from "../api/masks";
-import { empty, pack } from "../api/messages";
-import type { Handlers } from "../api/server";
-import type { Cloud } from "../cloud";
-import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources";
-import type { Store } from "../state/store";
-import { defaultRules, newRule, requireValidRule, sameRule } from "./security-rules";
-import { interfaces } from "./usage";
+import { failedPrecondition, invalidArgument, notFound } from "../api/errors.ts";
+import { updatedFields } from "../api/masks.ts";
+import { empty, pack } from "../api/messages.ts";
+import type { Handlers } from "../api/server.ts";
+import type { Cloud } from "../cloud.ts";
+import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources.ts";
+import type { Store } from "../state/store.ts";
+import { defaultRules, newRule, requireValidRule, sameRule } from "./security-rules.ts";
+import { interfaces } from "./usage.ts";
 
 const packSecurityGroup = (group: SecurityGroup) => pack("yandex.cloud.vpc.v1.SecurityGroup", SecurityGroup, group);
 

@@ -4,9 +4,9 @@ import {
   type SecurityGroupRule,
 } from "@yandex-cloud/nodejs-sdk/vpc-v1/security_group";
 import type { SecurityGroupRuleSpec } from "@yandex-cloud/nodejs-sdk/vpc-v1/security_group_service";
-import { invalidArgument, unimplemented } from "../api/errors";
-import { newId } from "../state/ids";
-import { parseCidr } from "./ip";
+import { invalidArgument, unimplemented } from "../api/errors.ts";
+import { newId } from "../state/ids.ts";
+import { parseCidr } from "./ip.ts";
 
 /** CIDRs of one rule (documentation, "Quotas and limits" of Virtual Private Cloud). */
 const maxCidrs = 50;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { allocateAddress, requireSubnetRange } from "./subnet-range";
+import { allocateAddress, requireSubnetRange } from "./subnet-range.ts";
 
 describe("the range of a subnet", () => {
   test.each(["10.0.0.0/16", "172.31.255.0/24", "192.168.7.16/28"])("can be %s", (range) => {

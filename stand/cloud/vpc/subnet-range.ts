@@ -1,5 +1,5 @@
-import { failedPrecondition, invalidArgument, resourceExhausted } from "../api/errors";
-import { contains, formatAddress, overlap, parseAddress, parseCidr, type Cidr } from "./ip";
+import { failedPrecondition, invalidArgument, resourceExhausted } from "../api/errors.ts";
+import { contains, formatAddress, overlap, parseAddress, parseCidr, type Cidr } from "./ip.ts";
 
 /*
  * Rules of Yandex VPC's documentation, "Cloud networks and subnets": ranges are private (RFC 1918),

@@ -5,16 +5,16 @@ import {
   UpdateSubnetMetadata,
   type SubnetServiceService,
 } from "@yandex-cloud/nodejs-sdk/vpc-v1/subnet_service";
-import { failedPrecondition, invalidArgument } from "../api/errors";
-import { updatedFields } from "../api/masks";
-import { empty, pack } from "../api/messages";
-import type { Handlers } from "../api/server";
-import type { Cloud } from "../cloud";
-import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources";
-import type { Store } from "../state/store";
-import { requireZone } from "../zones";
-import { requireSubnetRange, requireUsableAddress } from "./subnet-range";
-import { internalAddresses } from "./usage";
+import { failedPrecondition, invalidArgument } from "../api/errors.ts";
+import { updatedFields } from "../api/masks.ts";
+import { empty, pack } from "../api/messages.ts";
+import type { Handlers } from "../api/server.ts";
+import type { Cloud } from "../cloud.ts";
+import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources.ts";
+import type { Store } from "../state/store.ts";
+import { requireZone } from "../zones.ts";
+import { requireSubnetRange, requireUsableAddress } from "./subnet-range.ts";
+import { internalAddresses } from "./usage.ts";
 
 const packSubnet = (subnet: Subnet) => pack("yandex.cloud.vpc.v1.Subnet", Subnet, subnet);
 

@@ -1,5 +1,5 @@
 import type { Instance, NetworkInterface } from "@yandex-cloud/nodejs-sdk/compute-v1/instance";
-import type { Store } from "../state/store";
+import type { Store } from "../state/store.ts";
 
 /** Who uses what: computed from the resources themselves, so that it cannot disagree with them. */
 

@@ -1,4 +1,4 @@
-import type { RpmPackage } from "../rpm/package";
+import type { RpmPackage } from "../rpm/package.ts";
 
 /** The release whose outside the guest has. */
 export const ALMALINUX = { version: "9.6", codeName: "Sage Margay" } as const;

@@ -1,4 +1,4 @@
-import type { RpmPackage } from "../rpm/package";
+import type { RpmPackage } from "../rpm/package.ts";
 
 export const etcdPackages: readonly RpmPackage[] = [
   {

@@ -1,12 +1,12 @@
-import type { RpmPackage } from "../rpm/package";
-import { almalinuxPackages } from "./almalinux";
-import { etcdPackages } from "./etcd";
-import { haproxyPackages } from "./haproxy";
-import { patroniPackages } from "./patroni";
-import { pgbouncerPackages } from "./pgbouncer";
-import { postgresqlPackages } from "./postgresql";
-import { pythonPackages } from "./python";
-import { systemPackages } from "./system";
+import type { RpmPackage } from "../rpm/package.ts";
+import { almalinuxPackages } from "./almalinux.ts";
+import { etcdPackages } from "./etcd.ts";
+import { haproxyPackages } from "./haproxy.ts";
+import { patroniPackages } from "./patroni.ts";
+import { pgbouncerPackages } from "./pgbouncer.ts";
+import { postgresqlPackages } from "./postgresql.ts";
+import { pythonPackages } from "./python.ts";
+import { systemPackages } from "./system.ts";
 
 /** Every RPM of the stand: those of the mirror and those installed in the image. */
 export const packages: readonly RpmPackage[] = [

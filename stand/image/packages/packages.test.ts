@@ -1,9 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { packages } from "./index";
+import { packages } from "./index.ts";
 
-const files = join(__dirname, "files");
+const files = join(import.meta.dirname, "files");
 const nameOf = (relation: string) => relation.split(" ")[0];
 
 describe("the stand's packages", () => {

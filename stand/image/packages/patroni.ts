@@ -1,4 +1,4 @@
-import type { RpmPackage } from "../rpm/package";
+import type { RpmPackage } from "../rpm/package.ts";
 
 /**
  * PGDG builds Patroni for EL9 with Python 3.12, and its spec (4.1.5, 2026) requires these names. The guest runs Debian's

@@ -1,4 +1,4 @@
-import type { RpmPackage } from "../rpm/package";
+import type { RpmPackage } from "../rpm/package.ts";
 
 const HOME = "/usr/pgsql-17";
 /** PGDG's layout. Debian's compiled-in paths lead there through the links of postgresql17-libs. */

@@ -1,4 +1,4 @@
-import type { RepositoryName, RpmPackage } from "../rpm/package";
+import type { RepositoryName, RpmPackage } from "../rpm/package.ts";
 
 /** A Python module with the files of its Debian package. */
 function module(name: string, repository: RepositoryName, debianPackage: string, requires: readonly string[] = []): RpmPackage {

@@ -1,4 +1,4 @@
-import type { RpmPackage } from "../rpm/package";
+import type { RpmPackage } from "../rpm/package.ts";
 
 /** Programs of AlmaLinux's own repositories that the cloud image does not have. */
 export const systemPackages: readonly RpmPackage[] = [

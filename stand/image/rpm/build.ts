@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { run } from "../run";
-import type { RpmPackage } from "./package";
-import { releaseOf, renderSpec } from "./spec";
-import { packagedPaths, stagePackage } from "./stage";
-import { rpmVersion } from "./version";
+import { run } from "../run.ts";
+import type { RpmPackage } from "./package.ts";
+import { releaseOf, renderSpec } from "./spec.ts";
+import { packagedPaths, stagePackage } from "./stage.ts";
+import { rpmVersion } from "./version.ts";
 
 /** Where the builder finds its material. */
 export interface BuildInputs {

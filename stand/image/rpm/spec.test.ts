@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { PackagedPath, RpmPackage } from "./package";
-import { releaseOf, renderSpec } from "./spec";
+import type { PackagedPath, RpmPackage } from "./package.ts";
+import { releaseOf, renderSpec } from "./spec.ts";
 
 const minimal: RpmPackage = { name: "tool", repository: "appstream", summary: "A tool" };
 const file = (path: string, more: Partial<PackagedPath> = {}): PackagedPath => ({ path, kind: "file", mode: "0644", owner: "root", group: "root", ...more });

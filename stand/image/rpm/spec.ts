@@ -1,4 +1,4 @@
-import type { PackagedPath, RpmPackage, SystemUser } from "./package";
+import type { PackagedPath, RpmPackage, SystemUser } from "./package.ts";
 
 /** Release of a package that names none. */
 export function releaseOf(rpm: RpmPackage): string {

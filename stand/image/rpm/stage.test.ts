@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, readlinkSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import type { RpmPackage } from "./package";
-import { packagedPaths, stagePackage, targetPath } from "./stage";
+import type { RpmPackage } from "./package.ts";
+import { packagedPaths, stagePackage, targetPath } from "./stage.ts";
 
 describe("targetPath", () => {
   it("never takes Debian's own packaging", () => {

@@ -1,7 +1,7 @@
 import { linkSync, lstatSync, mkdirSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { copyTree, listTree } from "../files";
-import type { PackagedPath, RpmPackage } from "./package";
+import { copyTree, listTree } from "../files.ts";
+import type { PackagedPath, RpmPackage } from "./package.ts";
 
 /** Debian's own packaging: documentation, its init scripts and hooks, and units (RPMs bring their distribution's). */
 const NEVER_TAKEN = [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { rpmVersion } from "./version";
+import { rpmVersion } from "./version.ts";
 
 describe("rpmVersion", () => {
   it.each([

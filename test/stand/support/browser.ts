@@ -4,9 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { initProcess } from "../../../stand/machines/guest";
-import { attempt } from "../../../stand/machines/run";
-import { machineId, site } from "./stand";
+import { initProcess } from "../../../stand/machines/guest.ts";
+import { attempt } from "../../../stand/machines/run.ts";
+import { machineId, site } from "./stand.ts";
 
 export interface Visit {
     readonly url: string;

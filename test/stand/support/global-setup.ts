@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
-import { ensureImage } from "../../../stand/image";
-import { stackFile, takeDown } from "./stand";
+import { ensureImage } from "../../../stand/image/index.ts";
+import { stackFile, takeDown } from "./stand.ts";
 
 /**
  * The stand's tests begin with nothing up and leave nothing up. A configuration that somebody had written comes back.

@@ -2,11 +2,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { captureAsClient } from "../../../stand/machines/client";
-import { executeInGuest } from "../../../stand/machines/guest";
-import { attempt, type Result } from "../../../stand/machines/run";
-import { mismatch, parseLabPage, type LabBlock, type LabCommand, type Place, type Printed } from "../../support/lab-page";
-import { folder, machineId, repository, site } from "./stand";
+import { captureAsClient } from "../../../stand/machines/client.ts";
+import { executeInGuest } from "../../../stand/machines/guest.ts";
+import { attempt, type Result } from "../../../stand/machines/run.ts";
+import { mismatch, parseLabPage, type LabBlock, type LabCommand, type Place, type Printed } from "../../support/lab-page.ts";
+import { folder, machineId, repository, site } from "./stand.ts";
 
 /** One command may take so long; the longest of the pages takes a minute. */
 const commandSeconds = 180;

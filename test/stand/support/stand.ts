@@ -3,12 +3,12 @@ import { spawn } from "node:child_process";
 import { readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
-import { executeInGuest } from "../../../stand/machines/guest";
-import { findMachine } from "../../../stand/machines/records";
-import type { Outputs } from "../../../stand/stack-outputs";
-import { site, stackFile } from "../../../stand/this-stand";
+import { executeInGuest } from "../../../stand/machines/guest.ts";
+import { findMachine } from "../../../stand/machines/records.ts";
+import type { Outputs } from "../../../stand/stack-outputs.ts";
+import { site, stackFile } from "../../../stand/this-stand.ts";
 
-export const repository = join(__dirname, "../../..");
+export const repository = join(import.meta.dirname, "../../..");
 export const { folder } = site;
 export { site, stackFile };
 export type { Outputs };

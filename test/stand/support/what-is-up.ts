@@ -1,7 +1,7 @@
 /** What a test file finds on the stand, and what the next one finds. */
 import { afterAll, beforeAll } from "vitest";
 
-import { local, takeDown } from "./stand";
+import { local, takeDown } from "./stand.ts";
 
 /** Nothing, when the file's own hooks and tests begin: no machine, no stack and no configuration of one. */
 export function nothingUp(): void {

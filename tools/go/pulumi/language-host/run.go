@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 
 	pb "github.com/pulumi/pulumi/sdk/v3/proto/go"
@@ -42,7 +43,10 @@ func (h *host) Run(ctx context.Context, request *pb.RunRequest) (*pb.RunResponse
 	if err != nil {
 		return nil, err
 	}
-	arguments := []string{
+	options := request.Info.Options.AsMap()
+	// Node.js's own arguments; here without quotes around any.
+	nodeArguments, _ := options["nodeargs"].(string)
+	arguments := append(strings.Fields(nodeArguments),
 		entry,
 		"--monitor", request.MonitorAddress,
 		"--engine", h.engine,
@@ -52,7 +56,7 @@ func (h *host) Run(ctx context.Context, request *pb.RunRequest) (*pb.RunResponse
 		"--pwd", directory,
 		"--root-directory", request.Info.RootDirectory,
 		"--parallel", strconv.Itoa(int(request.Parallel)),
-	}
+	)
 	if request.DryRun {
 		arguments = append(arguments, "--dry-run")
 	}
@@ -64,7 +68,7 @@ func (h *host) Run(ctx context.Context, request *pb.RunRequest) (*pb.RunResponse
 	program.Env = append(os.Environ(),
 		"PULUMI_CONFIG="+config,
 		"PULUMI_CONFIG_SECRET_KEYS="+secretKeys,
-		"PULUMI_NODEJS_TYPESCRIPT=true",
+		"PULUMI_NODEJS_TYPESCRIPT="+strconv.FormatBool(options["typescript"] != false),
 	)
 	program.Stdout, program.Stderr = os.Stdout, os.Stderr
 

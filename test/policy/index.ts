@@ -1,5 +1,0 @@
-import { PolicyPack } from "@pulumi/policy";
-
-import { policies } from "./policies";
-
-new PolicyPack("postgres-ha", { policies, enforcementLevel: "mandatory" });
