@@ -16,6 +16,8 @@ const sshFolder = join(folder, "ssh");
 const stack = "local";
 
 function main(command: string): void {
+    // Ctrl-C reaches Pulumi, too, which then ends what it has begun: this process goes after it, not before.
+    process.on("SIGINT", () => {});
     if (command === "up") {
         up();
     } else if (command === "down") {

@@ -1,9 +1,11 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 
 import { powerOff } from "../../stand/machines/machine.ts";
 import { nothingUp } from "./support/what-is-up.ts";
 import { sql } from "./support/sql.ts";
-import { eventually, hostState, local, machineId, onMachine, pulumi, run, site, stackOutputs } from "./support/stand.ts";
+import { eventually, folder, hostState, local, machineId, onMachine, pulumi, run, site, stackOutputs } from "./support/stand.ts";
 
 /** What can go wrong around an `up` and a `destroy`, and how one goes on from there. */
 nothingUp();
@@ -11,8 +13,11 @@ afterAll(async () => {
     await pulumi("cancel", "--yes", "--stack", "local");
 });
 
-/** Starts `npm run local` and interrupts Pulumi as Ctrl-C does, as soon as a line of its output matches. */
-async function interruptedLocal(pattern: string): Promise<string> {
+/**
+ * Starts `npm run local` and interrupts it as Ctrl-C does, as soon as a line of its output matches. Fails when
+ * none does, or when Pulumi still holds the stack afterwards. @param pattern an extended regular expression
+ */
+async function interruptedLocal(pattern: string): Promise<void> {
     const child = run("bash", [
         "-c",
         `set -m
@@ -34,8 +39,10 @@ exit "$status"`,
         `/tmp/postgres-ha-interrupted-${process.pid}.log`,
     ]);
     const { exitCode, output } = await child;
+    expect(output).toMatch(new RegExp(pattern));
     expect(exitCode, output.slice(-2000)).not.toBe(0);
-    return output;
+    const locks = join(folder, "pulumi/.pulumi/locks/organization/postgres-ha/local");
+    expect(existsSync(locks) ? readdirSync(locks) : []).toEqual([]);
 }
 
 describe("an interrupted up", () => {
