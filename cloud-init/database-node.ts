@@ -24,7 +24,7 @@ export interface DatabaseNodeInputs {
     readonly timings: Timings;
     readonly dynamic: Omit<DynamicConfiguration, "timings">;
     readonly callbacks: PatroniCallbacks;
-    readonly pgbouncer: Omit<PgbouncerInputs, "timings" | "adminUser">;
+    readonly pgbouncer: Omit<PgbouncerInputs, "timings" | "adminUser" | "postgresqlVersion">;
 }
 
 export interface DatabaseNodeSecrets extends PatroniSecrets, PgbouncerSecrets {
@@ -60,7 +60,7 @@ export function databaseNode(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSe
             secrets,
         ),
         patroniCallbacks(inputs.callbacks),
-        pgbouncer({ ...inputs.pgbouncer, adminUser: inputs.adminUser, timings: timings.tcp }, secrets),
+        pgbouncer({ ...inputs.pgbouncer, adminUser: inputs.adminUser, postgresqlVersion: inputs.postgresqlVersion, timings: timings.tcp }, secrets),
         administration(inputs, secrets),
     ]);
 }

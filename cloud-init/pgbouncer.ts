@@ -19,6 +19,7 @@ export interface PgbouncerInputs {
     readonly maxClientConnections: number;
     /** Operating system account that may open the console. */
     readonly adminUser: string;
+    readonly postgresqlVersion: number;
     readonly timings: Timings["tcp"];
 }
 
@@ -35,12 +36,20 @@ const IDENT = "/etc/pgbouncer/ident.conf";
 /** Where the console's socket lies: administrators' shells look here too (see `PGHOST` in patroni.ts). */
 export const socketDirectory = "/run/pgbouncer";
 
-/** The pooler in front of the node's own PostgreSQL: TLS on the clients' side, and on the server's unless the socket is chosen. */
+/**
+ * The pooler in front of the node's own PostgreSQL: TLS on the clients' side, and on the server's unless the socket is chosen.
+ *
+ * It runs only while PostgreSQL accepts connections: its start waits for that, and the guard ends it when PostgreSQL stays
+ * away. Without a server PgBouncer would let clients wait for `query_wait_timeout` and then answer them with an error, also
+ * the first one afterwards, and libpq, having an answer, would not try the next host of its list.
+ */
 export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): ServicePart {
+    const isReady = `/usr/pgsql-${inputs.postgresqlVersion}/bin/pg_isready --quiet --timeout=0 --host=${localEndpoint.socketDirectory} --port=${localEndpoint.port}`;
     return {
         packages: ["pgbouncer"],
         users: [{ name: "pgbouncer", homeDirectory: "/home/pgbouncer", shell: "/bin/bash", groups: [tlsGroup] }],
-        unitsWithSecrets: ["pgbouncer.service", "pgbouncer-guard.service"],
+        // The guard brings PgBouncer with it. Nobody waits for that one: its PostgreSQL may still have hours to copy.
+        unitsWithSecrets: ["pgbouncer-guard.service"],
         files: [
             { path: CONFIG, content: configuration(inputs), onChange: [refresh("reload", "pgbouncer.service")] },
             {
@@ -61,6 +70,7 @@ export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): S
             dropIn("pgbouncer.service", {
                 Unit: { StartLimitIntervalSec: "0" },
                 Service: {
+                    ExecStartPre: `/usr/bin/bash -c 'until ${isReady}; do sleep 0.5; done'`,
                     // The package's 0700 keeps administrators away from the console's socket.
                     RuntimeDirectory: "pgbouncer",
                     RuntimeDirectoryMode: "0755",
@@ -73,7 +83,12 @@ export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): S
                     OOMScoreAdjust: "-800",
                 },
             }),
-            ...guardScript({ file: "pgbouncer-guard.sh", description: "End a PgBouncer that does not answer", after: "pgbouncer.service" }),
+            ...guardScript({
+                file: "pgbouncer-guard.sh",
+                description: "End a PgBouncer that does not answer, or whose PostgreSQL is away",
+                wants: "pgbouncer.service",
+                arguments: [isReady],
+            }),
         ],
     };
 }

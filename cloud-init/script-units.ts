@@ -7,11 +7,11 @@ interface ScriptUnit {
     /** The script's name in `files/`; the units are named after it, without the suffix. */
     readonly file: string;
     readonly description: string;
-    /** Units that are started before. */
-    readonly after: string;
 }
 
 export interface TimedScript extends ScriptUnit {
+    /** Units that are started before. */
+    readonly after: string;
     /** Between two runs, and before the first. */
     readonly everySeconds: number;
     /** A run that lasts longer is ended. @default systemd's: none */
@@ -36,6 +36,10 @@ export function timedScript({ file, description, after, everySeconds, timeoutSec
 }
 
 export interface GuardScript extends ScriptUnit {
+    /** Units that are started before. @default none */
+    readonly after?: string;
+    /** Units that are started with it, for which its own start does not wait. @default none */
+    readonly wants?: string;
     /** @default none */
     readonly arguments?: readonly string[];
     /** Run when the service has ended, however it ended. @default nothing */
@@ -43,11 +47,11 @@ export interface GuardScript extends ScriptUnit {
 }
 
 /** A script that runs as long as the machine does, and is started anew when it or its arguments change. */
-export function guardScript({ file, description, after, arguments: words = [], cleanUp }: GuardScript): MachineFile[] {
+export function guardScript({ file, description, after, wants, arguments: words = [], cleanUp }: GuardScript): MachineFile[] {
     const name = installedName(file);
     const service = `${name}.service`;
     const sections = {
-        Unit: { Description: description, After: after },
+        Unit: { Description: description, ...(after === undefined ? {} : { After: after }), ...(wants === undefined ? {} : { Wants: wants }) },
         Service: {
             ExecStart: [`${scriptDirectory}/${name}`, ...words].join(" "),
             ...(cleanUp === undefined ? {} : { ExecStopPost: cleanUp }),

@@ -25,6 +25,7 @@ TLS = "/etc/postgres-ha/tls"
 CA = f"{TLS}/ca.crt"
 ROLE = "health_check"
 STEP_SECONDS = 10
+WAKE_SECONDS = 1
 
 
 class NotYet(Exception):
@@ -39,12 +40,13 @@ def run(arguments, environment=None):
     return result.returncode, (result.stdout if result.returncode == 0 else result.stderr).strip()
 
 
-def ask(url):
+def ask(url, patch=None, timeout_seconds=STEP_SECONDS):
     """The JSON that a service of the cluster answers, whatever its status says. Raises OSError if it does not."""
     context = ssl.create_default_context(cafile=CA)
     context.load_cert_chain(f"{TLS}/node.crt", f"{TLS}/node.key")
     try:
-        response = urllib.request.urlopen(url, timeout=STEP_SECONDS, context=context)
+        request = urllib.request.Request(url) if patch is None else urllib.request.Request(url, json.dumps(patch).encode(), method="PATCH")
+        response = urllib.request.urlopen(request, timeout=timeout_seconds, context=context)
     except urllib.error.HTTPError as refusal:
         response = refusal
     with response:
@@ -93,6 +95,16 @@ def check_patroni(cluster):
     if cluster["synchronousMode"] != "off" and not synchronous:
         raise NotYet("no replica is a synchronous standby")
     return leaders[0]
+
+
+def wake_patroni(cluster):
+    """Lets each Patroni begin its next round at once instead of after loop_wait: a patch of its configuration does.
+    This one removes a key that is not there, so nothing is written."""
+    for member in cluster["members"]:
+        try:
+            ask(f"https://{member['address']}:8008/config", {"no_such_key": None}, WAKE_SECONDS)
+        except OSError:
+            pass
 
 
 def psql(host, port, sql, password):
@@ -149,6 +161,7 @@ def main():
         cluster = json.load(source)
     started = time.monotonic()
     reported = ""
+    woken = started
     while True:
         try:
             leader = check_everything(cluster, password)
@@ -163,6 +176,9 @@ def main():
                 reported = str(reason)
                 # Also keeps the SSH connection from being silent.
                 print(f"{elapsed:.0f} s: {reported}", file=sys.stderr, flush=True)
+            if time.monotonic() - woken >= WAKE_SECONDS:
+                wake_patroni(cluster)
+                woken = time.monotonic()
             time.sleep(0.3)
     print(f"healthy: leader {leader}, {len(cluster['members']) - 1} replicas streaming, writes and reads verified through {len(cluster['loadBalancers'])} load balancer(s)")
 

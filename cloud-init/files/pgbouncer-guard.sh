@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Ends a PgBouncer that lives but does not answer; systemd starts it again at once. A process that
-# died needs no guard. Runs for as long as its service does.
+# Ends a PgBouncer that lives but does not answer, or that has no PostgreSQL to lead to; systemd starts it
+# again, as soon as PostgreSQL accepts connections. A process that died needs no guard. Runs for as long as
+# its service does.
+# Usage: pgbouncer-guard COMMAND...   the command fails while PostgreSQL refuses connections
 set -euo pipefail
 
 interval_seconds=2
@@ -16,14 +18,29 @@ answers() {
         read -r -N 1 answer <&3 && [ "$answer" = N ]' 2>/dev/null
 }
 
+# One that keeps silent is slow or hangs; whether it should, Patroni decides.
+refuses() {
+    local status=0
+    timeout "$answer_seconds" "$@" || status=$?
+    [ "$status" -ne 0 ] && [ "$status" -ne 124 ]
+}
+
 failures=0
 while true; do
-    if [ "$(systemctl is-active pgbouncer)" != active ] || answers; then
+    fault=
+    if [ "$(systemctl is-active pgbouncer)" = active ]; then
+        if ! answers; then
+            fault="PgBouncer has not answered"
+        elif refuses "$@"; then
+            fault="PostgreSQL has refused connections"
+        fi
+    fi
+    if [ -z "$fault" ]; then
         failures=0
     else
         failures=$((failures + 1))
         if [ "$failures" -ge "$failures_allowed" ]; then
-            echo "PgBouncer has not answered $failures times: ending it" >&2
+            echo "$fault $failures times: ending PgBouncer" >&2
             systemctl kill --signal=KILL pgbouncer
             failures=0
         fi

@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { faultNamed } from "../../bench/faults/index.ts";
 import { runFault } from "../../bench/faults/run-fault.ts";
 import { clusterUp } from "./support/what-is-up.ts";
-import { onMachine, stackOutputs, type Outputs } from "./support/stand.ts";
+import { sql } from "./support/sql.ts";
+import { eventually, members, onMachine, stackOutputs, type Outputs } from "./support/stand.ts";
 
 /**
  * One run of each of the most telling faults. What must hold is asserted exactly: no acknowledged row is lost,
@@ -67,4 +68,27 @@ test("nobody asked the lost leader before another was chosen, and it is asked ag
     for (const { guard } of survivors) expect(guard).toMatch(/answers again/);
     expect(survivors.some(({ patroni }) => /Request failed to main-db-\d.*Connection refused/.test(patroni))).toBe(true);
     for (const { refused } of journals) expect(refused).not.toContain("elements");
+});
+
+test("the multi-host string goes past a node whose PostgreSQL is away, and the node serves when it is back", async () => {
+    const { multiHost } = outputs.connections[0]!;
+    const db1 = multiHost.replace(/,[^/]*/, "").replace("read-write", "any");
+    const whoAnswers = "SELECT pg_is_in_recovery()";
+    const patronictl = (...args: string[]) => onMachine("db-2", "patronictl", "-c", "/etc/patroni", ...args);
+    const whole = () => eventually(60, () => members("db-2"), (all) => all.filter(({ State }) => State === "streaming").length === 2);
+    if ((await members("db-2")).some(({ Member, Role }) => Member === "main-db-1" && Role === "Leader")) {
+        await patronictl("switchover", "--force");
+        await whole();
+    }
+    await patronictl("pause", "--wait");
+    try {
+        await onMachine("db-1", "bash", "-c", "sudo -u postgres /usr/pgsql-17/bin/pg_ctl stop --pgdata=/var/lib/pgsql/17/data --mode=immediate");
+        // Until its pooler is ended, db-1 has an error for whoever asks, and libpq takes it for an answer.
+        await eventually(15, () => sql(db1, whoAnswers).catch(String), (answer) => answer.includes("Connection refused"));
+        expect(await sql(multiHost, whoAnswers)).toBe("f");
+    } finally {
+        await patronictl("resume", "--wait");
+    }
+    await whole();
+    expect(await eventually(5, () => sql(db1, whoAnswers), (answer) => answer === "t")).toBe("t");
 });

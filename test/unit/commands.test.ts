@@ -34,7 +34,7 @@ describe("a command", () => {
     it("to configure a machine waits for all of its units", () => {
         const { units, unitsWithSecrets } = machineOf(cluster, "database").configuration;
         expect(commands.configure.split(" ").slice(3)).toEqual([...units, ...unitsWithSecrets]);
-        expect(unitsWithSecrets).toEqual(expect.arrayContaining(["etcd.service", "patroni.service", "pgbouncer.service"]));
+        expect(unitsWithSecrets).toEqual(expect.arrayContaining(["etcd.service", "patroni.service", "pgbouncer-guard.service"]));
     });
 });
 

@@ -318,6 +318,42 @@ describe("replica-guard", () => {
     });
 });
 
+describe("pgbouncer-guard", () => {
+    interface Situation {
+        /** What systemd says of PgBouncer. */
+        readonly state?: string;
+        /** What PgBouncer says to whoever connects. */
+        readonly answer?: string;
+        /** What the command says of PostgreSQL, as pg_isready would. */
+        readonly isReady: string;
+    }
+    /** @returns what it has ended within 7 s: two questions, 2 s apart, each of which may wait 2 s for its answer */
+    async function run({ state = "active", answer = "N", isReady }: Situation) {
+        scratch.write(installedScript("pgbouncer-guard.sh"));
+        scratch.stub("/usr/local/bin/systemctl", `[ "$1" = kill ] || echo ${state}`);
+        const pooler = `python3 -c 'import socket\ns = socket.create_server(("127.0.0.1", 6432))\nheld = []\nwhile True: held.append(s.accept()[0]); held[-1].sendall(b"${answer}")'`;
+        await scratch.bash(`timeout 8 ${pooler} & sleep 0.5; timeout 7 ${installed("pgbouncer-guard")} ${isReady} || true; kill %1; wait`);
+        return (await scratch.calls()).filter((call) => call.startsWith("systemctl kill"));
+    }
+    const ended = "systemctl kill --signal=KILL pgbouncer";
+
+    it("ends a PgBouncer that does not answer", async () => {
+        expect(await run({ answer: "", isReady: "true" })).toEqual([ended]);
+    });
+
+    it("ends a PgBouncer whose PostgreSQL refuses connections", async () => {
+        expect(await run({ isReady: "false" })).toEqual([ended, ended]);
+    });
+
+    it.each<[string, Situation]>([
+        ["is well", { isReady: "true" }],
+        ["has a PostgreSQL that keeps silent", { isReady: "sleep 10" }],
+        ["does not run, or waits for PostgreSQL", { state: "activating", isReady: "false" }],
+    ])("leaves a PgBouncer alone that %s", async (_, situation) => {
+        expect(await run(situation)).toEqual([]);
+    });
+});
+
 describe("wait-for-ssh", () => {
     beforeEach(() => scratch.write(installedScript("wait-for-ssh.sh")));
     /** Something that greets on port 22 after a while. */

@@ -127,6 +127,12 @@ describe("check-cluster", () => {
         });
     });
 
+    it("has every Patroni begin its next round, also when one of them does not answer", () => {
+        const outcome = callPython("check-cluster.py", "wake_patroni", [cluster], { ask: [{}, { raise: "connection refused" }, {}] });
+        expect(outcome.raised).toBeUndefined();
+        expect(outcome.calls.map(({ arguments: [url, patch] }) => [url, patch])).toEqual([1, 2, 3].map((node) => [`https://10.0.0.${node}:8008/config`, { no_such_key: null }]));
+    });
+
     describe("of the poolers", () => {
         const judgePoolers = (...answers: readonly [number, string][]) => callPython("check-cluster.py", "check_poolers", [cluster, "db-2", "secret"], { psql: answers });
 
