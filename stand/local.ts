@@ -31,7 +31,7 @@ function up(): void {
     stand("up");
     writeStackFile();
     selectStack();
-    pulumi("up", "--yes", "--skip-preview");
+    pulumi("up", "--stack", stack, "--yes", "--skip-preview");
     const outputs = JSON.parse(capture("pulumi", ["stack", "output", "--json", "--show-secrets", "--stack", stack])) as Outputs;
     writeClientFiles(outputs);
     console.log(screen(outputs));
@@ -42,13 +42,16 @@ function down(): void {
         // The provider answers to the stand: it has to run while the stack goes.
         stand("up");
         selectStack();
-        pulumi("destroy", "--yes", "--skip-preview");
+        pulumi("destroy", "--stack", stack, "--yes", "--skip-preview");
     }
     stand("down");
 }
 
+/** Makes the stack and selects it, once: afterwards a person's choice for `npm run pulumi` stays. */
 function selectStack(): void {
-    pulumi("stack", "select", "--create", stack);
+    if (!existsSync(join(folder, "pulumi/.pulumi/stacks/postgres-ha", `${stack}.json`))) {
+        pulumi("stack", "select", "--create", stack);
+    }
     releaseDeadLock();
 }
 
