@@ -24,7 +24,8 @@ const levels: Readonly<Record<string, () => Outcome>> = {
     unit: () => vitest("unit"),
     components: () => vitest("components"),
     policy: () => vitest("policy"),
-    stand: () => vitest("stand"),
+    // Half an hour: a test that fails says so, and why, at once.
+    stand: () => vitest("stand", "verbose"),
 };
 
 function node(...args: readonly string[]): boolean {
@@ -32,12 +33,12 @@ function node(...args: readonly string[]): boolean {
 }
 
 /** Runs a project of vitest.config.ts. No test at all is a failure: a level that finds nothing shows nothing. */
-function vitest(project: string): Outcome {
+function vitest(project: string, reporter: "default" | "verbose" = "default"): Outcome {
     const folder = mkdtempSync(join(tmpdir(), "postgres-ha-report-"));
     try {
         const file = join(folder, "report.json");
         const executable = join(dirname(program("vitest/package.json")), "vitest.mjs");
-        const success = node(executable, "run", "--project", project, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`);
+        const success = node(executable, "run", "--project", project, `--reporter=${reporter}`, "--reporter=json", `--outputFile.json=${file}`);
         if (!existsSync(file)) return { success: false, totals: none, failures: [`${project}: vitest left no report`] };
         const report: Report = JSON.parse(readFileSync(file, "utf8"));
         const totals = totalsOf(report);

@@ -44,8 +44,8 @@ export const notes = `## What bounds them
   then etcd elects, Patroni replays the leader's WAL, starts it as a standby and promotes it.
 - *A zone lost with leader, load balancer and jump host in it.* Clients with the multi-host string try the lost node first, and
   wait for it (2 s here) at each new connection.
-- *A pooler whose PostgreSQL was away* answers its first client afterwards with the error it remembers, and tries again for the
-  next one.
+- *A pooler whose PostgreSQL was away* for less than the two to four seconds after which it is ended answers its first client
+  afterwards with the error it remembers, and tries again for the next one.
 - *HAProxy after a crash* takes every server for good until its first check, about a quarter of a second: a few
   writes reach a replica in that time and are refused there ("read-only transaction"); none is lost.
 - *Throughput through the pooler.* With 32 clients this computer's two cores are busy for 91 to 100 % of the time, straight to
