@@ -54,7 +54,7 @@ function pgdg(mirror: string, id: string, path: string): MachineFile {
         baseUrl: `${mirror}/${path}`,
         gpgKeyUrl: `${mirror}/keys/PGDG-RPM-GPG-KEY-RHEL`,
         signedMetadata: true,
-        hiddenByModules: false,
+        pastModules: true,
     });
 }
 
@@ -65,8 +65,8 @@ interface Repository {
     readonly gpgKeyUrl: string;
     /** Whether the mirror signs its metadata too. */
     readonly signedMetadata: boolean;
-    /** Whether a module of the distribution, such as its own PostgreSQL, hides packages of the same names. @default true */
-    readonly hiddenByModules?: boolean;
+    /** Whether its packages count where a module of the distribution, such as its own PostgreSQL, hides their names. @default false */
+    readonly pastModules?: boolean;
 }
 
 function repositoryFile(fileName: string, repository: Repository): MachineFile {
@@ -81,7 +81,7 @@ function repositoryFile(fileName: string, repository: Repository): MachineFile {
             `repo_gpgcheck=${repository.signedMetadata ? 1 : 0}`,
             `gpgkey=${repository.gpgKeyUrl}`,
             "skip_if_unavailable=0",
-            ...(repository.hiddenByModules === false ? ["module_hotfixes=1"] : []),
+            ...(repository.pastModules ? ["module_hotfixes=1"] : []),
             "",
         ].join("\n"),
     };

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
 import { ensureImage } from "../../../stand/image/index.ts";
-import { stackFile, takeDown } from "./stand.ts";
+import { stackFile, removeStack } from "./stand.ts";
 
 /**
  * The stand's tests begin with nothing up and leave nothing up. A configuration that somebody had written comes back.
@@ -9,10 +9,10 @@ import { stackFile, takeDown } from "./stand.ts";
  */
 export default async function setUp(): Promise<() => Promise<void>> {
     const written = existsSync(stackFile) ? readFileSync(stackFile) : undefined;
-    await takeDown();
+    await removeStack();
     await ensureImage((line) => console.log(line));
     return async () => {
-        await takeDown();
+        await removeStack();
         if (written !== undefined) writeFileSync(stackFile, written);
     };
 }

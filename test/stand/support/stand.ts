@@ -67,7 +67,7 @@ export const stand = (...args: string[]) => mustRun("npm", ["run", "--silent", "
 export const pulumi = (...args: string[]) => run("npm", ["run", "--silent", "pulumi", "--", ...args]);
 
 /** Leaves no machine, no stack and no configuration of one. */
-export async function takeDown(): Promise<void> {
+export async function removeStack(): Promise<void> {
     await local("down");
     await pulumi("stack", "rm", "--yes", "--stack", "local");
     rmSync(stackFile, { force: true });

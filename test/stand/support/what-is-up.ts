@@ -1,11 +1,11 @@
 /** What a test file finds on the stand, and what the next one finds. */
 import { afterAll, beforeAll } from "vitest";
 
-import { local, takeDown } from "./stand.ts";
+import { local, removeStack } from "./stand.ts";
 
 /** Nothing, when the file's own hooks and tests begin: no machine, no stack and no configuration of one. */
 export function nothingUp(): void {
-    beforeAll(takeDown);
+    beforeAll(removeStack);
     leaveForTheNext();
 }
 
@@ -19,7 +19,7 @@ export function clusterUp(): void {
 function leaveForTheNext(): void {
     // Vitest reads the first parameter as a list of fixtures, and refuses any that is not destructured.
     afterAll(async ({}, file) => {
-        if (!passed(file)) await takeDown();
+        if (!passed(file)) await removeStack();
     });
 }
 
