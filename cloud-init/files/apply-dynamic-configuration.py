@@ -16,19 +16,21 @@ import time
 import urllib.error
 import urllib.request
 
+CLUSTER = "/etc/postgres-ha/cluster.json"
 DESIRED = "/etc/postgres-ha/patroni-dynamic.json"
 TLS = "/etc/postgres-ha/tls"
 DEADLINE_SECONDS = 480
 RESTART = ["/usr/local/libexec/postgres-ha/one-after-another", "/usr/local/libexec/postgres-ha/restart-postgresql"]
 # A node that cannot be restarted must not keep the leader waiting for ever.
 TURN_SECONDS = 180
-# PostgreSQL's manual, 26.4.6 Administrator's Overview: a standby does not start with less than its primary.
+# PostgreSQL's manual, 26.4.6 Administrator's Overview: a standby does not start with less than its primary. By the
+# name of the parameter, what pg_controldata calls the primary's.
 NOT_LOWER_THAN_LEADER = {
-    "max_connections",
-    "max_prepared_transactions",
-    "max_locks_per_transaction",
-    "max_wal_senders",
-    "max_worker_processes",
+    "max_connections": "max_connections setting",
+    "max_prepared_transactions": "max_prepared_xacts setting",
+    "max_locks_per_transaction": "max_locks_per_xact setting",
+    "max_wal_senders": "max_wal_senders setting",
+    "max_worker_processes": "max_worker_processes setting",
 }
 PATCH_ATTEMPTS = 20
 REST = "https://127.0.0.1:8008"
@@ -84,10 +86,30 @@ def own_state():
     return request("/patroni")
 
 
-def lowers(member):
-    """Whether a restart of this member gives it less of what standbys must not have less of than their leader."""
+def lowered(member):
+    """What standbys must not have less of than their leader, and this member has less of after a restart: the new values."""
     reasons = member.get("pending_restart_reason") or {}
-    return any(int(reason["new_value"]) < int(reason["old_value"]) for name, reason in reasons.items() if name in NOT_LOWER_THAN_LEADER)
+    values = {name: (int(reason["old_value"]), int(reason["new_value"])) for name, reason in reasons.items() if name in NOT_LOWER_THAN_LEADER}
+    return {name: new for name, (old, new) in values.items() if new < old}
+
+
+def control_data():
+    """What PostgreSQL on this node notes beside its data; of a standby, its leader's parameters as of the WAL it has replayed."""
+    with open(CLUSTER, encoding="utf-8") as source:
+        version = json.load(source)["version"]
+    command = [f"/usr/pgsql-{version}/bin/pg_controldata", f"/var/lib/pgsql/{version}/data"]
+    lines = subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout.splitlines()
+    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+def leader_still_has_more(own):
+    """Whether this standby would start with what it has, because its leader has not been restarted yet. Patroni would keep
+    the old values, and leave another restart pending; and of the leader it tells everybody up to two rounds later."""
+    new_values = lowered(own)
+    if own["role"] != "replica" or not new_values:
+        return False
+    noted = control_data()
+    return any(int(noted[NOT_LOWER_THAN_LEADER[name]]) > new for name, new in new_values.items())
 
 
 def next_to_restart(members):
@@ -95,7 +117,7 @@ def next_to_restart(members):
     pending = [member for member in members if member.get("pending_restart")]
     leading = [member for member in pending if member["role"] in ("leader", "master", "standby_leader")]
     following = [member for member in pending if member not in leading]
-    first, second = (leading, following) if any(map(lowers, leading)) else (following, leading)
+    first, second = (leading, following) if any(map(lowered, leading)) else (following, leading)
     return [member["name"] for member in first or second]
 
 
@@ -107,8 +129,9 @@ def restart_in_turn():
             return
         members = request("/cluster")["members"]
         name = own["patroni"]["name"]
-        if name in next_to_restart(members) or time.monotonic() > deadline:
-            in_place = any(member["name"] == name and lowers(member) for member in members)
+        is_next = name in next_to_restart(members) and not leader_still_has_more(own)
+        if is_next or time.monotonic() > deadline:
+            in_place = any(member["name"] == name and lowered(member) for member in members)
             subprocess.run(RESTART + (["in-place"] if in_place else []), check=True, timeout=DEADLINE_SECONDS)
             return
         time.sleep(1)
@@ -123,8 +146,10 @@ def main():
     with open(DESIRED, encoding="utf-8") as source:
         change_dynamic_configuration(json.load(source))
 
-    # Patroni notices within loop_wait; a parameter that needs a restart then sets pending_restart. Whoever
-    # found the change already made waits as well: it may have been made a moment ago.
+    # Patroni notices in its next round, within loop_wait; a parameter that needs a restart then sets pending_restart.
+    # Whoever found the change already made waits as well: it may have been made a moment ago. The round begins now on
+    # the node that made it, and by this patch, which removes a key that is not there, on the others.
+    request("/config", "PATCH", {"no_such_key": None})
     time.sleep(request("/config").get("loop_wait", 10) + 2)
     restart_in_turn()
 

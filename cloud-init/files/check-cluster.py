@@ -7,9 +7,9 @@ Standard input: {"password": "..."} of the health check's role.
 Usage: check-cluster DEADLINE_SECONDS
 
 Checked, in this order: etcd's members are all healthy; one leader and every replica streaming on its
-timeline; a synchronous standby where one is promised; each PgBouncer reaches a PostgreSQL of the right
-role; through every load balancer a write on 5000 is read back on 5001 from a replica. Each connection
-verifies the server's certificate and name.
+timeline, none waiting for a restart; a synchronous standby where one is promised; each PgBouncer
+reaches a PostgreSQL of the right role; through every load balancer a write on 5000 is read back on
+5001 from a replica. Each connection verifies the server's certificate and name.
 """
 import json
 import os
@@ -91,6 +91,8 @@ def check_patroni(cluster):
         wanted = "running" if expected["name"] == leaders[0] else "streaming"
         if member["state"] != wanted or member.get("timeline") != found[leaders[0]].get("timeline"):
             raise NotYet(f"{expected['name']}: PostgreSQL is {member['state']} on timeline {member.get('timeline')}, not {wanted} on {found[leaders[0]].get('timeline')}")
+        if member.get("pending_restart"):
+            raise NotYet(f"{expected['name']}: PostgreSQL waits for a restart to take {', '.join(member.get('pending_restart_reason') or ['its parameters'])}")
     synchronous = [member["name"] for member in members if member["role"] in ("sync_standby", "quorum_standby")]
     if cluster["synchronousMode"] != "off" and not synchronous:
         raise NotYet("no replica is a synchronous standby")

@@ -55,7 +55,7 @@ describe("apply-dynamic-configuration", () => {
 
         const restart = (members: readonly object[]) =>
             callPython("apply-dynamic-configuration.py", "restart_in_turn", [], {
-                own_state: [{ pending_restart: true, patroni: { name: "a" } }],
+                own_state: [{ pending_restart: true, role: "primary", patroni: { name: "a" } }],
                 request: [{ members }],
                 "subprocess.run": [null],
             }).calls.filter(({ name }) => name === "subprocess.run").map(({ arguments: [command] }) => (command as string[]).slice(2));
@@ -63,6 +63,21 @@ describe("apply-dynamic-configuration", () => {
         it("in place where handing over would meet a standby with the old value", () => {
             expect(restart([member("a", "leader", lowered), member("b", "replica", lowered)])).toEqual([["in-place"]]);
             expect(restart([member("a", "leader", bufferChange), member("b", "replica")])).toEqual([[]]);
+        });
+    });
+
+    describe("a standby whose leader goes down with max_connections", () => {
+        const waits = (own: object, noted: string) => callPython("apply-dynamic-configuration.py", "leader_still_has_more", [own], { control_data: [{ "max_connections setting": noted }] }).returned;
+        const reason = (from: string, to: string) => ({ pending_restart_reason: { max_connections: { old_value: from, new_value: to } } });
+
+        it("waits until it has replayed that the leader was restarted", () => {
+            expect(waits({ role: "replica", ...reason("100", "60") }, "100")).toBe(true);
+            expect(waits({ role: "replica", ...reason("100", "60") }, "60")).toBe(false);
+        });
+
+        it("waits for nothing where it goes up, and a leader never", () => {
+            expect(waits({ role: "replica", ...reason("60", "100") }, "100")).toBe(false);
+            expect(waits({ role: "primary", ...reason("100", "60") }, "100")).toBe(false);
         });
     });
 
@@ -116,6 +131,7 @@ describe("check-cluster", () => {
             ["a replica is still copied", [{ ...replica("db-1"), state: "creating replica" }, ...healthy.slice(1)], "NotYet: db-1: PostgreSQL is creating replica on timeline 3, not streaming on 3"],
             ["a replica is on another timeline", [{ ...replica("db-1"), timeline: 2 }, ...healthy.slice(1)], "NotYet: db-1: PostgreSQL is streaming on timeline 2, not streaming on 3"],
             ["the leader is stopping", [healthy[0]!, { ...leader, state: "stopping" }, healthy[2]!], "NotYet: db-2: PostgreSQL is stopping on timeline 3, not running on 3"],
+            ["a member was not restarted", [healthy[0]!, leader, { ...healthy[2]!, pending_restart: true, pending_restart_reason: { max_connections: { old_value: "60", new_value: "50" } } }], "NotYet: db-3: PostgreSQL waits for a restart to take max_connections"],
             ["no standby is synchronous", [replica("db-1"), leader, replica("db-3")], "NotYet: no replica is a synchronous standby"],
         ])("is not content when %s", (_, members, reason) => {
             expect(judge(members).raised).toBe(reason);
