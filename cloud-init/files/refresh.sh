@@ -6,9 +6,10 @@ set -euo pipefail
 
 action=$1
 unit=$2
-case $(systemctl is-active "$unit") in
-active | activating | reloading)
-    if [ "$action" = reload ]; then action=reload-or-restart; fi
-    exec timeout 120 systemctl "$action" "$unit"
-    ;;
+state=$(systemctl is-active "$unit") || true
+case $action-$state in
+# Nobody waits for a service that starts: it may do so for long, as PgBouncer waits for PostgreSQL.
+reload-activating) exec systemctl --no-block reload-or-restart "$unit" ;;
+reload-active | reload-reloading) exec timeout 120 systemctl reload-or-restart "$unit" ;;
+restart-active | restart-activating | restart-reloading) exec timeout 120 systemctl restart "$unit" ;;
 esac

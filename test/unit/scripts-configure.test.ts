@@ -109,6 +109,7 @@ describe("refresh", () => {
     it.each([
         ["reload", "active", ["systemctl reload-or-restart a.service"]],
         ["restart", "active", ["systemctl restart a.service"]],
+        ["reload", "activating", ["systemctl --no-block reload-or-restart a.service"]],
         ["restart", "activating", ["systemctl restart a.service"]],
         ["reload", "inactive", []],
         ["restart", "failed", []],
