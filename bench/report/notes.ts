@@ -54,7 +54,11 @@ export const notes = `## What bounds them
   machine; \`pgbouncerServerConnection: socket\` does without. It is not the default: every hop is verified,
   without an exception to remember. Short rounds scatter: three earlier ones of 10 s a run had 0.68, 0.88 and 0.72 for TPC-B
   through PgBouncer with TLS (1, 8, 32 clients) and 0.53, 0.64 and 0.66 for select-only.
-- *From nothing to the first write.* Of one run: 0.8 s Pulumi and its language host start, 1.2 s Node.js loads Pulumi's SDK
+- *From nothing to the first write* Pulumi takes 5 to 7 s longer than the script, whatever the computer: it is the time before
+  machines run. On a slower one, with 42.0 and 37.4 s, that was 1.12 times the floor. Until the pages of Pulumi's programs were
+  brought back into memory before each run, which the kernel of a virtual machine takes away from programs that rest, machines ran
+  after 8 to 15 s.
+- *Where these seconds go.* Of one run: 0.8 s Pulumi and its language host start, 1.2 s Node.js loads Pulumi's SDK
   and the program, 0.3 s the program makes its resources, 0.8 s plug-ins start; the first call of the cloud's API is made
   after 3.2 s, and the first machine asked for after 5.2 s (3.9 and 5.9 s while Pulumi's own loader compiled the program).
   Later the two cores are busy, and Pulumi's part of their time is missing elsewhere: 10 s of processor time, 4 of them the
