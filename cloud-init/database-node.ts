@@ -6,7 +6,7 @@ import { mergeParts, type MachineConfiguration, type ServicePart } from "./machi
 import { patroni, type DynamicConfiguration, type PatroniSecrets } from "./patroni.ts";
 import { patroniCallbacks, type PatroniCallbacks } from "./patroni-callbacks.ts";
 import { pgbouncer, type PgbouncerInputs, type PgbouncerSecrets } from "./pgbouncer.ts";
-import { dataDirectory, postgresql } from "./postgresql.ts";
+import { binDirectory, dataDirectory, postgresql } from "./postgresql.ts";
 import { refresh, script, scriptDirectory } from "./scripts.ts";
 
 export interface DatabaseNodeInputs {
@@ -87,6 +87,13 @@ function certificate(secrets: DatabaseNodeSecrets): ServicePart {
 /** What the cluster-wide Commands need on a node: scripts, the list of machines, the superuser's password. */
 function administration(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSecrets): ServicePart {
     const { members, loadBalancers, dynamic, postgresqlVersion } = inputs;
+    const cluster = {
+        members,
+        loadBalancers,
+        synchronousMode: dynamic.synchronousMode,
+        binDirectory: binDirectory(postgresqlVersion),
+        dataDirectory: dataDirectory(postgresqlVersion),
+    };
     return {
         files: [
             script("restart-postgresql.sh"),
@@ -95,7 +102,7 @@ function administration(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSecrets
             script("check-cluster.py"),
             {
                 path: "/etc/postgres-ha/cluster.json",
-                content: `${JSON.stringify({ members, loadBalancers, synchronousMode: dynamic.synchronousMode, version: postgresqlVersion }, undefined, 2)}\n`,
+                content: `${JSON.stringify(cluster, undefined, 2)}\n`,
             },
             {
                 path: "/etc/postgres-ha/superuser.pgpass",

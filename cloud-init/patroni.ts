@@ -9,6 +9,7 @@ import { callbackCommands } from "./patroni-callbacks.ts";
 import { socketDirectory } from "./pgbouncer.ts";
 import {
     administratorMap,
+    binDirectory,
     dataDirectory,
     dataMountPoint,
     hostBasedAuthentication,
@@ -164,7 +165,7 @@ export function nodeConfiguration(inputs: PatroniInputs): object {
             listen: `0.0.0.0:${ports.postgresql}`,
             connect_address: `${self.address}:${ports.postgresql}`,
             data_dir: dataDirectory(postgresqlVersion),
-            bin_dir: `/usr/pgsql-${postgresqlVersion}/bin`,
+            bin_dir: binDirectory(postgresqlVersion),
             pgpass: "/run/patroni/pgpass",
             use_unix_socket: true,
             use_unix_socket_repl: true,
@@ -193,7 +194,7 @@ export function nodeConfiguration(inputs: PatroniInputs): object {
  * this has stopped it, Patroni goes on at once; when it takes longer than a second, nothing but that second was lost.
  */
 function fastStop(postgresqlVersion: number): string {
-    return `/usr/pgsql-${postgresqlVersion}/bin/pg_ctl stop --silent --mode=fast --timeout=1 --pgdata=${dataDirectory(postgresqlVersion)}`;
+    return `${binDirectory(postgresqlVersion)}/pg_ctl stop --silent --mode=fast --timeout=1 --pgdata=${dataDirectory(postgresqlVersion)}`;
 }
 
 function secretConfiguration(secrets: PatroniSecrets): object {

@@ -2,7 +2,7 @@ import type { Timings } from "../settings/profiles.ts";
 import { dropIn } from "./base.ts";
 import { nodeTls, ports, roles, tlsGroup } from "./cluster.ts";
 import type { ServicePart } from "./machine-configuration.ts";
-import { ADMINISTRATORS, administratorMap, localEndpoint } from "./postgresql.ts";
+import { ADMINISTRATORS, administratorMap, binDirectory, localEndpoint } from "./postgresql.ts";
 import { guardScript } from "./script-units.ts";
 import { refresh } from "./scripts.ts";
 
@@ -44,7 +44,7 @@ export const socketDirectory = "/run/pgbouncer";
  * the first one afterwards, and libpq, having an answer, would not try the next host of its list.
  */
 export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): ServicePart {
-    const isReady = `/usr/pgsql-${inputs.postgresqlVersion}/bin/pg_isready --quiet --timeout=0 --host=${localEndpoint.socketDirectory} --port=${localEndpoint.port}`;
+    const isReady = `${binDirectory(inputs.postgresqlVersion)}/pg_isready --quiet --timeout=0 --host=${localEndpoint.socketDirectory} --port=${localEndpoint.port}`;
     return {
         packages: ["pgbouncer"],
         users: [{ name: "pgbouncer", homeDirectory: "/home/pgbouncer", shell: "/bin/bash", groups: [tlsGroup] }],

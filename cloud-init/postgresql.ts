@@ -16,6 +16,9 @@ export const dataMountPoint = "/var/lib/pgsql";
 /** Directory of the database cluster. */
 export const dataDirectory = (version: number) => `${dataMountPoint}/${version}/data`;
 
+/** Where PGDG's packages put the programs of a major version. */
+export const binDirectory = (version: number) => `/usr/pgsql-${version}/bin`;
+
 /** PGDG's account, with its fixed id. */
 export const postgresUser = { name: "postgres", uid: 26 } as const;
 

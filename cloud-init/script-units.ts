@@ -7,11 +7,11 @@ interface ScriptUnit {
     /** The script's name in `files/`; the units are named after it, without the suffix. */
     readonly file: string;
     readonly description: string;
+    /** Units that are started before. @default none */
+    readonly after?: string;
 }
 
 export interface TimedScript extends ScriptUnit {
-    /** Units that are started before. */
-    readonly after: string;
     /** Between two runs, and before the first. */
     readonly everySeconds: number;
     /** A run that lasts longer is ended. @default systemd's: none */
@@ -21,12 +21,12 @@ export interface TimedScript extends ScriptUnit {
 /** A script that runs again and again: its timer is the unit to start. Of what it logs, the journal keeps notices and worse. */
 export function timedScript({ file, description, after, everySeconds, timeoutSeconds }: TimedScript): MachineFile[] {
     const name = installedName(file);
-    const timeout: Record<string, string> = timeoutSeconds === undefined ? {} : { TimeoutStartSec: String(timeoutSeconds) };
+    const TimeoutStartSec = timeoutSeconds?.toString();
     return [
         script(file),
         unitFile(`${name}.service`, {
             Unit: { Description: description, After: after },
-            Service: { Type: "oneshot", ExecStart: `${scriptDirectory}/${name}`, ...timeout, LogLevelMax: "notice" },
+            Service: { Type: "oneshot", ExecStart: `${scriptDirectory}/${name}`, TimeoutStartSec, LogLevelMax: "notice" },
         }),
         unitFile(`${name}.timer`, {
             Unit: { Description: description },
@@ -36,8 +36,6 @@ export function timedScript({ file, description, after, everySeconds, timeoutSec
 }
 
 export interface GuardScript extends ScriptUnit {
-    /** Units that are started before. @default none */
-    readonly after?: string;
     /** Units that are started with it, for which its own start does not wait. @default none */
     readonly wants?: string;
     /** @default none */
@@ -51,10 +49,10 @@ export function guardScript({ file, description, after, wants, arguments: words 
     const name = installedName(file);
     const service = `${name}.service`;
     const sections = {
-        Unit: { Description: description, ...(after === undefined ? {} : { After: after }), ...(wants === undefined ? {} : { Wants: wants }) },
+        Unit: { Description: description, After: after, Wants: wants },
         Service: {
             ExecStart: [`${scriptDirectory}/${name}`, ...words].join(" "),
-            ...(cleanUp === undefined ? {} : { ExecStopPost: cleanUp }),
+            ExecStopPost: cleanUp,
             Restart: "always",
             RestartSec: "1",
         },

@@ -174,13 +174,11 @@ function dataDiskModules({ dataDisks }: MachineConfiguration): object {
     };
 }
 
-/** A systemd unit from sections. A list of values becomes repeated lines. */
-export function unit(sections: Record<string, Record<string, string | readonly string[]>>): string {
+/** A systemd unit from sections. A list of values becomes repeated lines, an undefined value none. */
+export function unit(sections: Record<string, Record<string, string | readonly string[] | undefined>>): string {
     return Object.entries(sections)
         .map(([section, settings]) => {
-            const lines = Object.entries(settings).flatMap(([key, value]) =>
-                (Array.isArray(value) ? value : [value as string]).map((line) => `${key}=${line}`),
-            );
+            const lines = Object.entries(settings).flatMap(([key, value = []]) => [value].flat().map((line) => `${key}=${line}`));
             return `[${section}]\n${lines.join("\n")}\n`;
         })
         .join("\n");

@@ -8,7 +8,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseDocument, stringify } from "yaml";
 import type { Outputs } from "./stack-outputs.ts";
-import { apiPort, site, stackFile } from "./this-stand.ts";
+import { apiPort, lockFolder, site, stackFile, stateFile } from "./this-stand.ts";
 
 const repository = join(import.meta.dirname, "..");
 const { folder } = site;
@@ -49,7 +49,7 @@ function down(): void {
 
 /** Makes the stack and selects it, once: afterwards a person's choice for `npm run pulumi` stays. */
 function selectStack(): void {
-    if (!existsSync(join(folder, "pulumi/.pulumi/stacks/postgres-ha", `${stack}.json`))) {
+    if (!existsSync(stateFile)) {
         pulumi("stack", "select", "--create", stack);
     }
     releaseDeadLock();
@@ -57,8 +57,7 @@ function selectStack(): void {
 
 /** A Pulumi that was killed on this computer leaves its lock behind; nobody would release it. */
 function releaseDeadLock(): void {
-    const locks = join(folder, "pulumi/.pulumi/locks/organization/postgres-ha", stack);
-    const owners = existsSync(locks) ? readdirSync(locks).filter((name) => name.endsWith(".json")).map((name) => readFileSync(join(locks, name), "utf8")) : [];
+    const owners = existsSync(lockFolder) ? readdirSync(lockFolder).filter((name) => name.endsWith(".json")).map((name) => readFileSync(join(lockFolder, name), "utf8")) : [];
     const isDead = ({ hostname: host, pid }: { hostname: string; pid: number }) => host === hostname() && !existsSync(`/proc/${pid}`);
     if (owners.length > 0 && owners.every((owner) => isDead(JSON.parse(owner)))) {
         pulumi("cancel", "--yes", "--stack", stack);

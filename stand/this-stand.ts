@@ -14,6 +14,11 @@ export const site: Site = { folder: join(repository, ".stand"), prefix: number =
 /** The stack's configuration, which `npm run local` writes where there is none. */
 export const stackFile = join(repository, "Pulumi.local.yaml");
 
+/** What Pulumi's backend keeps in files for the stack: its state, and a folder with a file for each lock that is held. */
+const backend = join(site.folder, "pulumi/.pulumi");
+export const stateFile = join(backend, "stacks/postgres-ha/local.json");
+export const lockFolder = join(backend, "locks/organization/postgres-ha/local");
+
 /** The cloud API's port of 127.0.0.1. The endpoint in the provider's settings names it, so it is the same on every host. */
 export const apiPort = 18442 + number;
 

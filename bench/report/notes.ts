@@ -54,10 +54,10 @@ export const notes = `## What bounds them
   machine; \`pgbouncerServerConnection: socket\` does without. It is not the default: every hop is verified,
   without an exception to remember. Short rounds scatter: three earlier ones of 10 s a run had 0.68, 0.88 and 0.72 for TPC-B
   through PgBouncer with TLS (1, 8, 32 clients) and 0.53, 0.64 and 0.66 for select-only.
-- *From nothing to the first write* Pulumi takes 5 to 7 s longer than the script, whatever the computer: it is the time before
-  machines run. On a slower one, with 42.0 and 37.4 s, that was 1.12 times the floor. Until the pages of Pulumi's programs were
-  brought back into memory before each run, which the kernel of a virtual machine takes away from programs that rest, machines ran
-  after 8 to 15 s.
+- *From nothing to the first write* Pulumi takes some seconds longer than the script, and most of them before machines run; the
+  quicker the computer, the more they weigh. On a slower one it was 42.0 and 37.4 s, 1.12 times the floor. Since a preview runs
+  before each measured run, machines run after 5.5 to 7.2 s instead of 8 to 15 s: half of Pulumi's programs was found to be out of
+  memory again after a minute in which nobody used them.
 - *Where these seconds go.* Of one run: 0.8 s Pulumi and its language host start, 1.2 s Node.js loads Pulumi's SDK
   and the program, 0.3 s the program makes its resources, 0.8 s plug-ins start; the first call of the cloud's API is made
   after 3.2 s, and the first machine asked for after 5.2 s (3.9 and 5.9 s while Pulumi's own loader compiled the program).

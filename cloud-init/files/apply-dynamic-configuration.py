@@ -96,8 +96,8 @@ def lowered(member):
 def control_data():
     """What PostgreSQL on this node notes beside its data; of a standby, its leader's parameters as of the WAL it has replayed."""
     with open(CLUSTER, encoding="utf-8") as source:
-        version = json.load(source)["version"]
-    command = [f"/usr/pgsql-{version}/bin/pg_controldata", f"/var/lib/pgsql/{version}/data"]
+        cluster = json.load(source)
+    command = [f"{cluster['binDirectory']}/pg_controldata", cluster["dataDirectory"]]
     lines = subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout.splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 

@@ -3,7 +3,7 @@
 
 Standard input: {"password": "..."} of the health check's role.
 /etc/postgres-ha/cluster.json: {"members": [{name, fqdn, address}], "loadBalancers": [{name, fqdn, address}],
-"synchronousMode": "quorum" | "strict" | "off", "version": 17}.
+"synchronousMode": "quorum" | "strict" | "off"}, and more for others.
 Usage: check-cluster DEADLINE_SECONDS
 
 Checked, in this order: etcd's members are all healthy; one leader and every replica streaming on its

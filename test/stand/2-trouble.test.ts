@@ -1,11 +1,11 @@
 import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 
 import { powerOff } from "../../stand/machines/machine.ts";
+import { lockFolder } from "../../stand/this-stand.ts";
 import { nothingUp } from "./support/what-is-up.ts";
 import { sql } from "./support/sql.ts";
-import { eventually, folder, hostState, local, machineId, onMachine, pulumi, run, site, stackOutputs } from "./support/stand.ts";
+import { eventually, hostState, local, machineId, onMachine, pulumi, run, site, stackOutputs } from "./support/stand.ts";
 
 /** What can go wrong around an `up` and a `destroy`, and how one goes on from there. */
 nothingUp();
@@ -41,8 +41,7 @@ exit "$status"`,
     const { exitCode, output } = await child;
     expect(output).toMatch(new RegExp(pattern));
     expect(exitCode, output.slice(-2000)).not.toBe(0);
-    const locks = join(folder, "pulumi/.pulumi/locks/organization/postgres-ha/local");
-    expect(existsSync(locks) ? readdirSync(locks) : []).toEqual([]);
+    expect(existsSync(lockFolder) ? readdirSync(lockFolder) : []).toEqual([]);
 }
 
 describe("an interrupted up", () => {

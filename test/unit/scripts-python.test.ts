@@ -93,7 +93,6 @@ describe("check-cluster", () => {
         members: ["db-1", "db-2", "db-3"].map((name, index) => ({ name, fqdn: `${name}.internal`, address: `10.0.0.${index + 1}` })),
         loadBalancers: [{ name: "lb-1", fqdn: "lb-1.internal", address: "10.0.0.9" }],
         synchronousMode: "quorum",
-        version: 17,
     };
     const leader = { name: "db-2", role: "leader", state: "running", timeline: 3 };
     const replica = (name: string, role = "replica") => ({ name, role, state: "streaming", timeline: 3 });
