@@ -1,8 +1,9 @@
 /** What the stand holds in memory while the cluster is up and idle. */
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 
 import { machineStatuses } from "../stand/machines/status.ts";
-import { folder, local, site } from "../test/stand/support/stand.ts";
+import { folder, local, repository, site } from "../test/stand/support/stand.ts";
 import { addResult, writeResults } from "./results.ts";
 
 export interface MemoryResult {
@@ -43,8 +44,8 @@ function ownProcesses(): number {
 
 function belongsToStand(pid: string): boolean {
     try {
-        const commandLine = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-        return commandLine.includes(`${folder}/`) || commandLine.endsWith(`${folder}\0`) || /stand\/machines\/[^\0]*\.(mts|py|sh)\0/.test(commandLine);
+        const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
+        return words.some((word) => word === folder || word.includes(`${folder}/`) || word.startsWith(join(repository, "stand/machines/")));
     } catch {
         return false; // ended meanwhile
     }
