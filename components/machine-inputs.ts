@@ -43,6 +43,7 @@ export function databaseNodeInputs(sources: InputSources): Omit<DatabaseNodeInpu
             parameters: postgresql.parameters,
         },
         callbacks: highAvailability.callbacks,
+        users: postgresql.users,
         pgbouncer,
     };
 }
