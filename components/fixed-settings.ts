@@ -20,7 +20,7 @@ export async function refuseChangesOfFixedSettings(settings: Settings, plan: Add
             const had = oldInputs!["input"] as FixedSettings;
             const wanted = newInputs!["input"] as FixedSettings;
             const shrinks = wanted.databaseDataDiskSizeGib < had.databaseDataDiskSizeGib;
-            const refused = refusedChanges(had, wanted, shrinks ? await largestDiskGib(plan) : 0);
+            const refused = refusedChanges(had, wanted, shrinks ? await largestDiskGib(had, plan) : 0);
             if (refused.length > 0) {
                 throw new Error(["This would lose the cluster's data, or the way to it. Nothing was changed.", ...refused.map((mistake) => `  ${describe(mistake)}`)].join("\n"));
             }
@@ -33,15 +33,14 @@ export async function refuseChangesOfFixedSettings(settings: Settings, plan: Add
 
 /**
  * Of the data disks that there are. What was asked for last says less: an `up` that could not grow them, for want of a
- * quota, must be possible to take back.
+ * quota, must be possible to take back. Where the cloud does not answer, what was asked for last has to do.
  */
-async function largestDiskGib(plan: AddressPlan): Promise<number> {
+async function largestDiskGib({ databaseDataDiskSizeGib }: FixedSettings, plan: AddressPlan): Promise<number> {
     const sizes = plan.databases.map(async ({ hostname }) => {
         try {
             return (await yandex.getComputeDisk({ name: `${hostname}-data` })).size;
         } catch (error) {
-            if (/not found/i.test(String(error))) return 0;
-            throw error;
+            return /not found/i.test(String(error)) ? 0 : databaseDataDiskSizeGib;
         }
     });
     return Math.max(...(await Promise.all(sizes)));

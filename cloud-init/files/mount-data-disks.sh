@@ -13,5 +13,16 @@ while read -r device label mount_point; do
     fi
     # mkfs knows nothing of SELinux: the folder belongs to PostgreSQL.
     ! command -v restorecon >/dev/null || restorecon -F "$mount_point" "$mount_point/lost+found" || true
-    timeout 300 resize2fs "$(findmnt --noheadings --output SOURCE --mountpoint "$mount_point")" 2>&1 | grep -v '^$'
+    device=$(findmnt --noheadings --output SOURCE --mountpoint "$mount_point")
+    if ! timeout 300 resize2fs "$device" 2>&1; then
+        cat >&2 <<END
+$(hostname): $device is larger than its file system, and the kernel does not let that grow while it is mounted.
+On one database node after another, replicas first, and looking at \`patronictl list\` in between:
+  sudo systemctl stop patroni pgbouncer-guard pgbouncer && sudo umount $mount_point
+  sudo e2fsck -f -p $device; sudo resize2fs $device
+  sudo mount $mount_point && sudo systemctl start patroni pgbouncer-guard
+Then run \`pulumi up\` again.
+END
+        exit 1
+    fi
 done </etc/postgres-ha/data-disks
