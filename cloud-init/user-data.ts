@@ -131,7 +131,7 @@ function ownFiles(configuration: MachineConfiguration): MachineFile[] {
             content: unit({
                 Unit: {
                     Description: "Everything on this machine that needs its secrets",
-                    Wants: configuration.unitsWithSecrets.join(" "),
+                    Wants: [...configuration.unitsWithSecrets, ...configuration.unawaitedUnits].join(" "),
                 },
             }),
             onChange: ["systemctl daemon-reload"],

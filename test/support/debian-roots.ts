@@ -25,7 +25,7 @@ const definitions = {
         variant: "minbase",
         packages: [
             "systemd", "cloud-init", "openssh-server", "nftables", "chrony", "curl", "jq", "sudo",
-            "haproxy", "pgbouncer", "patroni", "python3-etcd", "etcd-server", "etcd-client", "postgresql-17",
+            "e2fsprogs", "haproxy", "pgbouncer", "patroni", "python3-etcd", "etcd-server", "etcd-client", "postgresql-17",
         ],
         finish: [
             // Paths and accounts of the RPMs that the program installs.

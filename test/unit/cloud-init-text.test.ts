@@ -79,7 +79,9 @@ describe.each(clusters)("with %s", (_, cluster) => {
                 expect(fileSystems).toBeUndefined();
                 continue;
             }
-            expect(fileSystems).toEqual([expect.objectContaining({ device: "/dev/disk/by-id/virtio-data", overwrite: false })]);
+            // Without a command of ours cloud-init formats it, whatever `overwrite` says.
+            const cmd = "/usr/local/libexec/postgres-ha/format-data-disk %(device)s %(label)s";
+            expect(fileSystems).toEqual([{ device: "/dev/disk/by-id/virtio-data", label: "pgdata", filesystem: "ext4", partition: "none", cmd }]);
             expect(mounts[0].slice(0, 2)).toEqual(["/dev/disk/by-id/virtio-data", "/var/lib/pgsql"]);
         }
     });
