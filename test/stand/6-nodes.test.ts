@@ -75,7 +75,7 @@ describe("all database nodes made anew at once", () => {
         await configure(1);
         const { exitCode, output } = await replace(...nodes(3));
         expect(exitCode).not.toBe(0);
-        expect(output).toMatch(/main-db-\d: etcd\.service is activating/);
+        expect(output).toMatch(/main-db-\d\S*: etcd\.service is activating/);
         expect(output).toContain('If no node has etcd\'s data any more, see "All of etcd lost"');
         expect(await Promise.all(nodes(3).map(fileSystem))).toEqual(before);
         for (const name of nodes(3)) expect(await markOf(name)).toBe(`${name}\n`);
