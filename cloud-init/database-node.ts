@@ -100,6 +100,7 @@ function administration(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSecrets
             script("create-database-objects.sh"),
             script("reconcile-members.sh"),
             script("check-cluster.py"),
+            script("peer-packages.py"),
             {
                 path: "/etc/postgres-ha/cluster.json",
                 content: `${JSON.stringify(cluster, undefined, 2)}\n`,
