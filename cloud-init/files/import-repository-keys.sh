@@ -51,7 +51,7 @@ take() {
     for key in $before; do
         rpm --erase --allmatches "gpg-pubkey-$(tail -c 9 <<<"$key" | tr '[:upper:]' '[:lower:]')" 2>/dev/null || true
     done
-    say "$url holds $fingerprint, as it must"
+    printf 'import-repository-keys: %s holds %s, as it must\n' "$url" "$fingerprint"
 }
 
 result=0
