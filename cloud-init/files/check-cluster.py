@@ -148,10 +148,13 @@ def check_everything(cluster, password):
 def told_by(member):
     """What describe-node has Patroni tell of a node, in headers of its answers."""
     try:
-        with urllib.request.urlopen(f"https://{member['address']}:8008/liveness", timeout=STEP_SECONDS, context=ssl.create_default_context(cafile=CA)) as answer:
-            return {name.lower(): value for name, value in answer.headers.items()}
+        answer = urllib.request.urlopen(f"https://{member['address']}:8008/patroni", timeout=STEP_SECONDS, context=ssl.create_default_context(cafile=CA))
+    except urllib.error.HTTPError as refusal:
+        answer = refusal
     except OSError:
         return {}
+    with answer:
+        return {name.lower(): value for name, value in answer.headers.items()}
 
 
 def remarks(cluster):

@@ -49,8 +49,11 @@ describe("a node that is made anew", () => {
             await onMachine(peer, "systemctl", "reload", "patroni");
         }
         // The mirror's own key again: the machine's first boot goes on where it stopped.
-        await local();
+        const output = await local();
         expect(await etcdOf("db-2")).toBe(older);
+        // The check heard from every node; here none has a watchdog.
+        expect(output).toMatch(/warning: no watchdog on main-db-1 main-db-2 main-db-3/);
+        expect(output).not.toContain("different versions");
         expect((await members()).map(({ State }) => State).sort()).toEqual(["running", "streaming", "streaming"]);
     });
 });

@@ -217,3 +217,20 @@ describe("first-boot", () => {
         expect(result.stdout).toContain("some kernel parameters could not be set");
     });
 });
+
+describe("kernel-parameters", () => {
+    it("names what is not in force, and never fails", async () => {
+        scratch.write(
+            installedScript("kernel-parameters.sh"),
+            { path: "/etc/sysctl.d/90-postgres-ha-network.conf", content: "net.ipv4.tcp_keepalive_time = 60\nnet.ipv4.ip_local_port_range = 10240 65000\nnet.core.no_such = 1\n" },
+        );
+        const result = await scratch.bash(`sysctl --quiet --write net.ipv4.ip_local_port_range='10240 65000' net.ipv4.tcp_keepalive_time=61; ${installed("kernel-parameters")}`);
+        expect(result.status).toBe(0);
+        expect(result.stdout.replaceAll(/^.*?: /gm, "")).toBe("WARNING: net.ipv4.tcp_keepalive_time is 61, not 60\nWARNING: net.core.no_such is not there, not 1\n");
+    });
+
+    it("says nothing where all are", async () => {
+        scratch.write(installedScript("kernel-parameters.sh"), { path: "/etc/sysctl.d/90-postgres-ha-network.conf", content: "net.ipv4.tcp_keepalive_time = 61\n" });
+        expect(await scratch.bash(`sysctl --quiet --write net.ipv4.tcp_keepalive_time=61; ${installed("kernel-parameters")}`)).toEqual({ status: 0, stdout: "", stderr: "", output: "" });
+    });
+});
