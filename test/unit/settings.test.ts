@@ -24,6 +24,8 @@ function mistakes(raw: Record<string, unknown>): string[] {
 
 const sqlIdentifier = "must be an SQL identifier: a lower-case letter or _, then at most 62 lower-case letters, digits or _";
 const sshKey = "must be an OpenSSH public key on one line: its type (ssh-ed25519, ssh-rsa, ecdsa-sha2-…, sk-…), its data, a comment";
+const pgdgRelease = 'must be "9" or a minor release of Enterprise Linux 9, like "9.8"';
+const fingerprint = "must be the fingerprint of an OpenPGP key: 40 hexadecimal digits, spaces allowed";
 const mirror = "must be an http:// or https:// URL without a slash at its end, on port 80 or 443 (the ones security groups open)";
 const diskTypes = "must be one of network-hdd, network-ssd, network-ssd-nonreplicated, network-ssd-io-m3";
 const script = "must be the text of a script: 1 to 65536 characters, lines that end with a line feed alone, and an absolute path behind #! if it begins with that";
@@ -81,6 +83,10 @@ const table: readonly (readonly [given: Record<string, unknown>, said: string])[
     [{ pgdgMirror: "ftp://mirror.example.org/pgdg" }, `pgdgMirror: "ftp://mirror.example.org/pgdg" ${mirror}`],
     [{ epelMirror: "https://mirror.example.org/epel/" }, `epelMirror: "https://mirror.example.org/epel/" ${mirror}`],
     [{ almalinuxMirror: "http://mirror.example.org:8080/almalinux" }, `almalinuxMirror: "http://mirror.example.org:8080/almalinux" ${mirror}`],
+    [{ pgdgRelease: "8" }, `pgdgRelease: "8" ${pgdgRelease}`],
+    [{ pgdgRelease: "9.8/../9" }, `pgdgRelease: "9.8/../9" ${pgdgRelease}`],
+    [{ epelKeyFingerprint: "3228467C" }, `epelKeyFingerprint: "3228467C" ${fingerprint}`],
+    [{ pgdgKeyFingerprint: `${"A".repeat(40)} ${"B".repeat(40)}` }, `pgdgKeyFingerprint: "${"A".repeat(40)} ${"B".repeat(38)}… ${fingerprint}`],
     [{ timeZone: "Moscow" }, 'timeZone: "Moscow" must be a time zone of the tz database, like Europe/Moscow or UTC'],
     [{ ntpServers: ["ntp_1"] }, 'ntpServers[0]: "ntp_1" must be a host name or an IPv4 address'],
     [{ ntpServers: ["10.0.0.300"] }, 'ntpServers[0]: "10.0.0.300" must be a host name or an IPv4 address'],
@@ -286,6 +292,12 @@ describe("parseSettings", () => {
         expect(everything(defaults).every(Object.isFrozen)).toBe(true);
     });
 
+    it("takes a fingerprint as gpg prints it for people", () => {
+        const { epel, pgdg } = parseSettings({ ...required, epelKeyFingerprint: `${"ab12 ".repeat(5)} ${"cd34 ".repeat(5)}` }).mirrors;
+        expect(epel.keyFingerprint).toBe("AB12".repeat(5) + "CD34".repeat(5));
+        expect(pgdg).toEqual({ url: "https://download.postgresql.org/pub/repos/yum", keyFingerprint: "D4BF08AE67A0B4C7A1DBCCD240BCA2B408B40D20", release: "9" });
+    });
+
     it("can be given to the address plan as it is", () => {
         expect(addressPlan(defaults).databases.map(({ address }) => address)).toEqual(["10.10.0.10", "10.10.32.11", "10.10.64.12"]);
     });
@@ -300,7 +312,7 @@ describe("parseSettings", () => {
             epelMirror: "http://repo.stand/epel",
             pgdgMirror: "http://repo.stand/pgdg",
         });
-        expect(small.mirrors.pgdg).toBe("http://repo.stand/pgdg");
+        expect(small.mirrors.pgdg.url).toBe("http://repo.stand/pgdg");
         expect(small.pgbouncer.poolSize).toBe(37);
     });
 });
