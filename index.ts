@@ -31,7 +31,7 @@ const credentials = new Credentials(`${clusterName}-credentials`, { users: setti
 const deployKey = new tls.PrivateKey(`${clusterName}-deploy`, { algorithm: "ED25519" });
 
 const defaults = {
-    imageId: pinnedImage(settings.image),
+    imageId: await pinnedImage(settings.image),
     platformId: settings.platformId,
     network,
     adminUser: settings.ssh.user,

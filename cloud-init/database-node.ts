@@ -102,6 +102,7 @@ function administration(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSecrets
             script("reconcile-members.sh"),
             script("check-cluster.py"),
             script("end-of-wal.py"),
+            script("peer-packages.py"),
             {
                 path: "/etc/postgres-ha/cluster.json",
                 content: `${JSON.stringify(cluster, undefined, 2)}\n`,

@@ -16,6 +16,9 @@ export interface ClusterCheckArgs {
     readonly credentials: Credentials;
 }
 
+/** How check-cluster begins a line about what keeps the cluster from nothing today. */
+const WARNING = "WARNING: ";
+
 /**
  * Asserts every promise of the cluster on the running machines, again whenever something was sent to one of them, or
  * should have been. What it gates is not published before it succeeded.
@@ -42,6 +45,8 @@ export class ClusterCheck extends pulumi.ComponentResource {
             { parent: this, dependsOn: [...cluster.ready, ...loadBalancer.configured, ...joined, jumpHost.configured] },
         );
         this.verdict = check.stdout;
+        // What the check warned of is told by every `up` until a later check no longer does.
+        check.stdout.apply((said) => said.split("\n").filter((line) => line.startsWith(WARNING)).forEach((line) => void pulumi.log.warn(line.slice(WARNING.length), this)));
         this.registerOutputs({});
     }
 

@@ -116,7 +116,7 @@ export class Machine extends pulumi.ComponentResource {
                     : { placementPolicy: { placementGroupId: args.placementGroupId } }),
                 metadata: { "user-data": userData },
                 // Nothing on the machines asks the metadata service for tokens of a service account.
-                metadataOptions: { gceHttpToken: METADATA_OFF, awsV1HttpToken: METADATA_OFF },
+                metadataOptions: { gceHttpToken: METADATA_OFF, awsV1HttpToken: METADATA_OFF, awsV2HttpToken: METADATA_OFF },
                 allowStoppingForUpdate: true,
             },
             {

@@ -69,7 +69,7 @@ describe("the default cluster", () => {
     });
 
     it("turns the metadata service's tokens off", () => {
-        for (const { inputs } of machines()) expect(inputs["metadataOptions"]).toMatchObject({ gceHttpToken: 2, awsV1HttpToken: 2 });
+        for (const { inputs } of machines()) expect(inputs["metadataOptions"]).toMatchObject({ gceHttpToken: 2, awsV1HttpToken: 2, awsV2HttpToken: 2 });
     });
 
     it("puts no machine into a placement group: each zone has one node", () => {

@@ -24,7 +24,7 @@ const definitions = {
         release: "trixie",
         variant: "minbase",
         packages: [
-            "systemd", "cloud-init", "openssh-server", "nftables", "chrony", "curl", "jq", "sudo",
+            "systemd", "cloud-init", "openssh-server", "nftables", "chrony", "curl", "gpg", "jq", "sudo",
             "e2fsprogs", "haproxy", "pgbouncer", "patroni", "python3-etcd", "etcd-server", "etcd-client", "postgresql-17",
         ],
         finish: [

@@ -15,6 +15,7 @@ describe("configure", () => {
         scratch.write(installedScript("configure.sh"), installedScript("wait-until-ready.sh"));
         scratch.stub(installed("apply"), "cat >/tmp/bundle");
         scratch.stub(installed("mount-data-disks"));
+        scratch.stub(installed("kernel-parameters"));
         scratch.stub("/usr/local/bin/cloud-init");
         scratch.stub("/usr/local/bin/systemctl");
         scratch.stub("/usr/local/bin/journalctl", "echo the last lines of the log");
@@ -34,6 +35,7 @@ describe("configure", () => {
             "cloud-init status --wait",
             "systemctl is-active --quiet a.service",
             "systemctl is-active --quiet b.service",
+            "kernel-parameters ",
         ]);
     });
 
