@@ -24,8 +24,8 @@ export class ConfigurationError extends Error {
     }
 }
 
-/** One line: key, value, and what is allowed. */
-function describe({ key, value, rule }: Mistake, secretKeys: ReadonlySet<string>): string {
+/** One line: key, value, and what is allowed. A value that is or may be a secret is not shown. */
+export function describe({ key, value, rule }: Mistake, secretKeys: ReadonlySet<string> = new Set()): string {
     const [setting] = key.split(/[.[]/);
     const shown = value === undefined ? "" : ` ${secretKeys.has(setting!) ? hide(value) : show(key, value)}`;
     return withoutTokens(`${key}:${shown} ${rule}`);
