@@ -6,6 +6,7 @@ import { CertificateAuthority } from "./components/certificate-authority.ts";
 import { ClusterCheck } from "./components/cluster-check.ts";
 import { Credentials } from "./components/credentials.ts";
 import { DatabaseCluster } from "./components/database-cluster.ts";
+import { refuseChangesOfFixedSettings } from "./components/fixed-settings.ts";
 import { pinnedImage } from "./components/image.ts";
 import { JumpHost } from "./components/jump-host.ts";
 import { LoadBalancer } from "./components/load-balancer.ts";
@@ -22,6 +23,7 @@ const settings = readSettings();
 const { clusterName } = settings;
 const labels = { ...settings.labels, cluster: clusterName };
 const plan = addressPlan(settings);
+await refuseChangesOfFixedSettings(settings, plan);
 
 const network = new Network(clusterName, { plan, labels, ...settings.network });
 const authority = new CertificateAuthority(`${clusterName}-ca`, { clusterName });
@@ -29,7 +31,7 @@ const credentials = new Credentials(`${clusterName}-credentials`, { users: setti
 const deployKey = new tls.PrivateKey(`${clusterName}-deploy`, { algorithm: "ED25519" });
 
 const defaults = {
-    imageId: pinnedImage(settings.image),
+    imageId: await pinnedImage(settings.image),
     platformId: settings.platformId,
     network,
     adminUser: settings.ssh.user,

@@ -3,7 +3,7 @@
  * in Pulumi.yaml; what its value may be, in settings/schema.ts; rules between keys, in settings/rules.ts.
  */
 import * as pulumi from "@pulumi/pulumi";
-import { ConfigurationError, nearest, type Mistake } from "./settings/mistakes.ts";
+import { ConfigurationError, holdsPrivateKey, nearest, type Mistake } from "./settings/mistakes.ts";
 import { resolve } from "./settings/resolve.ts";
 import { checkRules } from "./settings/rules.ts";
 import { schema, type Configuration, type Key } from "./settings/schema.ts";
@@ -17,9 +17,10 @@ export { ConfigurationError } from "./settings/mistakes.ts";
 /**
  * Checks a configuration and resolves it.
  * @param raw values by key without namespace, as text (lists and maps in JSON) or as they are.
+ * @param secretKeys keys of which no message shows a value.
  * @throws ConfigurationError with every mistake there is.
  */
-export function parseSettings(raw: Readonly<Record<string, unknown>>): Settings {
+export function parseSettings(raw: Readonly<Record<string, unknown>>, secretKeys: readonly string[] = []): Settings {
     const keys = Object.keys(schema.shape) as Key[];
     const mistakes: Mistake[] = unknownKeys(raw, keys);
     const values: Partial<Record<Key, unknown>> = {};
@@ -30,15 +31,33 @@ export function parseSettings(raw: Readonly<Record<string, unknown>>): Settings 
     }
     mistakes.push(...checkRules(values as Partial<Configuration>));
 
-    if (mistakes.length > 0) throw new ConfigurationError(mistakes);
+    if (mistakes.length > 0) {
+        // Split at its line ends, a private key is many values of which one alone has its name.
+        const split = Object.keys(raw).filter((key) => holdsPrivateKey(raw[key]));
+        throw new ConfigurationError(mistakes, new Set([...secretKeys, ...split]));
+    }
     return freeze(resolve(values as Configuration));
 }
 
-/** Reads the stack's configuration. */
+/**
+ * Reads the stack's configuration.
+ * @throws pulumi.RunError of which Pulumi prints the message and nothing else: no stack trace, no properties.
+ */
 export function readSettings(): Settings {
     const prefix = `${pulumi.getProject()}:`;
     const entries = Object.entries(pulumi.runtime.allConfig()).filter(([key]) => key.startsWith(prefix));
-    return parseSettings(Object.fromEntries(entries.map(([key, value]) => [key.slice(prefix.length), value])));
+    const raw = Object.fromEntries(entries.map(([key, value]) => [key.slice(prefix.length), value]));
+    try {
+        return parseSettings(raw, Object.keys(raw).filter((key) => isSecret(prefix + key)));
+    } catch (error) {
+        throw error instanceof ConfigurationError ? new pulumi.RunError(error.message) : error;
+    }
+}
+
+/** Whether a value was set with `pulumi config set --secret`. */
+function isSecret(key: string): boolean {
+    const keys: unknown = JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] ?? "[]");
+    return Array.isArray(keys) && keys.includes(key);
 }
 
 function unknownKeys(raw: Readonly<Record<string, unknown>>, known: readonly string[]): Mistake[] {

@@ -39,10 +39,13 @@ export function base(inputs: BaseInputs): ServicePart {
             script("apply.py"),
             script("first-boot.sh"),
             script("configure.sh"),
-            script("grow-data-disks.sh"),
+            script("format-data-disk.py"),
+            script("mount-data-disks.sh"),
             script("wait-until-ready.sh"),
             script("refresh.sh"),
             script("welcome.sh"),
+            // Machines that are older than first-boot's own line about tuned take it from here.
+            { ...script("kernel-parameters.sh"), onChange: ["systemctl disable --quiet --now tuned 2>/dev/null || true"] },
             {
                 path: "/etc/profile.d/zz-postgres-ha-welcome.sh",
                 // Only for people: a shell that reads a script has no terminal.
@@ -65,7 +68,8 @@ export function base(inputs: BaseInputs): ServicePart {
 
 function sshServer(allowTcpForwarding: boolean): MachineFile {
     return {
-        path: "/etc/ssh/sshd_config.d/10-postgres-ha.conf",
+        // sshd keeps the first value it reads, and images bring files of their own (01-permitrootlogin.conf).
+        path: "/etc/ssh/sshd_config.d/00-postgres-ha.conf",
         content: [
             // Clients know this one key; another type must never be negotiated.
             "HostKey /etc/ssh/ssh_host_ed25519_key",
@@ -83,7 +87,8 @@ function sshServer(allowTcpForwarding: boolean): MachineFile {
             "",
         ].join("\n"),
         mode: "0600",
-        onChange: [refresh("reload", "sshd.service")],
+        // What the file was called before.
+        onChange: ["rm -f /etc/ssh/sshd_config.d/10-postgres-ha.conf", refresh("reload", "sshd.service")],
     };
 }
 

@@ -6,7 +6,7 @@ import { mergeParts, type MachineConfiguration, type ServicePart } from "./machi
 import { patroni, type DynamicConfiguration, type PatroniSecrets } from "./patroni.ts";
 import { patroniCallbacks, type PatroniCallbacks } from "./patroni-callbacks.ts";
 import { pgbouncer, type PgbouncerInputs, type PgbouncerSecrets } from "./pgbouncer.ts";
-import { binDirectory, dataDirectory, postgresql } from "./postgresql.ts";
+import { binDirectory, dataDirectory, dataMountPoint, postgresql } from "./postgresql.ts";
 import { refresh, script, scriptDirectory } from "./scripts.ts";
 
 export interface DatabaseNodeInputs {
@@ -46,6 +46,7 @@ export function databaseNode(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSe
             members,
             timings: timings.etcd,
             tcpRetransmissions: timings.tcp.retransmissions,
+            dataMountPoint,
             postgresqlDataDirectory: dataDirectory(inputs.postgresqlVersion),
         }),
         postgresql({ version: inputs.postgresqlVersion, hugePages: inputs.hugePages }),
@@ -102,6 +103,8 @@ function administration(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSecrets
             script("create-database-objects.sh"),
             script("reconcile-members.sh"),
             script("check-cluster.py"),
+            script("end-of-wal.py"),
+            script("peer-packages.py"),
             {
                 path: "/etc/postgres-ha/cluster.json",
                 content: `${JSON.stringify(cluster, undefined, 2)}\n`,

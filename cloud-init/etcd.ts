@@ -13,7 +13,8 @@ export interface EtcdInputs {
     readonly self: Member;
     readonly members: readonly Member[];
     readonly timings: Timings["etcd"];
-    /** Holds data on a machine that replaces a lost one and got its disk. */
+    /** The data disk, and PostgreSQL's data on it: there on a machine that replaces a lost one and got its disk. */
+    readonly dataMountPoint: string;
     readonly postgresqlDataDirectory: string;
     /** See Timings.tcp.retransmissions; the kernel knows it for the whole machine only. */
     readonly tcpRetransmissions: number;
@@ -72,7 +73,7 @@ export function etcd(inputs: EtcdInputs): ServicePart {
                     // With a configuration file etcd ignores its environment; do not leave a misleading one.
                     EnvironmentFile: "",
                     RuntimeDirectory: RUNTIME_DIRECTORY,
-                    ExecStartPre: `+${scriptDirectory}/etcd-join ${CONFIG} ${RUNTIME_CONFIG} ${inputs.postgresqlDataDirectory}`,
+                    ExecStartPre: `+${scriptDirectory}/etcd-join ${CONFIG} ${RUNTIME_CONFIG} ${inputs.dataMountPoint} ${inputs.postgresqlDataDirectory}`,
                     ExecStart: ["", `/usr/bin/etcd --config-file ${RUNTIME_CONFIG}`],
                     // Before Patroni asks for it.
                     ExecStartPost: `+-${scriptDirectory}/etcd-settle-version`,

@@ -34,6 +34,7 @@ table inet postgres_ha {
         iif lo accept
         icmp type { destination-unreachable, time-exceeded, parameter-problem } accept
         icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept
+        udp sport 67 udp dport 68 accept comment "DHCP: the answer to a broadcast belongs to no connection"
 ${rules.map(accept).join("\n")}
     }
     chain forward {

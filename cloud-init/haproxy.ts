@@ -58,7 +58,7 @@ export function haproxy(inputs: HaproxyInputs, secrets: LoadBalancerSecrets): Se
 }
 
 /**
- * haproxy.cfg, in the language of HAProxy 2.4 (AlmaLinux 9) that 3.0 reads too.
+ * haproxy.cfg, in the language of HAProxy 2.4 that 3.0 reads too: AlmaLinux 9 had 2.4 and has 2.8 since April 2025.
  *
  * A server is good when Patroni gives it the role *and* its PgBouncer answers: both in one check,
  * because a pooler that died on the leader would otherwise swallow every write.

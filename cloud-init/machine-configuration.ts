@@ -56,6 +56,8 @@ export interface ServicePart {
     readonly units?: readonly string[];
     /** Units that also need the secrets: they start when cloud-init is done *and* the secrets are there. */
     readonly unitsWithSecrets?: readonly string[];
+    /** Units that start with those, and that nothing waits for. */
+    readonly unawaitedUnits?: readonly string[];
     /** Commands that run once where SELinux is not disabled. */
     readonly selinux?: readonly string[];
 }
@@ -82,6 +84,7 @@ export function mergeParts(parts: readonly ServicePart[]): MachineConfiguration 
         dataDisks: all("dataDisks"),
         units: all("units"),
         unitsWithSecrets: all("unitsWithSecrets"),
+        unawaitedUnits: all("unawaitedUnits"),
         selinux: all("selinux"),
     };
 }

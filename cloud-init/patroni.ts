@@ -18,7 +18,7 @@ import {
     postgresUser,
 } from "./postgresql.ts";
 import { guardScript, timedScript } from "./script-units.ts";
-import { refresh, script } from "./scripts.ts";
+import { refresh, script, scriptDirectory } from "./scripts.ts";
 
 export interface PatroniInputs {
     /** Patroni's scope: the cluster's name. */
@@ -89,6 +89,7 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
                 ].join("\n"),
             },
             script("apply-dynamic-configuration.py"),
+            script("describe-node.sh"),
             ...timedScript({
                 file: "replica-guard.sh",
                 description: "Copy a replica anew that lacks WAL which the leader has removed",
@@ -223,6 +224,7 @@ function unreachablePeers({ self, members }: PatroniInputs): MachineFile[] {
 /** PGDG ships the unit as Type=simple or notify, and with Restart=no: settle what matters here. */
 function service({ watchdog }: PatroniInputs): MachineFile {
     const readyWatchdog = ["+-/usr/sbin/modprobe softdog", `+-/usr/bin/chown ${postgresUser.name} /dev/watchdog`];
+    const describe = `+-${scriptDirectory}/describe-node`;
     return dropIn("patroni.service", {
         Unit: {
             After: "etcd.service network-online.target time-sync.target",
@@ -237,7 +239,7 @@ function service({ watchdog }: PatroniInputs): MachineFile {
             Group: postgresUser.name,
             RuntimeDirectory: ["postgresql", "patroni"],
             RuntimeDirectoryPreserve: "yes",
-            ...(watchdog ? { ExecStartPre: readyWatchdog } : {}),
+            ExecStartPre: [...(watchdog ? readyWatchdog : []), describe],
             ExecStart: ["", `/usr/bin/patroni ${DIRECTORY}`],
             // PostgreSQL outlives a crash of Patroni, which finds it again a second later.
             KillMode: "process",

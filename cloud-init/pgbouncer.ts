@@ -48,8 +48,9 @@ export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): S
     return {
         packages: ["pgbouncer"],
         users: [{ name: "pgbouncer", homeDirectory: "/home/pgbouncer", shell: "/bin/bash", groups: [tlsGroup] }],
-        // The guard brings PgBouncer with it. Nobody waits for that one: its PostgreSQL may still have hours to copy.
         unitsWithSecrets: ["pgbouncer-guard.service"],
+        // Its PostgreSQL may still have hours to copy.
+        unawaitedUnits: ["pgbouncer.service"],
         files: [
             { path: CONFIG, content: configuration(inputs), onChange: [refresh("reload", "pgbouncer.service")] },
             {

@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
 
-import type { MachineConfiguration, MachineFile } from "./machine-configuration.ts";
+import type { DataDisk, MachineConfiguration, MachineFile } from "./machine-configuration.ts";
 import { scriptDirectory } from "./scripts.ts";
 
 /** The person-like account of a machine and how SSH knows the machine. */
@@ -109,11 +109,10 @@ export function configureCommand(configuration: MachineConfiguration, deadlineSe
 /** The files that every machine has because of how it is set up. */
 function ownFiles(configuration: MachineConfiguration): MachineFile[] {
     const array = (name: string, values: readonly string[]) => `${name}=(${values.map(quote).join(" ")})`;
-    const mountPoints = configuration.dataDisks.map((disk) => disk.mountPoint);
     return [
         {
             path: "/etc/postgres-ha/data-disks",
-            content: mountPoints.map((mountPoint) => `${mountPoint}\n`).join(""),
+            content: configuration.dataDisks.map((disk) => `${devicePath(disk)} ${disk.label} ${disk.mountPoint}\n`).join(""),
         },
         {
             path: "/etc/postgres-ha/first-boot.conf",
@@ -132,7 +131,7 @@ function ownFiles(configuration: MachineConfiguration): MachineFile[] {
             content: unit({
                 Unit: {
                     Description: "Everything on this machine that needs its secrets",
-                    Wants: configuration.unitsWithSecrets.join(" "),
+                    Wants: [...configuration.unitsWithSecrets, ...configuration.unawaitedUnits].join(" "),
                 },
             }),
             onChange: ["systemctl daemon-reload"],
@@ -149,22 +148,25 @@ function ownFiles(configuration: MachineConfiguration): MachineFile[] {
     ];
 }
 
+/**
+ * Has cloud-init format and mount the data disks before anything else needs them. `partition: none` alone always formats
+ * (cloud-init 22.4 to 25.1 never read `overwrite` there), and `auto` formats where udev's database is missing. So the
+ * command is ours, which looks at the disk.
+ */
 function dataDiskModules({ dataDisks }: MachineConfiguration): object {
     if (dataDisks.length === 0) {
         return {};
     }
-    const device = (name: string) => `/dev/disk/by-id/virtio-${name}`;
     return {
         fs_setup: dataDisks.map((disk) => ({
-            device: device(disk.deviceName),
+            device: devicePath(disk),
             label: disk.label,
             filesystem: "ext4",
             partition: "none",
-            // A disk that already carries a file system carries somebody's data.
-            overwrite: false,
+            cmd: `${scriptDirectory}/format-data-disk %(device)s %(label)s`,
         })),
         mounts: dataDisks.map((disk) => [
-            device(disk.deviceName),
+            devicePath(disk),
             disk.mountPoint,
             "ext4",
             "defaults,noatime,nofail,x-systemd.device-timeout=90s",
@@ -172,6 +174,10 @@ function dataDiskModules({ dataDisks }: MachineConfiguration): object {
             "2",
         ]),
     };
+}
+
+function devicePath({ deviceName }: DataDisk): string {
+    return `/dev/disk/by-id/virtio-${deviceName}`;
 }
 
 /** A systemd unit from sections. A list of values becomes repeated lines, an undefined value none. */

@@ -1,8 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { checkClusterCommand } from "../cloud-init/database-node.ts";
-import { renderBundle } from "../cloud-init/user-data.ts";
-import { fingerprint, remoteCommand } from "./commands.ts";
+import { remoteCommand } from "./commands.ts";
 import type { Credentials } from "./credentials.ts";
 import type { DatabaseCluster } from "./database-cluster.ts";
 import type { JumpHost } from "./jump-host.ts";
@@ -17,9 +16,12 @@ export interface ClusterCheckArgs {
     readonly credentials: Credentials;
 }
 
+/** How check-cluster begins a line about what keeps the cluster from nothing today. */
+const WARNING = "WARNING: ";
+
 /**
- * Asserts every promise of the cluster on the running machines, again whenever a machine or its
- * configuration changed. What it gates is not published before it succeeded.
+ * Asserts every promise of the cluster on the running machines, again whenever something was sent to one of them, or
+ * should have been. What it gates is not published before it succeeded.
  */
 export class ClusterCheck extends pulumi.ComponentResource {
     private readonly verdict: pulumi.Output<string>;
@@ -27,7 +29,7 @@ export class ClusterCheck extends pulumi.ComponentResource {
     constructor(name: string, args: ClusterCheckArgs, opts?: pulumi.ComponentResourceOptions) {
         super("postgres-ha:index:ClusterCheck", name, {}, opts);
         const { defaults, cluster, loadBalancer, jumpHost, credentials } = args;
-        const machines = [...cluster.machines, ...loadBalancer.machines];
+        const machines = [jumpHost.machine, ...cluster.machines, ...loadBalancer.machines];
         const joined = loadBalancer.networkLoadBalancer === undefined ? [] : [loadBalancer.networkLoadBalancer.balancer];
         const check = remoteCommand(
             name,
@@ -36,18 +38,15 @@ export class ClusterCheck extends pulumi.ComponentResource {
                 jumpHost: jumpHost.ssh,
                 create: checkClusterCommand(defaults.readyTimeoutSeconds),
                 stdin: pulumi.secret(pulumi.jsonStringify({ password: credentials.healthCheck })),
-                triggers: [
-                    ...machines.flatMap((machine) => [
-                        machine.instance.id,
-                        fingerprint(machine.configuration.apply(renderBundle)),
-                    ]),
-                    ...joined.map(({ id }) => id),
-                ],
+                revisions: [...machines.map((machine) => machine.revision), cluster.objectsRevision],
+                triggers: [...machines.map(({ instance }) => instance.id), ...joined.map(({ id }) => id)],
                 deadlineSeconds: defaults.readyTimeoutSeconds,
             },
             { parent: this, dependsOn: [...cluster.ready, ...loadBalancer.configured, ...joined, jumpHost.configured] },
         );
         this.verdict = check.stdout;
+        // What the check warned of is told by every `up` until a later check no longer does.
+        check.stdout.apply((said) => said.split("\n").filter((line) => line.startsWith(WARNING)).forEach((line) => void pulumi.log.warn(line.slice(WARNING.length), this)));
         this.registerOutputs({});
     }
 

@@ -1,5 +1,3 @@
-import { createHash } from "node:crypto";
-
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
@@ -14,6 +12,8 @@ export interface RemoteCommandArgs {
     readonly jumpHost?: SshTarget;
     /** Idempotent, with a deadline of its own; runs again when anything here changes. */
     readonly create: pulumi.Input<string>;
+    /** What the command belongs to, see revision.ts: it runs again with each new one. @default nothing */
+    readonly revisions?: readonly pulumi.Input<string>[];
     /** Secrets travel here and nowhere else. @default nothing */
     readonly stdin?: pulumi.Input<string>;
     /** Run again when one of these changes. @default only when the machine is a new one */
@@ -32,7 +32,7 @@ export function remoteCommand(name: string, args: RemoteCommandArgs, opts: pulum
         name,
         {
             connection: connection(args.machine.ssh, args.jumpHost),
-            create: args.create,
+            create: withRevisions(args),
             ...(args.stdin === undefined ? {} : { stdin: args.stdin }),
             triggers: [args.machine.instance.id, ...(args.triggers ?? [])],
             addPreviousOutputInEnv: false,
@@ -44,6 +44,11 @@ export function remoteCommand(name: string, args: RemoteCommandArgs, opts: pulum
             customTimeouts: { create: timeout, update: timeout },
         },
     );
+}
+
+/** The command with its revisions behind it, as a comment: with a new one Pulumi updates the Command, which runs it again. */
+function withRevisions({ create, revisions = [] }: RemoteCommandArgs): pulumi.Input<string> {
+    return revisions.length === 0 ? create : pulumi.all([create, ...revisions]).apply(([line, ...ids]) => `${line} # ${ids.join(" ")}`);
 }
 
 /** The dials of ssh.ts last no longer than seven minutes; a command kills itself up to half a minute after its deadline. */
@@ -63,14 +68,10 @@ export function configureMachine(machine: Machine, jumpHost: SshTarget | undefin
             machine,
             jumpHost,
             create: pulumi.unsecret(machine.configuration.apply((configuration) => configureCommand(configuration, machine.readyTimeoutSeconds))),
+            revisions: [machine.revision],
             stdin: pulumi.secret(machine.configuration.apply(renderBundle)),
             deadlineSeconds: APPLY_SECONDS + machine.readyTimeoutSeconds,
         },
         opts,
     );
-}
-
-/** A short fingerprint: changes when the text changes, says nothing about it. */
-export function fingerprint(text: pulumi.Output<string>): pulumi.Output<string> {
-    return pulumi.unsecret(text.apply((value) => createHash("sha256").update(value).digest("hex").slice(0, 16)));
 }

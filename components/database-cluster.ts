@@ -12,6 +12,7 @@ import type { Credentials } from "./credentials.ts";
 import type { JumpHost } from "./jump-host.ts";
 import { Machine, type MachineDefaults } from "./machine.ts";
 import { member } from "./machine-inputs.ts";
+import { revision } from "./revision.ts";
 
 export interface DatabaseClusterArgs {
     readonly defaults: MachineDefaults;
@@ -32,6 +33,8 @@ export class DatabaseCluster extends pulumi.ComponentResource {
     readonly machines: readonly Machine[];
     /** All nodes configured, those that are to go taken out, roles and databases created. */
     readonly ready: readonly command.remote.Command[];
+    /** Of roles and databases, see revision.ts. */
+    readonly objectsRevision: pulumi.Output<string>;
 
     constructor(name: string, args: DatabaseClusterArgs, opts?: pulumi.ComponentResourceOptions) {
         super("postgres-ha:index:DatabaseCluster", name, {}, opts);
@@ -45,10 +48,12 @@ export class DatabaseCluster extends pulumi.ComponentResource {
         const configured = this.machines.map((machine) =>
             configureMachine(machine, jumpHost.ssh, { ...child, dependsOn: throughJumpHost }),
         );
+        const sql = databaseObjects(args);
+        this.objectsRevision = revision(`${name}-objects`, { sql }, child);
         this.ready = [
             this.reconciledMembers(`${name}-members`, args, { ...child, dependsOn: configured }),
             // Waits for a leader on the node itself, so it need not wait for all of them here.
-            this.databaseObjects(`${name}-objects`, args, { ...child, dependsOn: configured.slice(0, 1) }),
+            this.createdObjects(`${name}-objects`, sql, args, { ...child, dependsOn: configured.slice(0, 1) }),
         ];
         this.registerOutputs({});
     }
@@ -109,6 +114,7 @@ export class DatabaseCluster extends pulumi.ComponentResource {
                 machine: this.machines[0]!,
                 jumpHost: jumpHost.ssh,
                 create: reconcileMembersCommand(plan.databases.map(member), deadlineSeconds),
+                revisions: this.machines.map((machine) => machine.revision),
                 deadlineSeconds,
             },
             opts,
@@ -116,31 +122,35 @@ export class DatabaseCluster extends pulumi.ComponentResource {
     }
 
     /** Roles and databases are made through whichever node leads; the first one only runs the command. */
-    private databaseObjects(name: string, args: DatabaseClusterArgs, opts: pulumi.CustomResourceOptions) {
-        const { postgresql, credentials, plan, jumpHost } = args;
-        const deadlineSeconds = args.defaults.readyTimeoutSeconds;
-        const sql = pulumi
-            .all([credentials.poolerLookup, credentials.healthCheck, pulumi.all(credentials.users)])
-            .apply(([lookupPassword, healthCheckPassword, passwords]) =>
-                databaseObjectsSql({
-                    users: postgresql.users.map((user) => ({ ...user, password: passwords[user.name]! })),
-                    databases: postgresql.databases,
-                    lookupPassword,
-                    healthCheckPassword,
-                }),
-            );
+    private createdObjects(name: string, sql: pulumi.Output<string>, { plan, jumpHost, defaults }: DatabaseClusterArgs, opts: pulumi.CustomResourceOptions) {
+        const deadlineSeconds = defaults.readyTimeoutSeconds;
         return remoteCommand(
             name,
             {
                 machine: this.machines[0]!,
                 jumpHost: jumpHost.ssh,
                 create: createDatabaseObjectsCommand(plan.databases.map(member), deadlineSeconds),
+                revisions: [this.objectsRevision],
                 stdin: pulumi.secret(sql),
                 deadlineSeconds: deadlineSeconds + SQL_SECONDS,
             },
             opts,
         );
     }
+}
+
+/** The SQL that makes roles and databases. */
+function databaseObjects({ postgresql, credentials }: DatabaseClusterArgs): pulumi.Output<string> {
+    return pulumi
+        .all([credentials.poolerLookup, credentials.healthCheck, pulumi.all(credentials.users)])
+        .apply(([lookupPassword, healthCheckPassword, passwords]) =>
+            databaseObjectsSql({
+                users: postgresql.users.map((user) => ({ ...user, password: passwords[user.name]! })),
+                databases: postgresql.databases,
+                lookupPassword,
+                healthCheckPassword,
+            }),
+        );
 }
 
 /** The script's own limit for its last try of the SQL. */

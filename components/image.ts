@@ -1,4 +1,4 @@
-import type * as pulumi from "@pulumi/pulumi";
+import * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
 import type { ImageSettings } from "../settings.ts";
@@ -6,7 +6,14 @@ import type { ImageSettings } from "../settings.ts";
 /**
  * The image of every machine: the configured one, or the family's newest. Machines keep the image they
  * were made from (see Machine), so the answer matters for new machines only.
+ * Waited for, because an output that fails would fail every machine and Command again, each with a stack trace.
+ * @throws pulumi.RunError when there is none
  */
-export function pinnedImage(settings: ImageSettings): pulumi.Input<string> {
-    return settings.id ?? yandex.getComputeImageOutput({ family: settings.family }).apply((image) => image.imageId!);
+export async function pinnedImage({ id, family }: ImageSettings): Promise<string> {
+    if (id !== undefined) return id;
+    const image = await yandex.getComputeImage({ family }).catch(({ message }: Error) => {
+        // The provider has mostly told its reason itself, and left none here.
+        throw new pulumi.RunError(`imageFamily: "${family}" has no image that can be had${message === "" ? "" : `: ${message}`}`);
+    });
+    return image.imageId!;
 }

@@ -3,11 +3,12 @@ import * as tls from "@pulumi/tls";
 import * as yandex from "@pulumi/yandex";
 
 import type { MachineConfiguration } from "../cloud-init/machine-configuration.ts";
-import { renderUserData } from "../cloud-init/user-data.ts";
+import { renderBundle, renderUserData } from "../cloud-init/user-data.ts";
 import type { DiskSettings, MachineSettings } from "../settings.ts";
 import type { Node } from "./address-plan.ts";
 import type { Role } from "./flows.ts";
 import type { Network } from "./network.ts";
+import { revision } from "./revision.ts";
 import type { SshTarget } from "./ssh.ts";
 
 /** What all machines of the cluster have in common. */
@@ -55,6 +56,8 @@ export class Machine extends pulumi.ComponentResource {
     /** How the program's Commands log in. */
     readonly ssh: SshTarget;
     readonly configuration: pulumi.Output<MachineConfiguration>;
+    /** Of the machine's size and configuration, see revision.ts. */
+    readonly revision: pulumi.Output<string>;
     readonly readyTimeoutSeconds: number;
 
     constructor(name: string, args: MachineArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -113,7 +116,7 @@ export class Machine extends pulumi.ComponentResource {
                     : { placementPolicy: { placementGroupId: args.placementGroupId } }),
                 metadata: { "user-data": userData },
                 // Nothing on the machines asks the metadata service for tokens of a service account.
-                metadataOptions: { gceHttpToken: METADATA_OFF, awsV1HttpToken: METADATA_OFF },
+                metadataOptions: { gceHttpToken: METADATA_OFF, awsV1HttpToken: METADATA_OFF, awsV2HttpToken: METADATA_OFF },
                 allowStoppingForUpdate: true,
             },
             {
@@ -124,15 +127,25 @@ export class Machine extends pulumi.ComponentResource {
                 // Holds the SSH host key.
                 additionalSecretOutputs: ["metadata"],
                 ignoreChanges: [
-                    // The family's newest image was taken once; a newer one must not replace the machine.
-                    "bootDisk.initializeParams.imageId",
+                    // Another image, size or type is for new machines: it would replace running ones, all at once.
+                    "bootDisk",
                     // A group that comes with further nodes would stop the running ones, several at once.
                     "placementPolicy",
                 ],
             },
         );
 
+        warnOfOtherBootDisk(instance, node, settings.bootDisk);
+
         this.node = node;
+        this.revision = revision(
+            name,
+            {
+                size: pulumi.output(JSON.stringify({ platformId: defaults.platformId, ...settings, dataDisk: args.dataDisk })),
+                configuration: this.configuration.apply(renderBundle),
+            },
+            { parent: this },
+        );
         this.readyTimeoutSeconds = defaults.readyTimeoutSeconds;
         this.instance = instance;
         this.address = instance.networkInterfaces.apply(([first]) => first!.ipAddress);
@@ -153,6 +166,17 @@ export class Machine extends pulumi.ComponentResource {
             { parent: this, protect: protect ?? false },
         );
     }
+}
+
+/** Says which machines keep another boot disk than the configured one. */
+function warnOfOtherBootDisk({ bootDisk }: yandex.ComputeInstance, { hostname }: Node, wanted: DiskSettings): void {
+    bootDisk.apply(({ initializeParams: found }) => {
+        if (found?.size === undefined || (found.size === wanted.sizeGib && found.type === wanted.type)) return;
+        pulumi.log.warn(
+            `${hostname} keeps its boot disk of ${found.size} GiB, ${found.type}: the configured ${wanted.sizeGib} GiB, ${wanted.type}, is for new machines. ` +
+                "How to make a machine anew: docs/operations.md, \"Replace a machine\".",
+        );
+    });
 }
 
 /** The disk's device name: cloud-init finds it as /dev/disk/by-id/virtio-data. */

@@ -2,6 +2,8 @@
 import { Address4 } from "ip-address";
 import { roles } from "../cloud-init/cluster.ts";
 import { isIpv4Address } from "../components/ipv4.ts";
+import { reservedLogins } from "./reserved-logins.ts";
+import { isSshKeyType, sshKeyMistake, sshKeyTypes } from "./ssh-public-key.ts";
 import { checkedText } from "./values.ts";
 
 const reservedRoles: readonly string[] = [
@@ -27,23 +29,6 @@ const reservedDatabases: readonly string[] = [
     "samerole",
     "samegroup",
 ];
-const reservedLogins: readonly string[] = [
-    "root",
-    "postgres",
-    "etcd",
-    "haproxy",
-    "pgbouncer",
-    "patroni",
-    "chrony",
-    "sshd",
-    "nobody",
-    "daemon",
-    "bin",
-    "sys",
-    "adm",
-    "wheel",
-];
-
 const identifierRule =
     "must be an SQL identifier: a lower-case letter or _, then at most 62 lower-case letters, digits or _";
 const identifier = (kind: string, reserved: readonly string[]) =>
@@ -63,27 +48,13 @@ export function isPrivate(range: Address4): boolean {
     return privateRanges.some((outer) => range.isInSubnet(outer));
 }
 
-const sshKeyTypes = [
-    "ssh-ed25519",
-    "ssh-rsa",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "sk-ssh-ed25519@openssh.com",
-    "sk-ecdsa-sha2-nistp256@openssh.com",
-];
 const sshKeyRule = `must be an OpenSSH public key on one line: its type (${sshKeyTypes.slice(0, 2).join(", ")}, ecdsa-sha2-…, sk-…), its data, a comment`;
 export const sshPublicKey = checkedText(sshKeyRule, (line) => {
     const [, type, data] = /^(\S+) +([A-Za-z0-9+/]+=*)( [^\r\n]*)?$/.exec(line) ?? [];
-    if (type === undefined || !sshKeyTypes.includes(type)) return sshKeyRule;
+    if (type === undefined || !isSshKeyType(type)) return sshKeyRule;
     // A second key behind a comma would count as the first one's comment.
     if (/[\s,](ssh-|ecdsa-sha2-|sk-)\S+ +AAAA/.test(line)) return sshKeyRule;
-    const bytes = Buffer.from(data!, "base64");
-    // The data repeats the type, after its length in four bytes.
-    if (bytes.length < 4 + type.length || bytes.subarray(4, 4 + type.length).toString() !== type) return sshKeyRule;
-    return type === "ssh-rsa" && bytes.length < 260
-        ? "must be longer: RSA keys of 2048 bits or more, better ssh-ed25519"
-        : undefined;
+    return sshKeyMistake(type, data!);
 });
 
 const mirrorRule =
@@ -118,5 +89,5 @@ export const loginName = checkedText("must be a Linux user name", (name) => {
     if (!/^[a-z_][a-z0-9_-]{0,30}$/.test(name)) {
         return "must be a Linux user name: a lower-case letter or _, then at most 30 lower-case letters, digits, _ or -";
     }
-    return reservedLogins.includes(name) ? "is reserved: choose another user name" : undefined;
+    return reservedLogins.has(name) ? "is reserved: choose another user name" : undefined;
 });

@@ -23,8 +23,12 @@ export function resolve(configuration: Configuration): Settings {
         },
         mirrors: {
             ...(configuration.almalinuxMirror === undefined ? {} : { almalinux: configuration.almalinuxMirror }),
-            epel: configuration.epelMirror,
-            pgdg: configuration.pgdgMirror,
+            epel: { url: configuration.epelMirror, keyFingerprint: bareFingerprint(configuration.epelKeyFingerprint) },
+            pgdg: {
+                url: configuration.pgdgMirror,
+                keyFingerprint: bareFingerprint(configuration.pgdgKeyFingerprint),
+                release: configuration.pgdgRelease,
+            },
         },
         platformId: configuration.platformId,
         jumpHost,
@@ -64,6 +68,11 @@ export function resolve(configuration: Configuration): Settings {
         deletionProtection: configuration.deletionProtection,
         readyTimeoutMinutes: configuration.readyTimeoutMinutes,
     };
+}
+
+/** As gpg prints it for programs. */
+function bareFingerprint(fingerprint: string): string {
+    return fingerprint.replaceAll(" ", "").toUpperCase();
 }
 
 export type MachineRole = "jumpHost" | "database" | "loadBalancer";

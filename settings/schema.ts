@@ -35,6 +35,7 @@ function machine<const Role extends string>(
         Record<`${Role}BootDiskType`, z.ZodDefault<z.ZodType<(typeof diskTypes)[number]>>>;
 }
 
+const keyFingerprint = value.text(/^ *([0-9A-Fa-f] *){40}$/, "must be the fingerprint of an OpenPGP key: 40 hexadecimal digits, spaces allowed");
 const milliseconds = value.whole(50, 50_000, "milliseconds").optional();
 const seconds = (max: number) => value.whole(1, max, "seconds").optional();
 const count = value.whole(1, 10).optional();
@@ -98,7 +99,13 @@ export const schema = z.strictObject({
     ),
     almalinuxMirror: value.optional(mirror),
     epelMirror: mirror.default("https://dl.fedoraproject.org/pub/epel"),
+    epelKeyFingerprint: keyFingerprint.default("FF8A D134 4597 106E CE81 3B91 8A38 72BF 3228 467C"),
     pgdgMirror: mirror.default("https://download.postgresql.org/pub/repos/yum"),
+    // The key for aarch64 is another one; every platform that the program knows is x86_64.
+    pgdgKeyFingerprint: keyFingerprint.default("D4BF 08AE 67A0 B4C7 A1DB CCD2 40BC A2B4 08B4 0D20"),
+    pgdgRelease: value
+        .text(/^9(\.(0|[1-9]\d?))?$/, 'must be "9" or a minor release of Enterprise Linux 9, like "9.8"')
+        .default("9"),
 
     platformId: value.oneOf(platformIds).default("standard-v3"),
     ...machine("jumpHost", { cores: 2, coreFraction: 50, memoryGib: 2, bootDiskType: "network-hdd" }),

@@ -61,9 +61,18 @@ export interface MirrorSettings {
     /** The folder that holds `9/BaseOS/x86_64/os`; undefined leaves the image's own mirror list alone. */
     readonly almalinux?: string;
     /** The folder that holds `9/Everything/x86_64` and `RPM-GPG-KEY-EPEL-9`. */
-    readonly epel: string;
-    /** The folder that holds `17/redhat/rhel-9-x86_64`, `common/…` and `keys/PGDG-RPM-GPG-KEY-RHEL`. */
-    readonly pgdg: string;
+    readonly epel: SignedMirror;
+    /** The folder that holds `17/redhat/…`, `common/redhat/…`, `extras/redhat/…` and `keys/PGDG-RPM-GPG-KEY-RHEL`. */
+    readonly pgdg: SignedMirror & {
+        /** Enterprise Linux's release in the names of PGDG's folders: "9", or a minor one like "9.8". */
+        readonly release: string;
+    };
+}
+
+export interface SignedMirror {
+    readonly url: string;
+    /** 40 upper-case hexadecimal digits. What the mirror gives as its key counts only if it is this one. */
+    readonly keyFingerprint: string;
 }
 
 export type DiskType = (typeof diskTypes)[number];

@@ -32,7 +32,10 @@ export function optional<T extends z.ZodType>(schema: T) {
 }
 
 export function oneOf<const T extends readonly string[]>(values: T, reason = "") {
-    return z.enum(values, `must be one of ${values.join(", ")}${reason}`);
+    const rule = `must be one of ${values.join(", ")}${reason}`;
+    const quote = ({ input }: { input?: unknown }) =>
+        String(input) === "false" && values.includes("off") ? `${rule}: in the stack's file "off" needs its quotes, or YAML makes it false` : rule;
+    return z.enum(values, { error: quote });
 }
 
 export function whole(min: number, max: number, unit = "") {
@@ -71,7 +74,8 @@ export function list<T extends z.ZodType>(
 ) {
     const decode = (value: unknown): unknown => {
         const decoded = decodeJson(value);
-        if (typeof decoded !== "string") return decoded;
+        // Text that begins as JSON and is none would fall into pieces that nobody recognizes.
+        if (typeof decoded !== "string" || startsAsJson(decoded)) return decoded;
         return decoded
             .split(separator)
             .map((part) => part.trim())
@@ -122,8 +126,11 @@ function decodeNumber(value: unknown): unknown {
     return typeof value === "string" && /^-?\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : value;
 }
 
+/** Whether a text is meant to be a list or a map in JSON. */
+export const startsAsJson = (value: string): boolean => /^\s*[[{]/.test(value);
+
 function decodeJson(value: unknown): unknown {
-    if (typeof value !== "string" || !/^\s*[[{]/.test(value)) return value;
+    if (typeof value !== "string" || !startsAsJson(value)) return value;
     try {
         return JSON.parse(value);
     } catch {

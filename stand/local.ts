@@ -7,6 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseDocument, stringify } from "yaml";
+import { ensureImage } from "./image/index.ts";
 import type { Outputs } from "./stack-outputs.ts";
 import { apiPort, lockFolder, site, stackFile, stateFile } from "./this-stand.ts";
 
@@ -15,11 +16,11 @@ const { folder } = site;
 const sshFolder = join(folder, "ssh");
 const stack = "local";
 
-function main(command: string): void {
+async function main(command: string): Promise<void> {
     // Ctrl-C reaches Pulumi, too, which then ends what it has begun: this process goes after it, not before.
     process.on("SIGINT", () => {});
     if (command === "up") {
-        up();
+        await up();
     } else if (command === "down") {
         down();
     } else {
@@ -27,9 +28,10 @@ function main(command: string): void {
     }
 }
 
-function up(): void {
+async function up(): Promise<void> {
     stand("up");
-    writeStackFile();
+    const { keyFingerprints } = await ensureImage(() => undefined);
+    writeStackFile({ epelKeyFingerprint: keyFingerprints.epel, pgdgKeyFingerprint: keyFingerprints.pgdg });
     selectStack();
     pulumi("up", "--stack", stack, "--yes", "--skip-preview");
     const outputs = JSON.parse(capture("pulumi", ["stack", "output", "--json", "--show-secrets", "--stack", stack])) as Outputs;
@@ -64,15 +66,19 @@ function releaseDeadLock(): void {
     }
 }
 
-/** The stack's configuration: the stand's own cloud, mirror and Internet address, machines as small as they go. */
-function writeStackFile(): void {
+/**
+ * The stack's configuration: the stand's own cloud, mirror and Internet address, machines as small as they go.
+ * @param keys settings that name the mirror's keys, which are others whenever the mirror was built anew
+ */
+function writeStackFile(keys: Readonly<Record<string, string>>): void {
     const endpoint = `localhost:${apiPort}`;
     if (existsSync(stackFile)) {
         const document = parseDocument(readFileSync(stackFile, "utf8"));
-        const path = ["config", "yandex:endpoint"];
-        // Another number of STAND than last time.
-        if (document.getIn(path) !== endpoint) {
-            document.setIn(path, endpoint);
+        // Another number of STAND than last time, or another mirror.
+        const current = { "yandex:endpoint": endpoint, ...Object.fromEntries(Object.entries(keys).map(([name, value]) => [`postgres-ha:${name}`, value])) };
+        const changed = Object.entries(current).filter(([name, value]) => document.getIn(["config", name]) !== value);
+        if (changed.length > 0) {
+            for (const [name, value] of changed) document.setIn(["config", name], value);
             writeFileSync(stackFile, document.toString());
         }
         return;
@@ -84,6 +90,7 @@ function writeStackFile(): void {
         almalinuxMirror: "http://repo.stand/almalinux",
         epelMirror: "http://repo.stand/epel",
         pgdgMirror: "http://repo.stand/pgdg",
+        ...keys,
         databaseCores: 2,
         databaseMemoryGib: 2,
         databaseDataDiskSizeGib: 10,
@@ -205,4 +212,4 @@ function fail(message: string): never {
     process.exit(1);
 }
 
-main(process.argv[2] ?? "up");
+await main(process.argv[2] ?? "up");

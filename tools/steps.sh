@@ -200,7 +200,7 @@ pulumi_home_make() {
 
 # Prints "PROGRAM<tab>LINK" lines.
 pulumi_links() {
-  local folder plugin version
+  local folder plugin version registry
   folder=$(go_folder pulumi)
   printf '%s\t%s\n' "$folder/pulumi" "$PULUMI_HOME/bin/pulumi"
   printf '%s\t%s\n' "$folder/pulumi-language-nodejs" "$PULUMI_HOME/bin/pulumi-language-nodejs"
@@ -211,10 +211,13 @@ pulumi_links() {
   done
   printf '%s\t%s\n' "$(go_folder bridge)/pulumi-resource-terraform-provider" \
     "$PULUMI_HOME/plugins/resource-terraform-provider-v$(package_version)/pulumi-resource-terraform-provider"
-  # Where the bridge keeps the providers it has downloaded from the OpenTofu registry.
+  # Where the bridge keeps the providers it has downloaded, by registry. Pulumi.yaml names the first; stacks made before it
+  # did have the second in their state, and a refresh or destroy of such a stack loads the provider from there.
   version=$(cd "$tools/go/provider" && module_version github.com/yandex-cloud/terraform-provider-yandex)
-  printf '%s\t%s\n' "$(go_folder provider)/terraform-provider-yandex" \
-    "$PULUMI_HOME/dynamic_tf_plugins/registry.opentofu.org/yandex-cloud/yandex/${version#v}/linux_$(go_architecture)/terraform-provider-yandex_$version"
+  for registry in registry.terraform.io registry.opentofu.org; do
+    printf '%s\t%s\n' "$(go_folder provider)/terraform-provider-yandex" \
+      "$PULUMI_HOME/dynamic_tf_plugins/$registry/yandex-cloud/yandex/${version#v}/linux_$(go_architecture)/terraform-provider-yandex_$version"
+  done
 }
 
 go_architecture() {

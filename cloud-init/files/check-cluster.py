@@ -286,6 +286,36 @@ def check_everything(cluster, password):
     return leader
 
 
+def told_by(member):
+    """What describe-node has Patroni tell of a node, in headers of its answers."""
+    try:
+        answer = urllib.request.urlopen(f"https://{member['address']}:8008/patroni", timeout=STEP_SECONDS, context=ssl.create_default_context(cafile=CA))
+    except urllib.error.HTTPError as refusal:
+        answer = refusal
+    except OSError:
+        return {}
+    with answer:
+        return {name.lower(): value for name, value in answer.headers.items()}
+
+
+def remarks(cluster):
+    """Lines about what does not keep the cluster from working and should be known all the same."""
+    lines = []
+    told = {member["name"]: told_by(member) for member in cluster["members"]}
+    builds = {}
+    for name, headers in told.items():
+        for package in headers.get("postgres-ha-packages", "").split():
+            builds.setdefault(package.rsplit("-", 2)[0], {}).setdefault(package, []).append(name)
+    for versions in builds.values():
+        if len(versions) > 1:
+            lines.append("WARNING: nodes have different versions: " + ", ".join(f"{package} on {' '.join(names)}" for package, names in sorted(versions.items())))
+    watchdogs = {name: headers["postgres-ha-watchdog"] for name, headers in told.items() if "postgres-ha-watchdog" in headers}
+    without = [name for name, watchdog in watchdogs.items() if watchdog == "none"]
+    if without:
+        lines.append(f"WARNING: no watchdog on {' '.join(without)}: nothing resets such a machine when it leads and hangs, and Patroni goes on without")
+    return lines + [f"{name}: Patroni's watchdog, while it leads, is {watchdogs[name]}" for name in sorted(set(watchdogs) - set(without))]
+
+
 def explain():
     """What an engineer looks at first; on standard error, because it goes with the failure."""
     for title, command in {
@@ -323,6 +353,8 @@ def main():
                 wake_patroni(cluster)
                 woken = time.monotonic()
             time.sleep(0.3)
+    for line in remarks(cluster):
+        print(line)
     print(f"healthy: leader {leader}, {len(cluster['members']) - 1} replicas streaming, writes and reads verified through {len(cluster['loadBalancers'])} load balancer(s)")
 
 

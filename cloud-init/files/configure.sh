@@ -5,13 +5,22 @@
 set -euo pipefail
 
 directory=$(dirname "$0")
-if ! timeout --kill-after=10 1800 "$directory/apply"; then
-    printf '%s: the configuration could not be applied\n' "$(hostname)" >&2
+machine=$(hostname)
+
+# An `up` that was killed leaves its configure running. The later one has the last word, so it waits for the earlier.
+exec {lock}>/run/lock/postgres-ha-configure
+if ! flock --nonblock "$lock"; then
+    printf '%s: waiting for an earlier configure that still runs\n' "$machine" >&2
+    flock --timeout 1800 "$lock" || { printf '%s: an earlier configure still runs after 1800 s\n' "$machine" >&2; exit 1; }
+fi
+if ! timeout --kill-after=10 1800 "$directory/apply" {lock}>&-; then
+    printf '%s: the configuration could not be applied\n' "$machine" >&2
     exit 1
 fi
-"$directory/grow-data-disks"
-# What a running machine has new; before the first boot is done there is nothing to start yet.
+"$directory/mount-data-disks" {lock}>&-
+# What a running machine has new or was stopped; before the first boot is done there is nothing to start yet.
 if systemctl --quiet is-active postgres-ha.path; then
     systemctl start --no-block postgres-ha.target
 fi
+exec {lock}>&-
 exec "$directory/wait-until-ready" "$@"

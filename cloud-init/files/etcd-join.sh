@@ -3,12 +3,13 @@
 # With data it goes on as it was. Without, it is either the cluster's first boot, or this machine replaces
 # one that is lost. A member that lost its log must not go on under its old identity, because it might
 # vote twice: it leaves the cluster and joins it as a new one.
-# Usage: etcd-join CONFIGURATION RESULT POSTGRESQL_DATA_DIRECTORY
+# Usage: etcd-join CONFIGURATION RESULT DATA_MOUNT_POINT POSTGRESQL_DATA_DIRECTORY
 set -euo pipefail
 
 configuration=$1
 result=$2
-postgresql_data=$3
+data_mount_point=$3
+postgresql_data=$4
 deadline=$((SECONDS + 300))
 
 # shellcheck source=/dev/null
@@ -27,8 +28,18 @@ start_as_configured() {
 
 [ ! -d "$(setting data-dir)/member" ] || start_as_configured
 
+if ! mountpoint --quiet "$data_mount_point"; then
+    echo "etcd-join: $data_mount_point is not mounted: only the data disk tells whether $name is new or replaces a lost machine" >&2
+    exit 1
+fi
 # PostgreSQL's first start needs etcd: where it has run, so has etcd's cluster.
-if [ -e "$postgresql_data/PG_VERSION" ]; then cluster_is_old=yes; else cluster_is_old=no; fi
+if [ -e "$postgresql_data/PG_VERSION" ]; then
+    cluster_is_old=yes
+    echo "etcd-join: $name has PostgreSQL's data and none of etcd's: it waits until the other members let it join." \
+        "If no node has etcd's data any more, see \"All of etcd lost\" in docs/operations.md"
+else
+    cluster_is_old=no
+fi
 
 answers_tcp() {
     local endpoint address

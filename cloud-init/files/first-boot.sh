@@ -14,16 +14,63 @@ if [ "${FIRST_BOOT_SUPERVISED:-}" != yes ]; then
     FIRST_BOOT_SUPERVISED=yes exec timeout --kill-after=10 "$DEADLINE_SECONDS" "$0" "$@"
 fi
 
+directory=$(dirname "$0")
+output=$(mktemp)
+trap 'rm -f "$output"' EXIT
 log() { printf 'first-boot: %s\n' "$*"; }
 
-# Mirrors have bad minutes; the deadline above ends the attempts.
+# What dnf says of troubles that stay, and of those that pass. A list of mirrors may give both: then there is hope.
+stays='nothing provides|No match for argument|Status code: 4(0[0-7]|[1-9][0-9]) |GPG check FAILED|GPG signature verification error|Bad GPG signature|Failed to retrieve GPG key|Failed to import public key'
+passes='Status code: (408|429|5..) |Curl error \((5|6|7|16|18|28|35|52|55|56|92)\)|[Tt]imed? ?out'
+
+# retry COMMAND...: until it succeeds, because mirrors have bad minutes; the deadline above ends the attempts.
+# Returns 65 at once where trying again is of no use: a status of 65, or what dnf says.
 retry() {
-    local pause=1
-    until "$@"; do
+    local pause=1 status
+    while true; do
+        status=0
+        "$@" 2>&1 | tee "$output" || status=${PIPESTATUS[0]}
+        [ "$status" -ne 0 ] || return 0
+        if [ "$status" -eq 65 ] || { grep --quiet --extended-regexp "$stays" "$output" && ! grep --quiet --extended-regexp "$passes" "$output"; }; then
+            log "failed, and would fail again: $*"
+            return 65
+        fi
         log "failed, again in ${pause} s: $*"
         sleep "$pause"
         pause=$((pause < 30 ? pause * 2 : 30))
     done
+}
+
+# Here a repository that does not answer is an error; the nightly updates go on without it. Old indexes are looked at
+# again, because what they name may be gone.
+install() {
+    retry dnf --quiet --assumeyes --nodocs --refresh '--setopt=*.skip_if_unavailable=0' --setopt=install_weak_deps=False install "$@"
+}
+
+# choose_versions: sets wanted to the missing packages, as NAME-VERSION-RELEASE where the cluster's other nodes have them.
+choose_versions() {
+    local package each found
+    wanted=()
+    for package in "${missing[@]}"; do
+        found=$package
+        for each in "${peers[@]}"; do
+            [ "${each%-*-*}" != "$package" ] || found=$each
+        done
+        wanted+=("$found")
+    done
+}
+
+# forget_lost_versions: takes out of peers what dnf has just not found, and what is of the same build; all if that was not it.
+forget_lost_versions() {
+    local each lost builds=" " kept=()
+    while read -r lost; do
+        builds+="${lost#"${lost%-*-*}"-} "
+    done < <(sed -n 's/.*No match for argument: //p' "$output")
+    for each in "${peers[@]}"; do
+        [[ $builds == *" ${each#"${each%-*-*}"-} "* ]] || kept+=("$each")
+    done
+    if [ "${#kept[@]}" -eq "${#peers[@]}" ]; then kept=(); fi
+    peers=("${kept[@]}")
 }
 
 missing=()
@@ -31,8 +78,22 @@ for package in "${PACKAGES[@]}"; do
     rpm --quiet -q "$package" || missing+=("$package")
 done
 if [ "${#missing[@]}" -gt 0 ]; then
-    log "installing ${missing[*]}"
-    retry dnf --quiet --assumeyes --nodocs --setopt=install_weak_deps=False install "${missing[@]}"
+    [ ! -e /etc/postgres-ha/repository-keys ] || retry "$directory/import-repository-keys"
+    peers=()
+    [ ! -x "$directory/peer-packages" ] || mapfile -t peers < <("$directory/peer-packages")
+    choose_versions
+    log "installing ${wanted[*]}"
+    until install "${wanted[@]}"; do
+        before=${wanted[*]}
+        forget_lost_versions
+        choose_versions
+        [ "${wanted[*]}" != "$before" ] || exit 65
+        log "WARNING: the mirror does not have all that the other nodes run. They have $before, this node gets ${wanted[*]}"
+    done
+    # A Patroni that runs already tells of these packages, too.
+    if [ -x "$directory/describe-node" ] && systemctl --quiet is-active patroni.service; then
+        "$directory/describe-node" && "$directory/refresh" reload patroni.service
+    fi
 fi
 rpm -q "${PACKAGES[@]}"
 
@@ -43,11 +104,14 @@ if command -v getenforce >/dev/null && [ "$(getenforce)" != Disabled ]; then
     done
 fi
 
+# Both would have the last word, over nftables' rules and at each boot over the kernel's parameters.
+for unit in firewalld tuned; do
+    systemctl disable --quiet --now "$unit" 2>/dev/null || true
+done
 # A container or a kernel may refuse single values; say so and go on with the others.
 systemctl restart systemd-sysctl || log "some kernel parameters could not be set (journalctl -u systemd-sysctl)"
 systemctl restart systemd-journald && journalctl --flush
 systemctl daemon-reload
-systemctl disable --quiet --now firewalld 2>/dev/null || true
 
 # One after another, in this order: the firewall has to stand before anything connects. A packet of a
 # connection older than the firewall may count as one out of the blue, and is dropped.

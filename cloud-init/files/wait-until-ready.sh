@@ -45,4 +45,5 @@ for unit in "$@"; do
         sleep 0.2
     done
 done
+"$(dirname "$0")/kernel-parameters" || true
 printf '%s: %s active\n' "$machine" "$*"

@@ -9,10 +9,23 @@ role() {
     echo "${state:-Patroni does not answer}"
 }
 
+# Patroni opens the watchdog while it leads; only root sees whose it is.
+watchdog() {
+    local identity held
+    if [ ! -e /dev/watchdog ]; then
+        echo "none, nothing resets this machine when it leads and hangs"
+        return
+    fi
+    identity=$(cat /sys/class/watchdog/watchdog0/identity 2>/dev/null) || identity=unknown
+    held=$(timeout 3 sudo -n find "/proc/$(systemctl show --property=MainPID --value patroni)/fd" -lname '/dev/watchdog*' 2>/dev/null) || true
+    if [ -n "$held" ]; then echo "$identity, held by Patroni"; else echo "$identity, not held by Patroni (it holds it while it leads)"; fi
+}
+
 printf '\n%s\n' "$(hostname)"
 if [ -e /etc/patroni/patroni.yml ]; then
     cat <<END
 PostgreSQL here: $(role)
+Watchdog: $(watchdog)
 
   patronictl list                 the cluster; also topology, history, switchover, restart
   psql                            this node's PostgreSQL as superuser

@@ -6,7 +6,7 @@ import { DEBIAN_RELEASE, EXCLUDED_PATHS, ROOT_PACKAGES } from "./debian.ts";
 import { fetchDebianPackages } from "./debian-packages.ts";
 import { fingerprint } from "./files.ts";
 import { buildGuestRoot } from "./guest-root.ts";
-import { buildRepository, debianPackageNames, DOCUMENT_ROOT } from "./repository.ts";
+import { buildRepository, debianPackageNames, DOCUMENT_ROOT, keyFingerprints } from "./repository.ts";
 
 /** The image that the stand's machines boot, and the mirror they install from. */
 export interface GuestImage {
@@ -16,6 +16,8 @@ export interface GuestImage {
   readonly rootPath: string;
   /** Document root of http://repo.stand/. */
   readonly repositoryPath: string;
+  /** Which keys sign the mirror: made with it, so others than those of the real mirrors. */
+  readonly keyFingerprints: { readonly epel: string; readonly pgdg: string };
 }
 
 /** Called with one line for each step that really has to be done. */
@@ -52,6 +54,7 @@ export async function ensureImage(progress: Progress): Promise<GuestImage> {
     id: ids.guestRoot,
     rootPath: join(productFolder("guest-root", ids.guestRoot), "root"),
     repositoryPath: join(repository, DOCUMENT_ROOT),
+    keyFingerprints: keyFingerprints(repository),
   };
 }
 

@@ -9,6 +9,9 @@ import { configurations, largeQuotas, minimalConfiguration } from "../support/re
 const keys = (resources: readonly Registered[]) => resources.map(({ type, name, parent }) => `${type} ${name} < ${parent}`).sort();
 const labelled = ["VpcNetwork", "VpcGateway", "VpcRouteTable", "VpcSubnet", "VpcSecurityGroup", "VpcAddress", "ComputeDisk", "ComputeInstance", "ComputePlacementGroup", "LbTargetGroup", "LbNetworkLoadBalancer"];
 
+/** Keeps what the cluster was made with; found again whatever the cluster is called. */
+const STASH = "pulumi:index:Stash";
+
 let run: ProgramRun;
 beforeAll(async () => {
     run = await runProgram();
@@ -66,7 +69,7 @@ describe("the default cluster", () => {
     });
 
     it("turns the metadata service's tokens off", () => {
-        for (const { inputs } of machines()) expect(inputs["metadataOptions"]).toMatchObject({ gceHttpToken: 2, awsV1HttpToken: 2 });
+        for (const { inputs } of machines()) expect(inputs["metadataOptions"]).toMatchObject({ gceHttpToken: 2, awsV1HttpToken: 2, awsV2HttpToken: 2 });
     });
 
     it("puts no machine into a placement group: each zone has one node", () => {
@@ -74,13 +77,13 @@ describe("the default cluster", () => {
     });
 
     it("names every resource after the cluster, each once for its type", () => {
-        for (const { name } of run.resources) expect(name).toMatch(/^main(-|$)/);
+        for (const { name, type } of run.resources.filter(({ type }) => type !== STASH)) expect(name, type).toMatch(/^main(-|$)/);
         expect(new Set(run.resources.map(({ urn }) => urn)).size).toBe(run.resources.length);
     });
 
     it("gives every resource but the outermost components and the deploy key a parent", () => {
         expect(run.resources.filter(({ parent }) => parent === undefined).map(({ name }) => name).sort()).toEqual([
-            "main", "main-ca", "main-check", "main-credentials", "main-db", "main-deploy", "main-jump", "main-lb",
+            "fixed-settings", "main", "main-ca", "main-check", "main-credentials", "main-db", "main-deploy", "main-jump", "main-lb",
         ]);
     });
 });
@@ -196,8 +199,24 @@ describe("commands", () => {
         const check = run.named("Command", "main-check");
         expect(check.options.dependencies).toEqual(expect.arrayContaining(["main-db-members", "main-db-objects", "main-lb-1-configured", "main-jump-configured"]));
         const changed = await runProgram({ postgresqlParameters: { work_mem: "48MB" } });
-        expect(changed.named("Command", "main-check").inputs["triggers"]).not.toEqual(check.inputs["triggers"]);
-        expect((await runProgram()).named("Command", "main-check").inputs["triggers"]).toEqual(check.inputs["triggers"]);
+        expect(changed.named("Command", "main-check").inputs["create"]).not.toEqual(check.inputs["create"]);
+        expect((await runProgram()).named("Command", "main-check").inputs["create"]).toEqual(check.inputs["create"]);
+    });
+
+    it("carry the revision of what they send, and the check carries them all", () => {
+        const revisions = new Map(run.ofType("RandomId").map(({ name, inputs }) => [name, `revision of ${JSON.stringify(inputs["keepers"])}`]));
+        const carried = (name: string) => [...revisions].filter(([, id]) => run.named("Command", name).inputs["create"].includes(id)).map(([revision]) => revision).sort();
+        const machineRevisions = machines().map(({ name }) => `${name}-revision`).sort();
+        for (const { name } of machines()) expect(carried(`${name}-configured`)).toEqual([`${name}-revision`]);
+        expect(carried("main-db-objects")).toEqual(["main-db-objects-revision"]);
+        expect(carried("main-check")).toEqual([...machineRevisions, "main-db-objects-revision"].sort());
+    });
+
+    it("belong to a machine's size as well: one that did not survive another size is looked at when it gets its old one back", async () => {
+        const keepers = (of: ProgramRun) => of.named("RandomId", "main-lb-1-revision").inputs["keepers"];
+        const larger = await runProgram({ loadBalancerMemoryGib: 4 });
+        expect(keepers(larger).size).not.toBe(keepers(run).size);
+        expect(keepers(larger).configuration).toBe(keepers(run).configuration);
     });
 });
 
@@ -243,9 +262,9 @@ describe("protection", () => {
         expect(open.resources.filter(({ options }) => options.protect)).toEqual([]);
     });
 
-    it("keeps a machine from being replaced or stopped because of a newer image or a new placement group", () => {
+    it("keeps a machine from being replaced or stopped because of a newer image, another boot disk or a new placement group", () => {
         for (const { options } of machines()) {
-            expect(options.ignoreChanges).toEqual(["bootDisk.initializeParams.imageId", "placementPolicy"]);
+            expect(options.ignoreChanges).toEqual(["bootDisk", "placementPolicy"]);
             expect(options.deleteBeforeReplace).toBe(true);
         }
     });
@@ -369,7 +388,7 @@ describe("other shapes", () => {
     it("a configured image is taken as it is, another name is used everywhere", async () => {
         const other = await runProgram({ clusterName: "orders", imageId: "fd81111111111111111b" });
         expect(other.named("ComputeInstance", "orders-db-1").inputs["bootDisk"].initializeParams.imageId).toBe("fd81111111111111111b");
-        for (const { name } of other.resources) expect(name).toMatch(/^orders(-|$)/);
+        for (const { name, type } of other.resources.filter(({ type }) => type !== STASH)) expect(name, type).toMatch(/^orders(-|$)/);
     });
 
     it("a wrong configuration makes nothing at all", async () => {

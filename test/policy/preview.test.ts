@@ -116,6 +116,43 @@ describe("a preview with the policies", () => {
     });
 });
 
+describe("a refused configuration", () => {
+    const body = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZWQyNTUx";
+    const privateKey = `-----BEGIN OPENSSH PRIVATE KEY-----\n${body}\n-----END OPENSSH PRIVATE KEY-----\n`;
+    /** Where a program failed, and what Node.js shows of an error. */
+    const noise = /^\s*at |unhandled|ConfigurationError|mistakes:|RunError|stack trace/m;
+
+    it("is told in its readable lines, without a secret", async () => {
+        configure({
+            sshPublicKeys: privateKey,
+            ntpServers: privateKey,
+            patroniCallbacks: { on_start: "curl -H 'Token: hunter2'\r\n" },
+            postgresqlParameters: { admin_password: "hunter2" },
+            users: [{ name: "reader", databases: ["app"], password: "hunter2" }],
+            sshPrivateKey: privateKey,
+            databaseNodes: 4,
+        });
+        const { status, output } = await preview();
+        expect(status).not.toBe(0);
+        expect(output).toMatch(/\d+ settings are wrong:\n/);
+        for (const key of ["sshPublicKeys", "ntpServers", "patroniCallbacks.on_start", "postgresqlParameters.admin_password", "users[0]", "sshPrivateKey"]) expect(output).toContain(`  ${key}`);
+        expect(output).toContain("databaseNodes: 4 must be 3 or 5");
+        expect(output).not.toContain(body.slice(0, 20));
+        expect(output).not.toContain("hunter2");
+        expect(output).not.toMatch(noise);
+    });
+
+    it("is told in the cloud's words where an image's family does not exist", async () => {
+        configure({ imageFamily: "no-such-family" });
+        const { status, output } = await preview();
+        expect(status).not.toBe(0);
+        expect(output).toMatch(/family no-such-family not found/);
+        expect(output).toMatch(/error: imageFamily: "no-such-family" has no image that can be had$/m);
+        expect(output).not.toMatch(/serializing property/);
+        expect(output).not.toMatch(noise);
+    });
+});
+
 describe("a stack that has its machines", () => {
     /** All but the commands, which would need machines that answer. */
     const withoutCommands = ["--exclude", "**command:remote:Command::**"];

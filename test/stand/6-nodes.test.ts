@@ -1,9 +1,11 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { powerOff } from "../../stand/machines/machine.ts";
 import { clusterUp } from "./support/what-is-up.ts";
 import { sql } from "./support/sql.ts";
-import { eventually, local, machineId, members, onMachine, pulumi, site, stackOutputs } from "./support/stand.ts";
+import { eventually, local, machineId, members, onMachine, pulumi, repository, site, stackOutputs } from "./support/stand.ts";
 
 /** Database nodes that are lost for good, and a cluster that grows and shrinks; its rows must survive all of it. */
 let readWrite: string;
@@ -30,12 +32,25 @@ async function expectWhole(names: readonly string[]): Promise<void> {
 const nodes = (count: number) => Array.from({ length: count }, (_, index) => `main-db-${index + 1}`);
 const leader = async () => (await members()).find(({ Role }) => Role === "Leader")!.Member;
 
+/** What tells a data disk from one with the same rows that were copied: its file system, and a file that no other node has. */
+const fileSystem = async (name: string) => (await onMachine(name, "bash", "-c", "blkid --probe --output value --match-tag UUID $(findmnt --noheadings --output SOURCE /var/lib/pgsql)")).trim();
+const mark = (name: string) => onMachine(name, "bash", "-c", `echo ${name} >/var/lib/pgsql/only-here`);
+const markOf = (name: string) => onMachine(name, "cat", "/var/lib/pgsql/only-here");
+
+/** `pulumi up` that makes machines anew, whatever they are. */
+const replace = (...names: readonly string[]) =>
+    pulumi("up", "--yes", "--skip-preview", "--stack", "local", ...names.flatMap((name) => ["--replace", `**:ComputeInstance::${name}`]));
+
 describe("a database node that is lost for good", () => {
     test("is made anew and takes its data disk over", async () => {
         const lost = await leader();
+        await mark(lost);
+        const before = await fileSystem(lost);
         await powerOff(site, machineId(lost));
-        const { exitCode, output } = await pulumi("up", "--yes", "--skip-preview", "--stack", "local", "--replace", `**:ComputeInstance::${lost}`);
+        const { exitCode, output } = await replace(lost);
         expect(exitCode, output.slice(-3000)).toBe(0);
+        expect(await fileSystem(lost)).toBe(before);
+        expect(await markOf(lost)).toBe(`${lost}\n`);
         await expectWhole(nodes(3));
     });
 
@@ -47,6 +62,47 @@ describe("a database node that is lost for good", () => {
         await expectWhole(nodes(3));
     });
 });
+
+describe("all database nodes made anew at once", () => {
+    const configure = async (minutes: number) => expect((await pulumi("config", "set", "--stack", "local", "postgres-ha:readyTimeoutMinutes", `${minutes}`)).exitCode).toBe(0);
+    let before: string[];
+
+    test("wait with their data for a person, instead of beginning anew", async () => {
+        before = await Promise.all(nodes(3).map(fileSystem));
+        await Promise.all(nodes(3).map(mark));
+        await sql(readWrite, "INSERT INTO kept VALUES (1001)");
+        // As long as their etcd waits here for members that may still be booting.
+        await configure(1);
+        const { exitCode, output } = await replace(...nodes(3));
+        expect(exitCode).not.toBe(0);
+        expect(output).toMatch(/main-db-\d\S*: etcd\.service is activating/);
+        expect(output).toContain('If no node has etcd\'s data any more, see "All of etcd lost"');
+        expect(await Promise.all(nodes(3).map(fileSystem))).toEqual(before);
+        for (const name of nodes(3)) expect(await markOf(name)).toBe(`${name}\n`);
+    });
+
+    test("go on as docs/operations.md says, with every row", async () => {
+        const { onEach, onFirst, onOthers } = etcdLostCommands();
+        const ends = await Promise.all(nodes(3).map(async (name) => ({ name, end: (await onMachine(name, "bash", "-euc", onEach)).trim().split("\n").at(-1)! })));
+        for (const { end } of ends) expect(end).toMatch(/^timeline [0-9]{8}, WAL up to [0-9A-F]{8}\/[0-9A-F]{8}$/);
+        const [first, ...others] = ends.sort((a, b) => b.end.localeCompare(a.end)).map(({ name }) => name);
+        await eventually(60, () => onMachine(first!, "bash", "-euc", onFirst), (list) => new RegExp(`${first} .* Leader `).test(list));
+        for (const name of others) await onMachine(name, "bash", "-euc", onOthers);
+        await local();
+        await configure(15);
+        await sql(readWrite, "DELETE FROM kept WHERE id = 1001");
+        await expectWhole(nodes(3));
+        expect(await Promise.all(nodes(3).map(fileSystem))).toEqual(before);
+    });
+});
+
+/** The commands of "All of etcd lost" in docs/operations.md, word by word. */
+function etcdLostCommands(): { onEach: string; onFirst: string; onOthers: string } {
+    const [, section] = /### All of etcd lost\n([\s\S]*?)\n## /.exec(readFileSync(join(repository, "docs/operations.md"), "utf8"))!;
+    const [onEach, onFirst] = [...section!.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, commands]) => commands!);
+    const [, onOthers] = /On the \*\*others\*\*: `([^`]*)`/.exec(section!)!;
+    return { onEach: onEach!, onFirst: onFirst!, onOthers: onOthers! };
+}
 
 describe("the number of database nodes", () => {
     const configure = async (count: number) => expect((await pulumi("config", "set", "--stack", "local", "postgres-ha:databaseNodes", `${count}`)).exitCode).toBe(0);

@@ -24,8 +24,8 @@ const definitions = {
         release: "trixie",
         variant: "minbase",
         packages: [
-            "systemd", "cloud-init", "openssh-server", "nftables", "chrony", "curl", "jq", "sudo",
-            "haproxy", "pgbouncer", "patroni", "python3-etcd", "etcd-server", "etcd-client", "postgresql-17",
+            "systemd", "cloud-init", "openssh-server", "nftables", "chrony", "curl", "gpg", "jq", "sudo",
+            "e2fsprogs", "haproxy", "pgbouncer", "patroni", "python3-etcd", "etcd-server", "etcd-client", "postgresql-17",
         ],
         finish: [
             // Paths and accounts of the RPMs that the program installs.

@@ -63,6 +63,8 @@ function outputsOf(type: string, name: string, inputs: Record<string, any>): Rec
             return { certRequestPem: `request of ${name}` };
         case "RandomPassword":
             return { result: pulumi.secret(`password of ${name}`) };
+        case "RandomId":
+            return { hex: `revision of ${JSON.stringify(inputs["keepers"])}` };
         case "VpcAddress":
             return { externalIpv4Address: { ...inputs["externalIpv4Address"], address: "198.51.100.7" } };
         case "Command":
@@ -124,6 +126,8 @@ const registrationsDone = (runtime as unknown as { waitForRPCs(): Promise<void> 
 /** Pulumi's mocks see no options; the requests to the monitor have them. */
 function record(resources: Registered[]): void {
     const monitor = runtime.getMonitor() as any;
+    // Pulumi's mocks know no hooks: they are registered, and never called.
+    monitor.registerResourceHook = (_request: unknown, answer: (error: null, response: object) => void) => answer(null, {});
     const register = monitor.registerResource.bind(monitor);
     monitor.registerResource = (request: any, ...rest: unknown[]) => {
         const sent = request.getObject().toJavaScript();

@@ -78,6 +78,18 @@ describe.each(Object.entries(configurations))("with %s", (_, configuration) => {
             expect(settings.filter((line) => line.startsWith("hostkey "))).toHaveLength(1);
         });
 
+        it("has an sshd that heeds its configuration before the image's own files", async () => {
+            // What AlmaLinux's recipe and installer write; of a value that comes twice, sshd keeps the first.
+            const image = "/etc/ssh/sshd_config.d/01-permitrootlogin.conf";
+            const effective = await scratch.bash(`mkdir -p /run/sshd; echo 'PermitRootLogin yes' >${image}; trap 'rm ${image}' EXIT; sshd -T`);
+            expect(effective.stdout).toMatch(/^permitrootlogin no$/m);
+        });
+
+        it("has a firewall that lets the answers of a DHCP server in", async () => {
+            const loaded = await scratch.bash("nft -f /etc/sysconfig/nftables.conf; nft list chain inet postgres_ha input");
+            expect(loaded.stdout).toMatch(/udp sport 67 udp dport 68 accept/);
+        });
+
         it("has a firewall that nftables loads, and loads again without doubling it", async () => {
             const rules = "/etc/sysconfig/nftables.conf";
             expectClean(await scratch.run("nft", ["--check", "--file", rules]));
@@ -151,6 +163,24 @@ describe.each(Object.entries(configurations))("with %s", (_, configuration) => {
                 expect(complaints).toEqual(
                     cluster.settings.highAvailability.synchronousMode === "quorum" ? ["bootstrap.dcs.synchronous_mode quorum is not a boolean"] : [],
                 );
+            });
+
+            it("tells by Patroni's API what it is made of, in a file that Patroni finds valid", async () => {
+                const packages = machine.configuration.packages.map((name) => (/^(postgresql|patroni|etcd|pgbouncer)/.test(name) ? `${name}-1.2-3PGDG.rhel9` : `${name}-1-1.el9`));
+                const rpm = ["#!/bin/sh", `printf '%s\\n' ${packages.join(" ")} 'package gone is not installed'`, "exit 1"].join("\n");
+                const described = await scratch.bash(`cat >/usr/local/bin/rpm; chmod 0755 /usr/local/bin/rpm; /usr/local/libexec/postgres-ha/describe-node; cat /etc/patroni/node.yml`, { input: rpm });
+                expect(described.stderr).toBe("");
+                const promised = fileOf(machine, "/etc/patroni/patroni.yml").content.includes("mode: automatic");
+                expect(parse(described.stdout)).toEqual({
+                    restapi: {
+                        https_extra_headers: {
+                            "Postgres-Ha-Packages": packages.filter((name) => name.includes("PGDG")).join(" "),
+                            ...(promised ? { "Postgres-Ha-Watchdog": "none" } : {}),
+                        },
+                    },
+                });
+                const result = await scratch.run("runuser", ["-u", "postgres", "--", "patroni", "--validate-config", "/etc/patroni"]);
+                expect(result.output).not.toMatch(/restapi|https_extra_headers|Traceback/);
             });
 
             it("names etcd's settings as etcd does", async () => {

@@ -79,7 +79,9 @@ describe.each(clusters)("with %s", (_, cluster) => {
                 expect(fileSystems).toBeUndefined();
                 continue;
             }
-            expect(fileSystems).toEqual([expect.objectContaining({ device: "/dev/disk/by-id/virtio-data", overwrite: false })]);
+            // Without a command of ours cloud-init formats it, whatever `overwrite` says.
+            const cmd = "/usr/local/libexec/postgres-ha/format-data-disk %(device)s %(label)s";
+            expect(fileSystems).toEqual([{ device: "/dev/disk/by-id/virtio-data", label: "pgdata", filesystem: "ext4", partition: "none", cmd }]);
             expect(mounts[0].slice(0, 2)).toEqual(["/dev/disk/by-id/virtio-data", "/var/lib/pgsql"]);
         }
     });
@@ -89,8 +91,22 @@ describe.each(clusters)("with %s", (_, cluster) => {
         expect(repositories.length).toBeGreaterThan(0);
         for (const { path, content } of repositories) {
             expect(content, path).toMatch(/^gpgcheck=1$/m);
-            expect(content, path).toMatch(/^gpgkey=\S+$/m);
+            // A key that a mirror gives is the mirror's word for itself.
+            expect(content, path).toMatch(/^gpgkey=file:\/\/\/etc\/pki\/rpm-gpg\/\S+$/m);
             if (path.includes("pgdg")) expect(content, path).toMatch(/^repo_gpgcheck=1$/m);
+        }
+    });
+
+    it("lets no repository that is gone stop updates from the others", () => {
+        for (const { path, content } of files.filter(({ path }) => path.startsWith("/etc/yum.repos.d/"))) expect(content, path).toMatch(/^skip_if_unavailable=1$/m);
+    });
+
+    it("knows the fingerprint of each key that the image does not bring", () => {
+        for (const machine of cluster.machines.filter(({ role }) => role === "database")) {
+            const keys = machine.configuration.files.flatMap(({ path, content }) => (path.startsWith("/etc/yum.repos.d/") ? [/^gpgkey=file:\/\/(.*)$/m.exec(content)![1]!] : []));
+            const known = fileOf(machine, "/etc/postgres-ha/repository-keys").content.trimEnd().split("\n").map((line) => line.split(" "));
+            for (const [fingerprint] of known) expect(fingerprint).toMatch(/^[0-9A-F]{40}$/);
+            expect(known.map(([, file]) => file).sort()).toEqual([...new Set(keys)].filter((key) => !key.endsWith("AlmaLinux-9")).sort());
         }
     });
 
@@ -118,6 +134,19 @@ describe.each(clusters)("with %s", (_, cluster) => {
     it("never trusts a connection without a password", () => {
         const { pg_hba: rules } = parse(fileOf(machineOf(cluster, "database"), "/etc/patroni/patroni.yml").content).postgresql;
         for (const rule of rules) expect(rule).toMatch(/^(local all postgres peer map=administrators|(local|hostssl) .* scram-sha-256)$/);
+    });
+});
+
+describe("PostgreSQL's RPM repository", () => {
+    const baseUrls = (configuration: object) =>
+        machineOf(renderCluster({ ...configuration }), "database").configuration.files.flatMap(({ path, content }) => (path.startsWith("/etc/yum.repos.d/pgdg") ? [/^baseurl=(.*)$/m.exec(content)![1]] : []));
+
+    it("has the folders that its own pgdg-redhat-all.repo names", () => {
+        expect(baseUrls({})).toEqual(["17", "common", "extras"].map((part) => `https://download.postgresql.org/pub/repos/yum/${part}/redhat/rhel-9-$basearch`));
+    });
+
+    it("can be that of one minor release", () => {
+        expect(baseUrls({ pgdgRelease: "9.8" })).toEqual(["17", "common", "extras"].map((part) => `https://download.postgresql.org/pub/repos/yum/${part}/redhat/rhel-9.8-$basearch`));
     });
 });
 

@@ -164,6 +164,7 @@ describe("etcd-join", () => {
         scratch.write(installedScript("etcd-join.sh"), { path: "/etc/postgres-ha/etcd.yaml", content: configuration });
         scratch.write({ path: "/tmp/members", content: (members ?? []).map((line) => `${line}\n`).join("") });
         if (cluster === "old") scratch.write({ path: "/var/lib/pgsql/17/data/PG_VERSION", content: "17\n" });
+        scratch.stub("/usr/local/bin/mountpoint", "[[ ! -e /tmp/not-mounted ]]");
         scratch.stub(
             "/usr/local/bin/etcdctl",
             `[ "$ETCDCTL_ENDPOINTS" = https://10.0.0.2:2379 ] || exit 9
@@ -174,7 +175,7 @@ add) echo "d4, unstarted, , \${6#--peer-urls=}, , false" >>/tmp/members ;;
 esac`,
         );
     }
-    const run = () => scratch.bash(`python3 -c 'import socket; s = socket.create_server(("10.0.0.2", 2379)); s.settimeout(20); s.accept()' & sleep 0.3; timeout 5 ${installed("etcd-join")} /etc/postgres-ha/etcd.yaml /tmp/result /var/lib/pgsql/17/data`);
+    const run = () => scratch.bash(`python3 -c 'import socket; s = socket.create_server(("10.0.0.2", 2379)); s.settimeout(20); s.accept()' & sleep 0.3; timeout 5 ${installed("etcd-join")} /etc/postgres-ha/etcd.yaml /tmp/result /var/lib/pgsql /var/lib/pgsql/17/data`);
     const result = async () => (await scratch.run("cat", ["/tmp/result"])).stdout;
     const changes = async () => (await scratch.calls()).filter((call) => /member (add|remove)/.test(call)).map((call) => call.replace(/.*member /, ""));
     const joined = configuration.replace("state: new", "state: existing");
@@ -184,7 +185,7 @@ esac`,
         scratch.write({ path: "/var/lib/etcd/postgres-ha/member/wal", content: "" });
         expect(await run()).toMatchObject({ status: 0 });
         expect(await result()).toBe(configuration);
-        expect(await scratch.calls()).toEqual([]);
+        expect(await scratch.calls()).toEqual([]); // not even the mount
     });
 
     it("starts a new cluster where nobody answers and PostgreSQL has never run", async () => {
@@ -200,9 +201,18 @@ esac`,
         expect(await changes()).toEqual([]);
     });
 
-    it("never starts a new cluster where PostgreSQL has run, but waits for the others", async () => {
+    it("never starts a new cluster where PostgreSQL has run, but waits for the others, and says so at once", async () => {
         prepare({ cluster: "old" });
-        expect((await run()).status).toBe(124);
+        const { status, stdout } = await run();
+        expect(status).toBe(124);
+        expect(stdout).toContain('see "All of etcd lost" in docs/operations.md');
+        expect(await result()).toBe("");
+    });
+
+    it("decides nothing while the data disk is not mounted", async () => {
+        prepare({ cluster: "young" });
+        scratch.write({ path: "/tmp/not-mounted", content: "" });
+        expect(await run()).toMatchObject({ status: 1, stderr: expect.stringContaining("/var/lib/pgsql is not mounted") as string });
         expect(await result()).toBe("");
     });
 

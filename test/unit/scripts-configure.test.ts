@@ -14,7 +14,8 @@ describe("configure", () => {
     function prepare(): void {
         scratch.write(installedScript("configure.sh"), installedScript("wait-until-ready.sh"));
         scratch.stub(installed("apply"), "cat >/tmp/bundle");
-        scratch.stub(installed("grow-data-disks"));
+        scratch.stub(installed("mount-data-disks"));
+        scratch.stub(installed("kernel-parameters"));
         scratch.stub("/usr/local/bin/cloud-init");
         scratch.stub("/usr/local/bin/systemctl");
         scratch.stub("/usr/local/bin/journalctl", "echo the last lines of the log");
@@ -28,13 +29,22 @@ describe("configure", () => {
         expect((await scratch.run("cat", ["/tmp/bundle"])).stdout).toBe("the bundle");
         expect((await scratch.calls()).filter((call) => !call.startsWith("hostname"))).toEqual([
             "apply ",
-            "grow-data-disks ",
+            "mount-data-disks ",
             "systemctl --quiet is-active postgres-ha.path",
             "systemctl start --no-block postgres-ha.target",
             "cloud-init status --wait",
             "systemctl is-active --quiet a.service",
             "systemctl is-active --quiet b.service",
+            "kernel-parameters ",
         ]);
+    });
+
+    it("waits for an earlier configure that still runs, of an up that was killed", async () => {
+        prepare();
+        scratch.stub(installed("apply"), "cat >>/tmp/bundle; sleep 1; echo applied >>/tmp/bundle");
+        const twice = `echo first | ${installed("configure")} 10 a.service & sleep 0.4; echo second | ${installed("configure")} 10 a.service; wait`;
+        expect(await scratch.bash(twice)).toMatchObject({ status: 0, stderr: "main-db-1: waiting for an earlier configure that still runs\n" });
+        expect((await scratch.run("cat", ["/tmp/bundle"])).stdout).toBe("first\napplied\nsecond\napplied\n");
     });
 
     it("leaves it to the first boot to start services, as long as that is not done", async () => {

@@ -1,7 +1,7 @@
 /** first-boot.sh on a machine whose package manager and systemd only note what they are asked. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { installed, installedScript } from "../support/scripts.ts";
+import { callPython, installed, installedScript } from "../support/scripts.ts";
 import { ScratchMachine } from "../support/scratch-machine.ts";
 
 let scratch: ScratchMachine;
@@ -41,7 +41,9 @@ describe("first-boot", () => {
         const calls = await scratch.calls();
         const order = ["systemctl daemon-reload", "systemctl enable --quiet one.service", "systemctl restart one.service", "systemctl enable --quiet two.timer", "systemctl restart two.timer"];
         expect(calls.filter((call) => order.includes(call))).toEqual(order);
-        expect(calls.filter((call) => call.includes(" install "))).toEqual(["dnf --quiet --assumeyes --nodocs --setopt=install_weak_deps=False install etcd postgresql17"]);
+        expect(calls.filter((call) => call.includes(" install "))).toEqual([
+            "dnf --quiet --assumeyes --nodocs --refresh --setopt=*.skip_if_unavailable=0 --setopt=install_weak_deps=False install etcd postgresql17",
+        ]);
     });
 
     it("installs nothing a second time", async () => {
@@ -59,6 +61,111 @@ describe("first-boot", () => {
         expect(result.status).toBe(0);
         expect(result.stdout).toMatch(/failed, again in 1 s: dnf .* install haproxy/);
         expect((await scratch.calls()).filter((call) => call.startsWith("dnf "))).toHaveLength(2);
+    });
+
+    const dnfSays = (line: string) => scratch.stub("/usr/local/bin/dnf", `echo "${line}" >&2`, "exit 1");
+
+    it.each([
+        " - nothing provides python3.12-click needed by patroni-4.1.0-1PGDG.rhel9.noarch",
+        "No match for argument: etcd",
+        "  - Status code: 404 for https://mirror.example.org/extras/redhat/rhel-9-x86_64/repodata/repomd.xml (IP: 192.0.2.1)",
+        "[MIRROR] etcd-3.6.6-1PGDG.rhel9.x86_64.rpm: Status code: 404 for https://mirror.example.org/etcd.rpm (IP: 192.0.2.1)",
+        "Error: GPG check FAILED",
+        "Error: Failed to download metadata for repo 'pgdg17': repomd.xml GPG signature verification error: Bad GPG signature",
+    ])("stops at once at what no repetition changes: %s", async (line) => {
+        prepare();
+        dnfSays(line);
+        const result = await run();
+        expect(result.status).toBe(65);
+        expect(result.stdout).toContain("failed, and would fail again: dnf");
+        expect((await scratch.calls()).filter((call) => call.startsWith("dnf "))).toHaveLength(1);
+    });
+
+    it.each([
+        "  - Curl error (28): Timeout was reached for https://mirror.example.org/repodata/repomd.xml [Connection timed out after 30000 milliseconds]",
+        "  - Curl error (7): Couldn't connect to server for https://mirror.example.org/repodata/repomd.xml [Connection refused]",
+        "  - Curl error (6): Couldn't resolve host name for https://mirror.example.org/repodata/repomd.xml",
+        "  - Status code: 503 for https://mirror.example.org/repodata/repomd.xml (IP: 192.0.2.1)",
+        "  - Status code: 404 for https://a.example.org/repomd.xml; - Status code: 502 for https://b.example.org/repomd.xml",
+    ])("tries again at what passes: %s", async (line) => {
+        prepare({ deadlineSeconds: 3 });
+        dnfSays(line);
+        const result = await run();
+        expect(result.status).toBe(124);
+        expect((await scratch.calls()).filter((call) => call.startsWith("dnf ")).length).toBeGreaterThan(1);
+    });
+
+    it("asks no mirror for packages before it knows the keys, and stops where they are wrong", async () => {
+        prepare();
+        scratch.write({ path: "/etc/postgres-ha/repository-keys", content: "" });
+        scratch.stub(installed("import-repository-keys"), "exit 65");
+        const result = await run();
+        expect(result.status).toBe(65);
+        expect((await scratch.calls()).filter((call) => call.startsWith("dnf "))).toEqual([]);
+    });
+
+    describe("of a node whose peers run already", () => {
+        /** A mirror with these builds and no others; versions are left off where dnf may choose. */
+        function preparePeers(peers: readonly string[], onMirror: readonly string[]): void {
+            prepare({ packages: ["postgresql17", "postgresql17-server", "etcd", "jq"] });
+            scratch.stub(installed("peer-packages"), ...peers.map((each) => `echo ${each}`));
+            scratch.stub(
+                "/usr/local/bin/dnf",
+                'lost=0; all="$*"',
+                `for p in \${all##* install }; do case " ${onMirror.join(" ")} postgresql17 postgresql17-server etcd jq " in *" $p "*) ;; *-*-*) echo "No match for argument: $p" >&2; lost=1 ;; esac; done`,
+                "[ $lost = 0 ] || exit 1",
+                'for p in ${all##* install }; do case $p in *-*-*) echo "${p%-*-*}" ;; *) echo "$p" ;; esac; done >>/tmp/installed',
+            );
+        }
+        const peers = ["postgresql17-17.6-1PGDG.rhel9", "postgresql17-server-17.6-1PGDG.rhel9", "etcd-3.6.6-2PGDG.rhel9"];
+        const asked = async () => (await scratch.calls()).filter((call) => call.startsWith("dnf ")).map((call) => call.replace(/^.* install /, ""));
+
+        it("takes their versions", async () => {
+            preparePeers(peers, peers);
+            expect((await run()).status).toBe(0);
+            expect(await asked()).toEqual([`${peers.join(" ")} jq`]);
+        });
+
+        it("takes a newer one, loudly, of what the mirror has no more, and theirs of the rest", async () => {
+            preparePeers(peers, [peers[2]!]);
+            const result = await run();
+            expect(result.status).toBe(0);
+            expect((await asked()).at(-1)).toBe(`postgresql17 postgresql17-server ${peers[2]} jq`);
+            expect(result.stdout).toMatch(/WARNING: the mirror does not have all that the other nodes run\. They have postgresql17-17\.6-1PGDG\.rhel9 .*, this node gets postgresql17 postgresql17-server etcd-3\.6\.6-2PGDG\.rhel9 jq/);
+        });
+
+        it("takes the newest of all where their versions do not fit together", async () => {
+            preparePeers(peers, peers);
+            scratch.stub("/usr/local/bin/dnf", '[[ $* == *PGDG* ]] && { echo " - nothing provides libssl.so.1 needed by etcd" >&2; exit 1; }', 'printf "%s\n" ${*#*install} >>/tmp/installed');
+            expect((await run()).status).toBe(0);
+            expect((await asked()).at(-1)).toBe("postgresql17 postgresql17-server etcd jq");
+        });
+
+        it("stops where not even the newest can be had", async () => {
+            preparePeers(peers, peers);
+            dnfSays("No match for argument: jq");
+            expect((await run()).status).toBe(65);
+            expect(await asked()).toHaveLength(2);
+        });
+    });
+
+    describe("peer-packages", () => {
+        const choose = (answers: readonly unknown[]) => callPython("peer-packages.py", "choose", [answers]).returned;
+
+        it("takes the leader's, else the first node's that tells any", () => {
+            expect(choose([[false, ["etcd-1-1"]], null, [true, ["etcd-2-1"]]])).toEqual(["etcd-2-1"]);
+            expect(choose([null, [true, []], [false, ["etcd-1-1"]]])).toEqual(["etcd-1-1"]);
+            expect(choose([null, null, null])).toEqual([]);
+        });
+
+        it("takes a second at most where nobody is there", async () => {
+            scratch.write(installedScript("peer-packages.py"), { path: "/etc/postgres-ha/cluster.json", content: JSON.stringify({ members: ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map((address) => ({ address })) }) });
+            // Packets that nobody answers, as where a machine is yet to come.
+            const result = await scratch.bash(`ip link add silent type veth peer name other; ip link set other up; ip address add 192.0.2.9/24 dev silent; ip link set silent up; ip neighbour add 192.0.2.1 lladdr 02:00:00:00:00:01 dev silent; time ${installed("peer-packages")}`);
+            expect(result).toMatchObject({ status: 0, stdout: "" });
+            const [, seconds] = /real\s+0m([\d.]+)s/.exec(result.stderr)!;
+            expect(Number(seconds)).toBeLessThan(1.5);
+        });
     });
 
     it("gives up at its deadline, before any unit is started", async () => {
@@ -108,5 +215,22 @@ describe("first-boot", () => {
         const result = await run();
         expect(result.status).toBe(0);
         expect(result.stdout).toContain("some kernel parameters could not be set");
+    });
+});
+
+describe("kernel-parameters", () => {
+    it("names what is not in force, and never fails", async () => {
+        scratch.write(
+            installedScript("kernel-parameters.sh"),
+            { path: "/etc/sysctl.d/90-postgres-ha-network.conf", content: "net.ipv4.tcp_keepalive_time = 60\nnet.ipv4.ip_local_port_range = 10240 65000\nnet.core.no_such = 1\n" },
+        );
+        const result = await scratch.bash(`sysctl --quiet --write net.ipv4.ip_local_port_range='10240 65000' net.ipv4.tcp_keepalive_time=61; ${installed("kernel-parameters")}`);
+        expect(result.status).toBe(0);
+        expect(result.stdout.replaceAll(/^.*?: /gm, "")).toBe("WARNING: net.ipv4.tcp_keepalive_time is 61, not 60\nWARNING: net.core.no_such is not there, not 1\n");
+    });
+
+    it("says nothing where all are", async () => {
+        scratch.write(installedScript("kernel-parameters.sh"), { path: "/etc/sysctl.d/90-postgres-ha-network.conf", content: "net.ipv4.tcp_keepalive_time = 61\n" });
+        expect(await scratch.bash(`sysctl --quiet --write net.ipv4.tcp_keepalive_time=61; ${installed("kernel-parameters")}`)).toEqual({ status: 0, stdout: "", stderr: "", output: "" });
     });
 });

@@ -164,6 +164,36 @@ describe("check-cluster", () => {
         });
     });
 
+    describe("of what should be known", () => {
+        const headers = (etcd: string, watchdog?: string) => ({
+            "postgres-ha-packages": `etcd-${etcd} patroni-4.1.0-1PGDG.rhel9`,
+            ...(watchdog === undefined ? {} : { "postgres-ha-watchdog": watchdog }),
+        });
+        const remarks = (...told: readonly object[]) => callPython("check-cluster.py", "remarks", [cluster], { told_by: told }).returned;
+
+        it("says nothing of nodes that are alike, and of a watchdog that nobody promised", () => {
+            expect(remarks(headers("3.6.6-1"), headers("3.6.6-1"), headers("3.6.6-1"))).toEqual([]);
+        });
+
+        it("warns of different versions", () => {
+            expect(remarks(headers("3.6.6-1"), headers("3.6.6-2"), headers("3.6.6-1"))).toEqual([
+                "WARNING: nodes have different versions: etcd-3.6.6-1 on db-1 db-3, etcd-3.6.6-2 on db-2",
+            ]);
+        });
+
+        it("names each watchdog, and warns where one is promised and there is none", () => {
+            expect(remarks(headers("1-1", "Software Watchdog"), headers("1-1", "none"), headers("1-1", "i6300ESB timer"))).toEqual([
+                "WARNING: no watchdog on db-2: nothing resets such a machine when it leads and hangs, and Patroni goes on without",
+                "db-1: Patroni's watchdog, while it leads, is Software Watchdog",
+                "db-3: Patroni's watchdog, while it leads, is i6300ESB timer",
+            ]);
+        });
+
+        it("bears a node that tells nothing", () => {
+            expect(remarks({}, headers("1-1", "none"), {})).toEqual([expect.stringContaining("no watchdog on db-2")]);
+        });
+    });
+
     describe("of the endpoints", () => {
         const token = "11111111-1111-1111-1111-111111111111";
         const judgeEndpoints = (...answers: readonly [number, string][]) =>

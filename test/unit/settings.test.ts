@@ -24,6 +24,9 @@ function mistakes(raw: Record<string, unknown>): string[] {
 
 const sqlIdentifier = "must be an SQL identifier: a lower-case letter or _, then at most 62 lower-case letters, digits or _";
 const sshKey = "must be an OpenSSH public key on one line: its type (ssh-ed25519, ssh-rsa, ecdsa-sha2-…, sk-…), its data, a comment";
+const pgdgRelease = 'must be "9" or a minor release of Enterprise Linux 9, like "9.8"';
+const fingerprint = "must be the fingerprint of an OpenPGP key: 40 hexadecimal digits, spaces allowed";
+const wholeKey = (type: string) => `must be a whole ${type} key: its data is cut off or not that of such a key; copy the line again`;
 const mirror = "must be an http:// or https:// URL without a slash at its end, on port 80 or 443 (the ones security groups open)";
 const diskTypes = "must be one of network-hdd, network-ssd, network-ssd-nonreplicated, network-ssd-io-m3";
 const script = "must be the text of a script: 1 to 65536 characters, lines that end with a line feed alone, and an absolute path behind #! if it begins with that";
@@ -68,19 +71,27 @@ const table: readonly (readonly [given: Record<string, unknown>, said: string])[
     [{ allowSshFromAnywhere: "yes" }, 'allowSshFromAnywhere: "yes" must be true or false'],
     // Login
     [{ sshUser: "root" }, 'sshUser: "root" is reserved: choose another user name'],
+    ...["users", "disk", "input", "tape", "ftp", "polkitd", "systemd-journal", "ssh_keys", "cloud-user", "almalinux", "etcd"].map(
+        (name) => [{ sshUser: name }, `sshUser: "${name}" is reserved: choose another user name`] as const,
+    ),
     [{ sshUser: "Admin" }, 'sshUser: "Admin" must be a Linux user name: a lower-case letter or _, then at most 30 lower-case letters, digits, _ or -'],
     [{ sshPublicKeys: [] }, "sshPublicKeys: [] must be a list of 1 to 50 OpenSSH public keys of administrators"],
-    [{ sshPublicKeys: ["ssh-ed25519 AAAA"] }, `sshPublicKeys[0]: "ssh-ed25519 AAAA" ${sshKey}`],
-    [{ sshPublicKeys: [publicKey.replace("ssh-ed25519", "ssh-rsa")] }, `sshPublicKeys[0]: "ssh-rsa AAAAC3NzaC1lZDI1NTE5AAAAIJyG8wnXlHV4fYPW8YhqFxmVJ2qXo8PoGcMVpQbq0Qx1 ad… ${sshKey}`],
+    [{ sshPublicKeys: ["ssh-ed25519 AAAA"] }, `sshPublicKeys[0]: "ssh-ed25519 AAAA" ${wholeKey("ssh-ed25519")}`],
+    [{ sshPublicKeys: [publicKey.replace("GcMVpQbq0Qx1", "")] }, `sshPublicKeys[0]: "ssh-ed25519 [hidden] admin@example.org" ${wholeKey("ssh-ed25519")}`],
+    [{ sshPublicKeys: [publicKey.replace("ssh-ed25519", "ssh-rsa")] }, `sshPublicKeys[0]: "ssh-rsa [hidden] admin@example.org" ${wholeKey("ssh-rsa")}`],
     [{ sshPublicKeys: ["-----BEGIN OPENSSH PRIVATE KEY----- b3Blbn"] }, `sshPublicKeys[0]: [a private key] ${sshKey}`],
     [{ sshPublicKeys: `${publicKey}\n-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXk\nAAAAB3Nza\n-----END OPENSSH PRIVATE KEY-----\n` }, `sshPublicKeys[1]: [a private key] ${sshKey}`],
-    [{ sshPublicKeys: `${publicKey},${publicKey}` }, `sshPublicKeys[0]: ${JSON.stringify(`${publicKey},${publicKey}`).slice(0, 80)}… ${sshKey}`],
+    [{ sshPublicKeys: `${publicKey},${publicKey}` }, `sshPublicKeys[0]: "ssh-ed25519 [hidden] admin@example.org,ssh-ed25519 [hidden] admin@example.org" ${sshKey}`],
     // Images and packages
     [{ imageFamily: "AlmaLinux 9" }, 'imageFamily: "AlmaLinux 9" must be the name of an image family, like almalinux-9'],
     [{ imageId: "almalinux-9" }, 'imageId: "almalinux-9" must be the id of an image: 20 lower-case letters and digits'],
     [{ pgdgMirror: "ftp://mirror.example.org/pgdg" }, `pgdgMirror: "ftp://mirror.example.org/pgdg" ${mirror}`],
     [{ epelMirror: "https://mirror.example.org/epel/" }, `epelMirror: "https://mirror.example.org/epel/" ${mirror}`],
     [{ almalinuxMirror: "http://mirror.example.org:8080/almalinux" }, `almalinuxMirror: "http://mirror.example.org:8080/almalinux" ${mirror}`],
+    [{ pgdgRelease: "8" }, `pgdgRelease: "8" ${pgdgRelease}`],
+    [{ pgdgRelease: "9.8/../9" }, `pgdgRelease: "9.8/../9" ${pgdgRelease}`],
+    [{ epelKeyFingerprint: "3228467C" }, `epelKeyFingerprint: "3228467C" ${fingerprint}`],
+    [{ pgdgKeyFingerprint: `${"A".repeat(40)} ${"B".repeat(40)}` }, `pgdgKeyFingerprint: "${"A".repeat(40)} ${"B".repeat(38)}… ${fingerprint}`],
     [{ timeZone: "Moscow" }, 'timeZone: "Moscow" must be a time zone of the tz database, like Europe/Moscow or UTC'],
     [{ ntpServers: ["ntp_1"] }, 'ntpServers[0]: "ntp_1" must be a host name or an IPv4 address'],
     [{ ntpServers: ["10.0.0.300"] }, 'ntpServers[0]: "10.0.0.300" must be a host name or an IPv4 address'],
@@ -109,7 +120,7 @@ const table: readonly (readonly [given: Record<string, unknown>, said: string])[
     [{ databaseMemoryGib: 64 }, `quotas.memoryGib: 128 ${quota(196)}`],
     [{ quotas: { machines: 4 } }, `quotas.machines: 4 ${quota(5)}`],
     [{ loadBalancers: 2, quotas: { networkLoadBalancers: 0 } }, `quotas.networkLoadBalancers: 0 ${quota(1)}`],
-    [{ quotas: { cpus: 64 } }, 'quotas: {"cpus":64} has unknown cpus; known are networks, subnets, securityGroups, publicAddresses, machines, vcpus, memoryGib, disks, ssdGib, hddGib, fastSsdGib, placementGroups, networkLoadBalancers'],
+    [{ quotas: { cpus: 64 } }, 'quotas: {"cpus":…} has unknown cpus; known are networks, subnets, securityGroups, publicAddresses, machines, vcpus, memoryGib, disks, ssdGib, hddGib, fastSsdGib, placementGroups, networkLoadBalancers'],
     // PostgreSQL
     [{ postgresqlVersion: 13 }, "postgresqlVersion: 13 must be 17, the one version the program was tried with"],
     [{ postgresqlParameters: { shared_bufers: "1GB" } }, 'postgresqlParameters.shared_bufers: "1GB" cannot be set: PostgreSQL 17 has no parameter shared_bufers; did you mean shared_buffers?'],
@@ -140,9 +151,10 @@ const table: readonly (readonly [given: Record<string, unknown>, said: string])[
     [{ users: [{ name: "pg_reader", databases: ["app"] }] }, 'users[0].name: "pg_reader" is reserved: choose another user name'],
     [{ users: [{ name: "reader", databases: ["shop"] }] }, 'users[0].databases[0]: "shop" must be one of the databases: app'],
     [{ users: [{ name: "reader", databases: [] }] }, "users[0].databases: [] must be a list of 1 to 50 databases"],
-    [{ users: [{ name: "reader", databases: ["app"], password: "x" }] }, 'users[0]: {"name":"reader","databases":["app"],"password":"[hidden]"} has unknown password; known are name, databases'],
+    [{ users: [{ name: "reader", databases: ["app"], password: "x" }] }, 'users[0]: {"name":…,"databases":…,"password":…} has unknown password; known are name, databases'],
     // High availability
     [{ profile: "quick" }, 'profile: "quick" must be one of fast, normal, safe'],
+    [{ synchronousMode: "false" }, 'synchronousMode: "false" must be one of quorum, strict, off: in the stack\'s file "off" needs its quotes, or YAML makes it false'],
     [{ synchronousMode: "on" }, 'synchronousMode: "on" must be one of quorum, strict, off'],
     [{ profile: "fast", timingOverrides: { patroni: { ttlSeconds: 15 } } }, "timingOverrides.patroni.ttlSeconds: 15 must be at least 20 (Patroni's own limit)"],
     [{ timingOverrides: { patroni: { retryTimeoutSeconds: 12 } } }, "timingOverrides.patroni.ttlSeconds: 25 must be at least loopWaitSeconds + 2 × retryTimeoutSeconds = 27 (Patroni's rule)"],
@@ -154,16 +166,17 @@ const table: readonly (readonly [given: Record<string, unknown>, said: string])[
     [{ timingOverrides: { tcp: { userTimeoutMilliseconds: 5000 } } }, "timingOverrides.tcp.userTimeoutMilliseconds: 5000 must be more than 10000, so that a connection survives live migration"],
     [{ timingOverrides: { replication: { timeoutSeconds: 300 } } }, "timingOverrides.replication.timeoutSeconds: 300 must be more than 10 (live migration) and less than 180 (Yandex drops idle connections)"],
     [{ timingOverrides: { haproxy: { fall: 0 } } }, "timingOverrides.haproxy.fall: 0 must be a whole number from 1 to 10"],
-    [{ timingOverrides: { patroni: { ttl: 30 } } }, 'timingOverrides.patroni: {"ttl":30} has unknown ttl; known are ttlSeconds, loopWaitSeconds, retryTimeoutSeconds, primaryStartTimeoutSeconds, primaryStopTimeoutSeconds, watchdogSafetyMarginSeconds'],
+    [{ timingOverrides: { patroni: { ttl: 30 } } }, 'timingOverrides.patroni: {"ttl":…} has unknown ttl; known are ttlSeconds, loopWaitSeconds, retryTimeoutSeconds, primaryStartTimeoutSeconds, primaryStopTimeoutSeconds, watchdogSafetyMarginSeconds'],
     [{ timingOverrides: { tcp: { retransmissions: 4 } } }, "timingOverrides.tcp.retransmissions: 4 must make 0.2 s × (2 ^ (retransmissions + 1) − 1), now 6.2 s, more than 10 s, so that a connection survives live migration"],
     [{ timingOverrides: "fast" }, 'timingOverrides: "fast" must be a map of patroni, etcd, haproxy, tcp, replication'],
     [{ maxReplicaLagMib: -1 }, "maxReplicaLagMib: -1 must be a whole number from 1 to 10240 (MiB)"],
-    [{ patroniCallbacks: { on_failover: "true" } }, 'patroniCallbacks: {"on_failover":"[hidden]"} has unknown on_failover; known are on_start, on_stop, on_restart, on_role_change, on_reload'],
-    [{ patroniCallbacks: "/usr/local/bin/notify" }, 'patroniCallbacks: "[hidden]" must be a map of on_start, on_stop, on_restart, on_role_change, on_reload to scripts'],
-    [{ patroniCallbacks: { on_start: " \n" } }, `patroniCallbacks.on_start: "[hidden]" ${script}`],
-    [{ patroniCallbacks: { on_stop: ["echo"] } }, `patroniCallbacks.on_stop: ["[hidden]"] ${script}`],
-    [{ patroniCallbacks: { on_restart: "echo one\r\necho two" } }, `patroniCallbacks.on_restart: "[hidden]" ${script}`],
-    [{ patroniCallbacks: { on_role_change: "#!python3\nprint()" } }, `patroniCallbacks.on_role_change: "[hidden]" ${script}`],
+    [{ users: '[{"name": "reader"' }, "users: [text that is no JSON] must be a list of at most 100 maps with name and databases"],
+    [{ patroniCallbacks: { on_failover: "true" } }, 'patroniCallbacks: {"on_failover":…} has unknown on_failover; known are on_start, on_stop, on_restart, on_role_change, on_reload'],
+    [{ patroniCallbacks: "/usr/local/bin/notify" }, 'patroniCallbacks: [hidden] must be a map of on_start, on_stop, on_restart, on_role_change, on_reload to scripts'],
+    [{ patroniCallbacks: { on_start: " \n" } }, `patroniCallbacks.on_start: [hidden] ${script}`],
+    [{ patroniCallbacks: { on_stop: ["echo"] } }, `patroniCallbacks.on_stop: [hidden] ${script}`],
+    [{ patroniCallbacks: { on_restart: "echo one\r\necho two" } }, `patroniCallbacks.on_restart: [hidden] ${script}`],
+    [{ patroniCallbacks: { on_role_change: "#!python3\nprint()" } }, `patroniCallbacks.on_role_change: [hidden] ${script}`],
     // PgBouncer
     [{ pgbouncerServerConnection: "plain" }, 'pgbouncerServerConnection: "plain" must be one of tls, socket'],
     [{ pgbouncerPoolMode: "connection" }, 'pgbouncerPoolMode: "connection" must be one of session, transaction, statement'],
@@ -191,19 +204,6 @@ describe("mistakes", () => {
         const told = mistakes(Object.assign({}, ...[...one.values()].map(({ given }) => given)) as Record<string, unknown>);
         expect(one.size).toBeGreaterThan(35);
         expect(told).toEqual(expect.arrayContaining([...one.values()].map(({ said }) => said)));
-    });
-
-    it("carry key, value and rule for programs", () => {
-        try {
-            parseSettings({ ...required, databaseNodes: 4, zones: ["x"] });
-            expect.unreachable();
-        } catch (error) {
-            expect((error as Error).message.split("\n")[0]).toBe("2 settings are wrong:");
-            expect((error as ConfigurationError).mistakes.map(({ key, value }) => [key, value])).toEqual([
-                ["zones[0]", "x"],
-                ["databaseNodes", 4],
-            ]);
-        }
     });
 });
 
@@ -286,6 +286,12 @@ describe("parseSettings", () => {
         expect(everything(defaults).every(Object.isFrozen)).toBe(true);
     });
 
+    it("takes a fingerprint as gpg prints it for people", () => {
+        const { epel, pgdg } = parseSettings({ ...required, epelKeyFingerprint: `${"ab12 ".repeat(5)} ${"cd34 ".repeat(5)}` }).mirrors;
+        expect(epel.keyFingerprint).toBe("AB12".repeat(5) + "CD34".repeat(5));
+        expect(pgdg).toEqual({ url: "https://download.postgresql.org/pub/repos/yum", keyFingerprint: "D4BF08AE67A0B4C7A1DBCCD240BCA2B408B40D20", release: "9" });
+    });
+
     it("can be given to the address plan as it is", () => {
         expect(addressPlan(defaults).databases.map(({ address }) => address)).toEqual(["10.10.0.10", "10.10.32.11", "10.10.64.12"]);
     });
@@ -300,7 +306,7 @@ describe("parseSettings", () => {
             epelMirror: "http://repo.stand/epel",
             pgdgMirror: "http://repo.stand/pgdg",
         });
-        expect(small.mirrors.pgdg).toBe("http://repo.stand/pgdg");
+        expect(small.mirrors.pgdg.url).toBe("http://repo.stand/pgdg");
         expect(small.pgbouncer.poolSize).toBe(37);
     });
 });

@@ -332,6 +332,16 @@ describe("disks", () => {
     expect(await refusal(cloud.disk({ typeId: "network-ssd-nonreplicated", size: 186 * gib }))).toBe("OK");
   });
 
+  test("are found by their name, and by no other filter", async () => {
+    const disk = await cloud.disk({ name: "wanted" });
+    const other = await cloud.disk({ name: "other" });
+    const list = async (filter: string) => (await cloud.disks.list({ folderId, filter })).disks.map(({ id }) => id);
+    expect(await list('name = "wanted"')).toEqual([disk.id]);
+    expect(await list('name="nobody"')).toEqual([]);
+    expect(await list("")).toEqual(expect.arrayContaining([disk.id, other.id]));
+    expect(await refusal(list('labels.x = "1"'))).toMatch(/^UNIMPLEMENTED: .*filter/);
+  });
+
   test("grow and do not shrink", async () => {
     const disk = await cloud.disk({ size: 10 * gib });
     const resize = (size: number) =>

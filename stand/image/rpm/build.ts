@@ -42,10 +42,11 @@ export async function buildRpms(packages: readonly RpmPackage[], inputs: BuildIn
   for (const rpm of packages) stagePackage(rpm, unpacked, join(inputs.files, rpm.name), stageOf(rpm));
   await compilePython(packages.map(stageOf), inputs.baseRoot);
 
-  return inParallel([...packages], async (rpm) => {
+  const releases = packages.flatMap((rpm) => [rpm, ...(rpm.olderReleases ?? []).map((release) => ({ ...rpm, release }))]);
+  return inParallel(releases, async (rpm) => {
     const version = rpm.version ?? versions.get(rpm.debian?.packages[0] ?? "");
     if (version === undefined) throw new Error(`package ${rpm.name} has neither a version nor Debian packages`);
-    return { rpm, file: await buildRpm(rpm, version, stageOf(rpm), join(inputs.work, "build", rpm.repository, rpm.name)) };
+    return { rpm, file: await buildRpm(rpm, version, stageOf(rpm), join(inputs.work, "build", rpm.repository, `${rpm.name}-${releaseOf(rpm)}`)) };
   });
 }
 

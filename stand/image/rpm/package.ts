@@ -45,6 +45,8 @@ export interface RpmPackage {
   readonly version?: string;
   /** Default: "1.el9", in PGDG's repositories "1PGDG.rhel9". */
   readonly release?: string;
+  /** Further releases, with the same content, that the repository still has. Default: none, as after an index that keeps the newest. */
+  readonly olderReleases?: readonly string[];
   /** Default: x86_64. */
   readonly architecture?: "x86_64" | "noarch";
   readonly debian?: DebianFiles;

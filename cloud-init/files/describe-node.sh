@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Lets Patroni's REST API tell what this node is made of, in headers of all its answers: the packages that a node which is
+# made later should have in the same versions (see peer-packages), and the watchdog, where one is promised (see check-cluster).
+# Patroni reads the file when it starts and when it is reloaded.
+set -euo pipefail
+
+# shellcheck source=/dev/null
+. /etc/postgres-ha/first-boot.conf
+file=/etc/patroni/node.yml
+
+# Those that the nightly updates leave alone.
+told=$(rpm -q --queryformat '%{NAME}-%{VERSION}-%{RELEASE}\n' "${PACKAGES[@]}" | grep -E '^(postgresql|patroni|etcd|pgbouncer)[^ ]*$' | xargs) || true
+
+# /dev/watchdog is the first one of the kernel's. Patroni opens it as postgres, and only while it leads.
+watchdog=none
+if [ -c /dev/watchdog ]; then
+    watchdog=$(tr -cd '[:alnum:] ._-' </sys/class/watchdog/watchdog0/identity) || watchdog=unknown
+fi
+
+{
+    printf 'restapi:\n  https_extra_headers:\n    Postgres-Ha-Packages: "%s"\n' "$told"
+    if grep --quiet --extended-regexp '^ +mode: (automatic|required)$' /etc/patroni/patroni.yml; then
+        printf '    Postgres-Ha-Watchdog: "%s"\n' "$watchdog"
+    fi
+} >"$file.new"
+chmod 0644 "$file.new"
+mv "$file.new" "$file"
