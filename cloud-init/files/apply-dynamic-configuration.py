@@ -11,11 +11,13 @@ costs one node; with the value put back, Patroni starts that one again by itself
 Patroni does not run yet: its first start reads the same values from its bootstrap section.
 
 Usage: apply-dynamic-configuration                       all of it
+       apply-dynamic-configuration again                 all of it, where something is not as it should be
        apply-dynamic-configuration difference            print what Patroni's configuration lacks, as JSON
        apply-dynamic-configuration restart [in-place]    restart this node, under the lock of one-after-another
 """
 import json
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -161,7 +163,8 @@ def own_state():
 def why_not_started():
     """PostgreSQL's last complaints; Patroni's journal has them."""
     lines = subprocess.run(["journalctl", "--no-pager", "--unit=patroni", "--lines=60", "--output=cat"], check=False, capture_output=True, text=True, timeout=10).stdout.splitlines()
-    words = [line for line in lines if any(level in line for level in ("FATAL:", "HINT:", "DETAIL:", "PANIC:"))]
+    # Without the time and process before them.
+    words = [line[found.start():] for line in lines for found in [re.search("(FATAL|PANIC|DETAIL|HINT): ", line)] if found]
     return "\n".join(words[-3:]) or "journalctl -u patroni says why"
 
 
@@ -239,7 +242,7 @@ def restart_in_turn(deadline):
             in_place = any(member["name"] == name and lowered(member) for member in members)
             result = subprocess.run(RESTART + (["in-place"] if in_place else []), check=False, timeout=max(60, deadline - now))
             if result.returncode != 0:
-                raise Refused("PostgreSQL was not restarted, see above")
+                sys.exit(1)  # It has said why.
             return
         time.sleep(1)
 
@@ -343,9 +346,23 @@ def apply():
     restart_in_turn(deadline)
 
 
+def apply_again():
+    """For an `up` that sends everything again: somebody may have changed Patroni's configuration by hand, or a restart did
+    not come to its end. Where all is well this costs nobody a round of Patroni's."""
+    try:
+        own = own_state()
+        different = difference(read_json(DESIRED), request("/config"))
+    except (urllib.error.URLError, OSError):
+        return  # Patroni does not run, or has no configuration yet: it will have this one.
+    if different or own.get("pending_restart") or own.get("state") == "start failed":
+        apply()
+
+
 def main(arguments):
     if arguments == ["difference"]:
         print(json.dumps(difference(read_json(DESIRED), request("/config"))))
+    elif arguments == ["again"]:
+        apply_again()
     elif arguments[:1] == ["restart"]:
         restart(arguments[1:] == ["in-place"])
     else:

@@ -17,6 +17,9 @@ if ! timeout --kill-after=10 1800 "$directory/apply" {lock}>&-; then
     printf '%s: the configuration could not be applied\n' "$machine" >&2
     exit 1
 fi
+if [ -x "$directory/apply-dynamic-configuration" ]; then
+    timeout --kill-after=10 1800 "$directory/apply-dynamic-configuration" again {lock}>&-
+fi
 "$directory/mount-data-disks" {lock}>&-
 # What a running machine has new or was stopped; before the first boot is done there is nothing to start yet.
 if systemctl --quiet is-active postgres-ha.path; then

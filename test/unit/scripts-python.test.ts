@@ -152,6 +152,11 @@ describe("apply-dynamic-configuration", () => {
         });
     });
 
+    it("says PostgreSQL's last words when it did not start", () => {
+        const stdout = ["12:00:01 UTC [7] LOG:  starting", "12:00:02 UTC [7] FATAL:  no memory", "12:00:02 UTC [7] HINT:  buy some", "INFO: failed to start postgres"].join("\n");
+        expect(callPython("apply-dynamic-configuration.py", "why_not_started", [], { "subprocess.run": [{ attributes: { stdout } }] }).returned).toBe("FATAL:  no memory\nHINT:  buy some");
+    });
+
     it("does not restart where another node failed to, whose turn it was", () => {
         const members = [{ name: "a", role: "leader", pending_restart: true }, { name: "b", role: "replica", state: "start failed" }, { name: "c", role: "replica", pending_restart: true }];
         const outcome = callPython("apply-dynamic-configuration.py", "restart_in_turn", [1e9], {
@@ -192,7 +197,7 @@ describe("apply-dynamic-configuration", () => {
             callPython("apply-dynamic-configuration.py", "restart_in_turn", [1e9], {
                 own_state: [{ pending_restart: true, role: "primary", patroni: { name: "a" } }],
                 request: [{ members }],
-                "subprocess.run": [null],
+                "subprocess.run": [{ attributes: { returncode: 0 } }],
                 print: [null],
             }).calls.filter(({ name }) => name === "subprocess.run").map(({ arguments: [command] }) => (command as string[]).slice(3));
 
@@ -214,6 +219,23 @@ describe("apply-dynamic-configuration", () => {
         it("waits for nothing where it goes up, and a leader never", () => {
             expect(waits({ role: "replica", ...reason("60", "100") }, "100")).toBe(false);
             expect(waits({ role: "primary", ...reason("100", "60") }, "100")).toBe(false);
+        });
+    });
+
+    describe("where everything is sent again", () => {
+        const again = (own: object, actual: unknown) =>
+            callPython("apply-dynamic-configuration.py", "apply_again", [], { own_state: [own], read_json: [{ ttl: 25 }], request: [actual], apply: [null] }).calls.filter(({ name }) => name === "apply").length;
+
+        it("does nothing while all is as it should be, or Patroni does not answer yet", () => {
+            expect(again({ state: "running" }, { ttl: 25, pause: true })).toBe(0);
+            expect(again({ state: "running" }, { raise: "502" })).toBe(0);
+            expect(again({ raise: "refused" }, {})).toBe(0);
+        });
+
+        it("begins anew where Patroni's configuration is another one, or a restart is due or failed", () => {
+            expect(again({ state: "running" }, { ttl: 60 })).toBe(1);
+            expect(again({ state: "running", pending_restart: true }, { ttl: 25 })).toBe(1);
+            expect(again({ state: "start failed" }, { ttl: 25 })).toBe(1);
         });
     });
 
