@@ -10,6 +10,7 @@ import { updatedFields } from "../api/masks.ts";
 import { empty, pack } from "../api/messages.ts";
 import type { Handlers } from "../api/server.ts";
 import type { Cloud } from "../cloud.ts";
+import { listed } from "../state/listing.ts";
 import { describedBy, descriptionFields, requireFreeName } from "../state/resources.ts";
 import { instancesOfDisk } from "./attached-disks.ts";
 import { requireDiskShape } from "./disk-types.ts";
@@ -26,6 +27,7 @@ export function diskHandlers(cloud: Cloud, images: Images): Handlers<typeof Disk
   const packDisk = (disk: Disk) => pack("yandex.cloud.compute.v1.Disk", Disk, view(disk));
   return {
     get: ({ diskId }) => view(store.disks.get(diskId)),
+    list: (request) => ({ disks: listed(store.disks, request).map(view), nextPageToken: "" }),
 
     create: (request, call) => {
       const disk = newDisk(request);
