@@ -69,7 +69,9 @@ export function difference({ inputs }: PendingCreate, found: Found, { resources 
     const began = Date.parse(resources.find(({ type }) => type === "pulumi:pulumi:Stack")?.created ?? "");
     if (Date.parse(found.createdAt) < began - clockSkewMinutes * 60_000) return `it is of ${found.createdAt}, older than the stack`;
     for (const [key, wanted] of Object.entries(inputs)) {
-        const wrong = key in found ? differs(wanted, found[key]) : undefined;
+        // What the provider's functions do not tell of a resource cannot be compared; labels they leave out are none.
+        const told = found[key] ?? (key === "labels" ? {} : undefined);
+        const wrong = told === undefined ? undefined : differs(wanted, told);
         if (wrong !== undefined) return `its ${key}${wrong}`;
     }
     return undefined;
