@@ -36,16 +36,28 @@ async function main(): Promise<number> {
 
     const found = await settled(stack, pending, Number(values.settle));
     const ids = new Map<string, string>();
+    const unknown = new Set<string>();
     for (const create of pending) {
         const resource = found.get(create.urn);
         const wrong = resource && difference(create, resource, deployment);
-        if (resource !== undefined && wrong === undefined) ids.set(create.urn, resource.id);
-        console.log(`${nameOf(create.urn)}: ${resource === undefined ? "was not created" : wrong === undefined ? `is ${resource.id}, taken over` : `${resource.id} has its name, but ${wrong}: left alone`}`);
+        if (isUnknown(create)) unknown.add(create.urn);
+        else if (resource !== undefined && wrong === undefined) ids.set(create.urn, resource.id);
+        const told =
+            create.name === undefined ? "will be made again"
+            : isUnknown(create) ? `cannot be looked up here. Delete it in the cloud if it is there, then: pulumi refresh --clear-pending-creates --stack ${stack}`
+            : resource === undefined ? "was not created"
+            : wrong === undefined ? `is ${resource.id}, taken over`
+            : `${resource.id} has its name, but ${wrong}: left alone`;
+        console.log(`${nameOf(create.urn)}: ${told}`);
     }
-    changeState(stack, pending, ids);
+    changeState(stack, pending, (deployment) => adopt(deployment, ids, unknown), [...ids.keys()]);
+    if (unknown.size > 0) return 1;
     console.log(`The stack ${stack} knows now what there is. Run pulumi up to go on.`);
     return 0;
 }
+
+/** Whether it is a resource of the cloud of a kind that this command does not know. */
+const isUnknown = ({ name, type }: PendingCreate): boolean => name !== undefined && !(type in lookups);
 
 interface Exported {
     readonly deployment: Deployment;
@@ -59,16 +71,16 @@ const exported = (stack: string) => JSON.parse(pulumi(["stack", "export", "--sta
  * --import-pending-creates` of Pulumi 3.258 loses them.)
  * @throws Error with the state as it was
  */
-function changeState(stack: string, pending: readonly PendingCreate[], ids: ReadonlyMap<string, string>): void {
+function changeState(stack: string, pending: readonly PendingCreate[], change: (deployment: Deployment) => Deployment, adopted: readonly string[]): void {
     const state = exported(stack);
     if (JSON.stringify(pendingCreates(state.deployment)) !== JSON.stringify(pending)) {
         throw new Error("the stack was changed meanwhile: nothing was changed here, run this again");
     }
     const write = (changed: Exported) => pulumi(["stack", "import", "--stack", stack], { input: JSON.stringify(changed) });
-    write({ ...state, deployment: adopt(state.deployment, ids) });
-    if (ids.size === 0) return;
+    write({ ...state, deployment: change(state.deployment) });
+    if (adopted.length === 0) return;
     try {
-        pulumi(["refresh", "--stack", stack, "--yes", "--skip-preview", "--non-interactive", "--suppress-outputs", ...[...ids.keys()].flatMap((urn) => ["--target", urn])]);
+        pulumi(["refresh", "--stack", stack, "--yes", "--skip-preview", "--non-interactive", "--suppress-outputs", ...adopted.flatMap((urn) => ["--target", urn])]);
     } catch (error) {
         write(state);
         throw error;
@@ -96,7 +108,7 @@ async function settled(stack: string, pending: readonly PendingCreate[], settleS
 
 /** Asks the provider, with the stack's own configuration. */
 function lookUp(stack: string, pending: readonly PendingCreate[]): Map<string, Found> {
-    const known = pending.filter(({ type, name }) => name !== undefined && type in lookups);
+    const known = pending.filter((create) => create.name !== undefined && !isUnknown(create));
     if (known.length === 0) return new Map();
     const folder = mkdtempSync(join(tmpdir(), "postgres-ha-recover-"));
     try {

@@ -22,7 +22,7 @@ export interface PendingCreate {
     readonly urn: string;
     /** Pulumi's type, `yandex:index/computeInstance:ComputeInstance`. */
     readonly type: string;
-    /** The name in the cloud. @default none: it is no resource of the cloud */
+    /** The name in the cloud. @default none: it is no resource of the cloud, and is simply made again */
     readonly name: string | undefined;
     readonly inputs: Inputs;
 }
@@ -36,7 +36,7 @@ export function pendingCreates({ pending_operations = [] }: Deployment): readonl
         .map(({ resource: { urn, type, inputs = {} } }) => ({
             urn,
             type,
-            name: type.startsWith("yandex:") && typeof inputs["name"] === "string" ? inputs["name"] : undefined,
+            name: type.startsWith("yandex:") ? String(inputs["name"] ?? "") : undefined,
             inputs,
         }));
 }
@@ -45,14 +45,16 @@ export function pendingCreates({ pending_operations = [] }: Deployment): readonl
  * The state without what was begun, and with those resources that are there. They come last, because nothing can depend
  * on them yet; what they are like, a refresh asks the cloud.
  * @param ids the cloud's, by URN
+ * @param unknown URNs of what stays as it is, begun
  */
-export function adopt<T extends Deployment>(deployment: T, ids: ReadonlyMap<string, string>): T {
+export function adopt<T extends Deployment>(deployment: T, ids: ReadonlyMap<string, string>, unknown: ReadonlySet<string> = new Set()): T {
     const { resources = [], pending_operations: pending = [] } = deployment;
     const adopted = pending.flatMap(({ type, resource }) => {
         const id = ids.get(resource.urn);
         return type === "creating" && id !== undefined ? [{ ...resource, id, outputs: {} }] : [];
     });
-    return { ...deployment, resources: [...resources, ...adopted], pending_operations: pending.filter(({ type }) => type !== "creating") };
+    const rest = pending.filter(({ type, resource }) => type !== "creating" || unknown.has(resource.urn));
+    return { ...deployment, resources: [...resources, ...adopted], pending_operations: rest };
 }
 
 /** Clocks of the cloud and of this computer may differ so much. */

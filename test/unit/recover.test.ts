@@ -1,5 +1,8 @@
 /** What is taken over after a killed up: never a resource that only has the same name. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { lookups } from "../../recover/lookup.ts";
 import { adopt, difference, isUnfinished, nameOf, pendingCreates, type Deployment, type Found } from "../../recover/pending-creates.ts";
 
 const machine = "urn:pulumi:dev::postgres-ha::postgres-ha:index:Machine$yandex:index/computeInstance:ComputeInstance::main-db-1";
@@ -21,7 +24,7 @@ const deployment: Deployment = {
     pending_operations: [
         { type: "creating", resource: { urn: machine, type: "yandex:index/computeInstance:ComputeInstance", inputs } },
         { type: "creating", resource: { urn: password, type: "random:index/randomPassword:RandomPassword", inputs: { length: 32 } } },
-        { type: "updating", resource: { urn: `${machine}-configured`, type: "command:remote:Command", inputs: {} } },
+        { type: "updating", resource: { urn: "urn:pulumi:dev::postgres-ha::command:remote:Command::main-db-1-configured", type: "command:remote:Command", inputs: {} } },
     ],
 };
 const [pending] = pendingCreates(deployment);
@@ -85,6 +88,22 @@ describe("adopt", () => {
         ]);
         expect(adopted.resources?.at(-1)?.inputs).toEqual(inputs);
         expect(adopted.pending_operations?.map(({ type }) => type)).toEqual(["updating"]);
+    });
+
+    it("leaves begun what nobody could look up", () => {
+        const adopted = adopt(deployment, new Map(), new Set([machine]));
+        expect(adopted.resources).toEqual(deployment.resources);
+        expect(adopted.pending_operations?.map(({ resource }) => nameOf(resource.urn))).toEqual(["ComputeInstance main-db-1", "Command main-db-1-configured"]);
+    });
+});
+
+describe("lookups", () => {
+    it("know every kind of resource that the program makes in the cloud", () => {
+        const folder = join(import.meta.dirname, "../../components");
+        const made = readdirSync(folder).flatMap((name) => [...readFileSync(join(folder, name), "utf8").matchAll(/new yandex\.(\w+)\(/g)].map(([, kind]) => kind!));
+        const known = Object.keys(lookups).map((type) => type.split(":").at(-1)!);
+        expect(made.length).toBeGreaterThan(8);
+        expect([...new Set(made)].filter((kind) => !known.includes(kind))).toEqual([]);
     });
 });
 
