@@ -24,6 +24,8 @@ export interface DatabaseNodeInputs {
     readonly timings: Timings;
     readonly dynamic: Omit<DynamicConfiguration, "timings">;
     readonly callbacks: PatroniCallbacks;
+    /** Who must be able to connect, and where. */
+    readonly users: readonly { readonly name: string; readonly databases: readonly string[] }[];
     readonly pgbouncer: Omit<PgbouncerInputs, "timings" | "adminUser" | "postgresqlVersion">;
 }
 
@@ -85,19 +87,19 @@ function certificate(secrets: DatabaseNodeSecrets): ServicePart {
     };
 }
 
-/** What the cluster-wide Commands need on a node: scripts, the list of machines, the superuser's password. */
+/** What the cluster-wide Commands need on a node: scripts, the lists of machines and users, the superuser's password. */
 function administration(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSecrets): ServicePart {
-    const { members, loadBalancers, dynamic, postgresqlVersion } = inputs;
+    const { members, loadBalancers, users, dynamic, postgresqlVersion } = inputs;
     const cluster = {
         members,
         loadBalancers,
+        users,
         synchronousMode: dynamic.synchronousMode,
         binDirectory: binDirectory(postgresqlVersion),
         dataDirectory: dataDirectory(postgresqlVersion),
     };
     return {
         files: [
-            script("restart-postgresql.sh"),
             script("create-database-objects.sh"),
             script("reconcile-members.sh"),
             script("check-cluster.py"),

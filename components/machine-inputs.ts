@@ -7,6 +7,7 @@ import type { JumpHostInputs } from "../cloud-init/jump-host.ts";
 import type { LoadBalancerInputs } from "../cloud-init/load-balancer.ts";
 import { repositories } from "../cloud-init/repositories.ts";
 import type { Settings } from "../settings.ts";
+import { toMib } from "../settings/postgresql-parameters.ts";
 import type { AddressPlan, Node } from "./address-plan.ts";
 import { inputRules, type Role } from "./flows.ts";
 
@@ -42,6 +43,7 @@ export function databaseNodeInputs(sources: InputSources): Omit<DatabaseNodeInpu
             parameters: postgresql.parameters,
         },
         callbacks: highAvailability.callbacks,
+        users: postgresql.users,
         pgbouncer,
     };
 }
@@ -100,10 +102,9 @@ const SHARED_MEMORY_FACTOR = 1.08;
 
 /**
  * Huge pages for PostgreSQL's shared memory.
- * @param sharedBuffers as in postgresql.conf, for example `2GB` or `512MB`
+ * @param sharedBuffers as in postgresql.conf, for example `2GB`, or a number of pages of 8 kB
  */
 export function hugePages(sharedBuffers: string | number | boolean | undefined): number {
-    const [, amount, unit] = /^(\d+)(MB|GB)$/.exec(String(sharedBuffers)) ?? [];
-    const mib = Number(amount ?? 0) * (unit === "GB" ? 1024 : 1);
+    const mib = toMib("shared_buffers", sharedBuffers) ?? 0;
     return mib < HUGE_PAGES_FROM_MIB ? 0 : Math.ceil((mib * SHARED_MEMORY_FACTOR) / HUGE_PAGE_MIB);
 }

@@ -1,6 +1,7 @@
 /** Which PostgreSQL parameters a stack may set, and to what. */
-import { postgresqlParameters17 } from "./postgresql-parameters-17.ts";
 import { nearest } from "./mistakes.ts";
+import { baseUnitInMib, parseAmount, showAmount, unitsBeside } from "./postgresql-amounts.ts";
+import { postgresqlParameters17, preloadableLibraries17, type PostgresqlParameter } from "./postgresql-parameters-17.ts";
 import type { ParameterValue } from "./postgresql-sizing.ts";
 
 /** Canonical names by their lower-case form: PostgreSQL ignores case. */
@@ -18,6 +19,7 @@ const owned: readonly (readonly [names: RegExp, reason: string])[] = [
     ],
     [/^synchronous_standby_names$/, "is set by Patroni; use synchronousMode"],
     [/^(ssl|ssl_.*|password_encryption|krb_.*)$/, setByProgram],
+    [/^unix_socket_(group|permissions)$/, "is set by the program: Patroni, PgBouncer and administrators use the socket"],
     [/^(fsync|full_page_writes)$/, "must stay on, or a power loss destroys data"],
     [/^(tcp_keepalives_.*|tcp_user_timeout|wal_sender_timeout|wal_receiver_timeout)$/, useTimings],
     [/^(timezone|log_timezone)$/, "follows timeZone"],
@@ -27,46 +29,170 @@ const owned: readonly (readonly [names: RegExp, reason: string])[] = [
     ],
 ];
 
-/** Least values: Patroni ignores max_connections below 25; replicas and their base backups need their senders and slots. */
+/**
+ * Least values, in the parameter's unit, where PostgreSQL's own are lower. Patroni ignores less than 25 of max_connections, 32
+ * of max_locks_per_transaction, 16MB of wal_keep_size, 2 of max_worker_processes; replicas and their base backups need their
+ * senders and slots. PostgreSQL does not start with a WAL size below two segments, and raises autovacuum_work_mem by itself.
+ */
 const leastValues: Readonly<Record<string, number>> = {
     max_connections: 25,
     max_wal_senders: 6,
     max_replication_slots: 6,
     max_worker_processes: 2,
+    max_locks_per_transaction: 32,
+    wal_keep_size: 16,
+    min_wal_size: 32,
+    max_wal_size: 32,
+    autovacuum_work_mem: 64,
+    vacuum_buffer_usage_limit: 128,
+    authentication_timeout: 5,
+};
+
+/** Values below the least ones that mean something else: no limit, or that of another parameter. */
+const specialValues: Readonly<Record<string, number>> = { autovacuum_work_mem: -1, vacuum_buffer_usage_limit: 0 };
+
+/** Least values of what ends statements, transactions and sessions, by which Patroni's and the checks' own are ended too. */
+const leastTimeouts: Readonly<Record<string, readonly [milliseconds: number, reason: string]>> = {
+    // Patroni's own limit for a statement of its own is 2 s (postgresql/__init__.py, connect options).
+    statement_timeout: [2000, "Patroni gives its own statements 2 s"],
+    transaction_timeout: [2000, "Patroni gives its own statements 2 s"],
+    lock_timeout: [2000, "Patroni gives its own statements 2 s"],
+    idle_in_transaction_session_timeout: [2000, "a client that is busy for a moment would lose its session"],
+    // The longest loop_wait: Patroni's connection is idle in between.
+    idle_session_timeout: [60_000, "Patroni's connection is idle for up to 60 s between its rounds"],
 };
 
 /** Values that PostgreSQL takes and a cluster cannot. */
-const allowedValues: Readonly<Record<string, readonly string[]>> = { wal_level: ["replica", "logical"] };
+const allowedValues: Readonly<Record<string, readonly string[]>> = {
+    wal_level: ["replica", "logical"],
+    default_table_access_method: ["heap"],
+    timezone_abbreviations: ["Default", "Australia", "India"],
+    // Those of glibc itself and of AlmaLinux's glibc-langpack-en; no other package of locales is installed.
+    ...Object.fromEntries(["messages", "monetary", "numeric", "time"].map((kind) => [`lc_${kind}`, ["C", "POSIX", "C.UTF-8", "en_US.UTF-8"]])),
+    // Patroni's own connections take it, and not every driver knows every encoding; clients say which they want.
+    client_encoding: ["UTF8"],
+    // Its folder, plugins, is in none of the packages.
+    local_preload_libraries: [""],
+};
 
-const booleans = /^(on|off|true|false|yes|no|1|0)$/i;
-const integer = /^-?\d+\s*(B|kB|MB|GB|TB|us|ms|s|min|h|d)?$/;
-const real = /^-?\d+(\.\d+)?([eE][-+]?\d+)?\s*(kB|MB|GB|TB|us|ms|s|min|h|d)?$/;
+/** Counts of pages, which PostgreSQL wants in sixteens. */
+const inSixteens = /^(commit_timestamp|multixact_member|multixact_offset|notify|serializable|subtransaction|transaction)_buffers$/;
+
+/** Patroni's spellings: those of PostgreSQL but for beginnings of words (`t`, `of`), which Patroni drops. */
+function asBoolean(text: string): boolean | undefined {
+    if (/^(on|true|yes|1)$/i.test(text)) return true;
+    return /^(off|false|no|0)$/i.test(text) ? false : undefined;
+}
 
 /** What is wrong with a parameter, or undefined. */
 export function checkParameter(name: string, value: ParameterValue): string | undefined {
     const reason = owned.find(([names]) => names.test(name.toLowerCase()))?.[1];
     if (reason !== undefined) return `cannot be set: ${name} ${reason}`;
-    if (/^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$/i.test(name)) return undefined; // an extension's
 
     const canonical = canonicalNames.get(name.toLowerCase());
-    if (canonical === undefined) {
-        const hint = nearest(name, [...canonicalNames.values()]);
-        return `cannot be set: PostgreSQL 17 has no parameter ${name}${hint === undefined ? "" : `; did you mean ${hint}?`}`;
-    }
-    const [type] = postgresqlParameters17[canonical]!;
     const text = String(value);
-    if (type === "boolean" && !booleans.test(text)) return "must be on or off";
-    if (type === "integer" && !integer.test(text))
-        return "must be a whole number, with a unit where the parameter has one (16MB, 10s)";
-    if (type === "real" && !real.test(text))
-        return "must be a number, with a unit where the parameter has one (0.5, 10ms)";
     if (/[\r\n\0]/.test(text)) return "must be one line";
+    if (canonical === undefined) return unknownName(name);
+    return checkValue(canonical, text) ?? checkText(canonical, text);
+}
 
-    const least = leastValues[canonical];
-    if (least !== undefined && !(Number(text) >= least)) return `must be a number, at least ${least}`;
-    const allowed = allowedValues[canonical];
-    if (allowed !== undefined && !allowed.includes(text)) return `must be ${allowed.join(" or ")}`;
-    return undefined;
+/** A name with a dot may be an extension's that the packages do not bring; those of the packages are known. */
+function unknownName(name: string): string | undefined {
+    const [, prefix] = /^([a-z_][a-z0-9_]*)\.[a-z_][a-z0-9_]*$/i.exec(name) ?? [];
+    const names = [...canonicalNames.values()];
+    if (prefix !== undefined && !names.some((known) => known.startsWith(`${prefix.toLowerCase()}.`))) return undefined;
+    const hint = nearest(name, names);
+    return `cannot be set: PostgreSQL 17 has no parameter ${name}${hint === undefined ? "" : `; did you mean ${hint}?`}`;
+}
+
+/** By type, unit, range and list, from PostgreSQL's own table. */
+function checkValue(name: string, text: string): string | undefined {
+    const parameter = postgresqlParameters17[name]!;
+    const allowed = allowedValues[name];
+    if (allowed !== undefined) return includes(allowed, text) ? undefined : `must be ${choice(allowed)}`;
+    switch (parameter.type) {
+        case "boolean":
+            return asBoolean(text) !== undefined ? undefined : "must be on or off";
+        case "enum": {
+            const values = parameter.values!;
+            return includes(values, text) || enumBoolean(values, text) !== undefined ? undefined : `must be ${choice(values)}`;
+        }
+        case "integer":
+        case "real":
+            return checkNumber(name, text, parameter);
+        case "string":
+            return undefined;
+    }
+}
+
+function checkNumber(name: string, text: string, parameter: PostgresqlParameter): string | undefined {
+    const { unit, max } = parameter;
+    const [leastMilliseconds, reason] = leastTimeouts[name] ?? [];
+    const special = leastMilliseconds === undefined ? specialValues[name] : 0;
+    const min = leastMilliseconds ?? Math.max(leastValues[name] ?? -Infinity, parameter.min!);
+    const value = parseAmount(text, parameter);
+    const inRange = value !== undefined && ((value >= min && value <= max!) || value === special);
+    if (inRange && !(inSixteens.test(name) && value % 16 !== 0)) return undefined;
+
+    // What nobody reaches need not be said: the largest 32-bit number of no unit, the largest double.
+    const upTo = max! > 1e300 ? undefined : showAmount(max!, unit);
+    const range = upTo === undefined ? `of at least ${showAmount(min, unit)}` : `from ${showAmount(min, unit)} to ${upTo}`;
+    const kind = parameter.type === "integer" ? "a whole number" : "a number";
+    const units = unit === undefined ? "" : `, with a unit (${unitsBeside(unit).join(", ")}; without one it counts ${unit})`;
+    const what = unit === undefined ? kind : "an amount";
+    const besides = special === undefined ? "" : ` or ${special}`;
+    const sixteens = inSixteens.test(name) ? ", in multiples of 16 pages" : "";
+    return `must be ${what} ${range}${besides}${units}${sixteens}${reason === undefined ? "" : `: ${reason}`}`;
+}
+
+/** Texts that PostgreSQL itself judges. What is free text, or names an object in a database, passes. */
+function checkText(name: string, text: string): string | undefined {
+    switch (name) {
+        case "DateStyle": {
+            const words = text.split(",").map((word) => word.trim());
+            const [styles, orders] = [words.filter((word) => dateStyles.test(word)), words.filter((word) => dateOrders.test(word))];
+            const right = styles.length <= 1 && orders.length <= 1 && styles.length + orders.length === words.length;
+            return right ? undefined : "must be ISO, SQL, Postgres or German, and behind a comma, or alone, DMY, MDY or YMD";
+        }
+        case "shared_preload_libraries":
+        case "session_preload_libraries":
+        case "archive_library": {
+            const names = text.trim() === "" ? [] : text.split(",").map((library) => library.trim().replace(/^"(.*)"$/, "$1"));
+            const known = names.every((library) => preloadableLibraries17.includes(library));
+            return known ? undefined : `must be names, with commas between them, of libraries that the packages bring: ${preloadableLibraries17.join(", ")}`;
+        }
+        default:
+            return undefined;
+    }
+}
+
+const dateStyles = /^(ISO|SQL|Postgres|German)$/i;
+const dateOrders = /^(DMY|MDY|YMD)$/i;
+
+const includes = (values: readonly string[], text: string) => values.some((value) => value.toLowerCase() === text.toLowerCase());
+const choice = (values: readonly string[]) => values.map((value) => (value === "" ? "empty" : value)).join(" or ").replace(/ or (?=.* or )/g, ", ");
+
+/** An enum that has on and off takes every spelling of them. */
+function enumBoolean(values: readonly string[], text: string): boolean | undefined {
+    return values.includes("on") && values.includes("off") ? asBoolean(text) : undefined;
+}
+
+/** Whether a value of `synchronous_commit` has a commit wait for a standby's disk. */
+export function waitsForStandby(value: ParameterValue): boolean {
+    return includes(["remote_apply"], String(value)) || asBoolean(String(value)) === true;
+}
+
+/** A parameter's number in its own unit, or undefined: text, or a number that PostgreSQL does not take. */
+export function numberOf(name: string, value: ParameterValue | undefined): number | undefined {
+    const parameter = postgresqlParameters17[name];
+    return parameter === undefined || value === undefined ? undefined : parseAmount(String(value), parameter);
+}
+
+/** An amount of memory or disk in MiB; undefined when it is none. */
+export function toMib(name: string, value: ParameterValue | undefined): number | undefined {
+    const unit = postgresqlParameters17[name]?.unit;
+    const number = numberOf(name, value);
+    return number === undefined || unit === undefined || !unit.endsWith("B") ? undefined : number * baseUnitInMib(unit);
 }
 
 /** The configured parameters laid over the computed ones; names are compared as PostgreSQL does. */

@@ -96,11 +96,3 @@ function clamp(value: number, min: number, max: number): number {
 function mib(value: number): string {
     return `${value}MB`;
 }
-
-const unitsInMib: Readonly<Record<string, number>> = { kB: 1 / 1024, MB: 1, GB: 1024, TB: 1024 * 1024 };
-
-/** A memory or disk amount with a unit in MiB; undefined when it is written otherwise. */
-export function toMib(value: ParameterValue): number | undefined {
-    const match = /^\s*(\d+)\s*(kB|MB|GB|TB)\s*$/.exec(String(value));
-    return match === null ? undefined : Number(match[1]) * unitsInMib[match[2]!]!;
-}

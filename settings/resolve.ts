@@ -1,6 +1,6 @@
 /** From checked configuration to settings: computed values laid out for their readers. */
 import { defaultPoolSize, maxDatabaseConnections, poolerConnections, type PoolerSize } from "./pgbouncer-sizing.ts";
-import { mergeParameters } from "./postgresql-parameters.ts";
+import { mergeParameters, numberOf } from "./postgresql-parameters.ts";
 import { postgresqlSizing, type PostgresqlParameters } from "./postgresql-sizing.ts";
 import { resolveTimings, type Timings, withSynchronousMode } from "./profiles.ts";
 import type { Configuration } from "./schema.ts";
@@ -171,7 +171,7 @@ type PoolerConfiguration = ParameterConfiguration &
 export function poolerSize(configuration: PoolerConfiguration): PoolerSize {
     return {
         poolMode: configuration.pgbouncerPoolMode,
-        maxConnections: Number(postgresqlParameters(configuration)["max_connections"]),
+        maxConnections: numberOf("max_connections", postgresqlParameters(configuration)["max_connections"]) ?? NaN,
         pools: users(configuration).reduce((total, user) => total + user.databases.length, 0),
         databases: configuration.databases.length,
         cores: configuration.databaseCores,

@@ -3,8 +3,7 @@ import { parseCidr } from "../components/ipv4.ts";
 import type { Mistake } from "./mistakes.ts";
 import { connectionsBesidePooler, poolerConnections } from "./pgbouncer-sizing.ts";
 import { checkSize } from "./platforms.ts";
-import { checkParameter } from "./postgresql-parameters.ts";
-import { toMib } from "./postgresql-sizing.ts";
+import { checkParameter, numberOf, toMib, waitsForStandby } from "./postgresql-parameters.ts";
 import { checkTimings, resolveTimings } from "./profiles.ts";
 import { demand, exceeded, newAccountQuotas } from "./quotas.ts";
 import { machine, machines, poolerSize, poolSize, postgresqlParameters, type MachineRole } from "./resolve.ts";
@@ -123,10 +122,9 @@ const rules: readonly Rule[] = [
         for (const [name, value] of Object.entries(configuration.postgresqlParameters)) {
             const key = `postgresqlParameters.${name}`;
             const wrong = checkParameter(name, value);
-            const waits = ["on", "true", "remote_apply"].includes(String(value));
             if (wrong !== undefined) {
                 refuse(key, value, wrong);
-            } else if (name.toLowerCase() === "synchronous_commit" && synchronousMode !== "off" && !waits) {
+            } else if (name.toLowerCase() === "synchronous_commit" && synchronousMode !== "off" && !waitsForStandby(value)) {
                 const reason = "or acknowledged rows can be lost";
                 refuse(key, value, `must be on or remote_apply while synchronousMode is ${synchronousMode}, ${reason}`);
             }
@@ -135,18 +133,28 @@ const rules: readonly Rule[] = [
 
     rule(parameterKeys, (configuration, refuse) => {
         const parameters = postgresqlParameters(configuration);
-        const mib = (name: string): number => toMib(parameters[name] ?? 0) ?? 0;
+        const mib = (name: string): number => toMib(name, parameters[name]) ?? 0;
         const refuseParameter = (name: string, allowed: string): void =>
             refuse(`postgresqlParameters.${name}`, parameters[name], allowed);
+
+        const larger = (one: string, other: string): string => (mib(other) > mib(one) ? other : one);
 
         const mostBuffers = Math.floor(configuration.databaseMemoryGib * 1024 * 0.6);
         if (mib("shared_buffers") > mostBuffers) {
             refuseParameter("shared_buffers", `must be at most 60 % of databaseMemoryGib: ${mostBuffers}MB`);
         }
-        const wal = mib("max_wal_size") + Math.max(mib("max_slot_wal_keep_size"), mib("wal_keep_size"));
-        if (wal > configuration.databaseDataDiskSizeGib * 1024 * 0.75) {
-            const sum = `with max_wal_size ${parameters["max_wal_size"]} it would be more than 75 % of databaseDataDiskSizeGib`;
-            refuseParameter("max_slot_wal_keep_size", `must leave room: ${sum}`);
+        // Of both, PostgreSQL keeps the larger.
+        const [cycle, kept] = [larger("max_wal_size", "min_wal_size"), larger("max_slot_wal_keep_size", "wal_keep_size")];
+        const mostWal = configuration.databaseDataDiskSizeGib * 1024 * 0.75;
+        if (mib(cycle) > mostWal) {
+            refuseParameter(cycle, "must leave room: it would be more than 75 % of databaseDataDiskSizeGib");
+        } else if (mib(cycle) + mib(kept) > mostWal) {
+            refuseParameter(kept, `must leave room: with ${cycle} ${parameters[cycle]} it would be more than 75 % of databaseDataDiskSizeGib`);
+        }
+
+        const [most, ...reserved] = ["max_connections", "superuser_reserved_connections", "reserved_connections"].map((name) => numberOf(name, parameters[name]) ?? 0);
+        if (reserved[0]! + reserved[1]! >= most!) {
+            refuseParameter("superuser_reserved_connections", `must be, with reserved_connections, less than max_connections ${most}`);
         }
     }),
 

@@ -21,7 +21,8 @@ import sys
 import tempfile
 
 PENDING = "var/lib/postgres-ha/pending-actions.json"
-COMMAND_TIMEOUT_SECONDS = 600
+# Below the limit of configure, above that of apply-dynamic-configuration, whose nodes restart one after another.
+COMMAND_TIMEOUT_SECONDS = 1700
 
 
 def owner_ids(owner):

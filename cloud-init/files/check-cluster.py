@@ -3,16 +3,21 @@
 
 Standard input: {"password": "..."} of the health check's role.
 /etc/postgres-ha/cluster.json: {"members": [{name, fqdn, address}], "loadBalancers": [{name, fqdn, address}],
-"synchronousMode": "quorum" | "strict" | "off"}, and more for others.
+"synchronousMode": "quorum" | "strict" | "off", "users": [{name, databases}]}, and more for others.
+/etc/postgres-ha/patroni-dynamic.json: Patroni's configuration, with PostgreSQL's parameters, as asked for.
 Usage: check-cluster DEADLINE_SECONDS
 
-Checked, in this order: etcd's members are all healthy; one leader and every replica streaming on its
-timeline, none waiting for a restart; a synchronous standby where one is promised; each PgBouncer
-reaches a PostgreSQL of the right role; through every load balancer a write on 5000 is read back on
-5001 from a replica. Each connection verifies the server's certificate and name.
+Checked, in this order: etcd's members are all healthy; Patroni is not paused; one leader and every
+replica streaming on its timeline, none waiting for a restart; a synchronous standby where one is
+promised; Patroni's configuration is the one asked for, and on each node every parameter of it is in
+force; each user can log in and connect to its databases; each PgBouncer reaches a PostgreSQL of the
+right role; through every load balancer a write on 5000 is read back on 5001 from a replica. Each
+connection verifies the server's certificate and name.
 """
 import json
+import math
 import os
+import re
 import ssl
 import subprocess
 import sys
@@ -23,6 +28,8 @@ import uuid
 
 TLS = "/etc/postgres-ha/tls"
 CA = f"{TLS}/ca.crt"
+DESIRED = "/etc/postgres-ha/patroni-dynamic.json"
+DIFFERENCE = ["/usr/local/libexec/postgres-ha/apply-dynamic-configuration", "difference"]
 ROLE = "health_check"
 STEP_SECONDS = 10
 WAKE_SECONDS = 1
@@ -77,9 +84,12 @@ def check_etcd(cluster):
 def check_patroni(cluster):
     """Returns the leader's name."""
     try:
-        members = patroni("127.0.0.1", "/cluster")["members"]
+        state = patroni("127.0.0.1", "/cluster")
     except OSError as error:
         raise NotYet(f"Patroni on this node does not answer: {error}") from error
+    if state.get("pause"):
+        raise NotYet("Patroni is paused, nobody would take over from a lost leader: `patronictl resume` on a database node ends that")
+    members = state["members"]
     found = {member["name"]: member for member in members}
     leaders = [member["name"] for member in members if member["role"] in ("leader", "standby_leader")]
     if len(leaders) != 1:
@@ -109,9 +119,138 @@ def wake_patroni(cluster):
             pass
 
 
-def psql(host, port, sql, password):
-    connection = f"host={host} port={port} dbname=postgres user={ROLE} connect_timeout=5 sslmode=verify-full sslrootcert={CA}"
-    return run(["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", f"--command={sql}", connection], {"PGPASSWORD": password})
+def psql(host, port, sql, password=None):
+    """As the health check's role, or as the superuser where no password is given."""
+    user = "user=postgres passfile=/etc/postgres-ha/superuser.pgpass" if password is None else f"user={ROLE}"
+    connection = f"host={host} port={port} dbname=postgres {user} connect_timeout=5 sslmode=verify-full sslrootcert={CA}"
+    return run(["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", f"--command={sql}", connection], {} if password is None else {"PGPASSWORD": password})
+
+
+def literal(text):
+    return "'" + text.replace("'", "''") + "'"
+
+
+# Each unit in the smallest of its kind, the largest first.
+MEMORY_UNITS = {"TB": 1024**4, "GB": 1024**3, "MB": 1024**2, "kB": 1024, "B": 1}
+TIME_UNITS = {"d": 86_400_000_000, "h": 3_600_000_000, "min": 60_000_000, "s": 1_000_000, "ms": 1000, "us": 1}
+
+
+def number(text, unit):
+    """As PostgreSQL reads it, in the parameter's unit; settings/postgresql-amounts.ts is the same for the configuration."""
+    digits, given = re.fullmatch(r"\s*([-+.0-9]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z]*)\s*", text).groups()
+    value = float(digits)
+    if not given:
+        return value
+    table = MEMORY_UNITS if unit.endswith("B") else TIME_UNITS
+    factor, name = re.fullmatch(r"([0-9]*)([A-Za-z]+)", unit).groups()
+    size = value * table[given]
+    smaller = [step for step in table.values() if step < table[given]]
+    if smaller:
+        size = round(size / smaller[0]) * smaller[0]
+    return size / (int(factor or 1) * table[name])
+
+
+def truth(text):
+    return {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}.get(text.lower())
+
+
+def words(text):
+    return [word for word in re.split(r"[\s,]+", text.lower()) if word]
+
+
+def in_force(name, wanted, vartype, unit, actual):
+    """Whether pg_settings shows a value as it was asked for."""
+    if vartype in ("integer", "real"):
+        try:
+            value = number(wanted, unit)
+        except (AttributeError, KeyError, ValueError):
+            return False
+        # pg_settings shows six digits of a real number.
+        return round(value) == int(actual) if vartype == "integer" else math.isclose(value, float(actual), rel_tol=1e-5, abs_tol=1e-9)
+    if vartype in ("bool", "enum") and truth(wanted) is not None:
+        return truth(wanted) == truth(actual)
+    if name.lower() == "datestyle":
+        # Asked for by half, the other half stays PostgreSQL's.
+        return set(words(wanted)) <= set(words(actual))
+    # Of its texts, PostgreSQL respells the names of encodings.
+    return wanted.lower() == actual.lower() if vartype == "enum" or name.lower() == "client_encoding" else wanted == actual
+
+
+# The session has a value of its own, which says nothing of the server's.
+OF_THE_SESSION = ("global", "database", "user", "database user", "client", "interactive", "session")
+
+
+def wrong_parameters(wanted, found):
+    """Sentences. `found`: by the name in lower case, what SETTINGS asks for."""
+    sentences = []
+    for name, value in wanted.items():
+        text = str(value)  # JSON's true becomes True, which PostgreSQL takes as well
+        if name.lower() not in found:
+            sentences.append(f"PostgreSQL does not know {name}")
+            continue
+        vartype, unit, actual, shown, source, file = found[name.lower()]
+        computed = source == "override" and text in ("-1", "0")
+        if source in OF_THE_SESSION or computed or in_force(name, text, vartype, unit, actual or ""):
+            continue
+        by_hand = f" (by ALTER SYSTEM; `ALTER SYSTEM RESET {name}` on this node takes that back)" if (file or "").endswith("/postgresql.auto.conf") else ""
+        sentences.append(f"{name} is {shown}, not {text}{by_hand}")
+    return sentences
+
+
+SETTINGS = """SELECT json_build_object(
+    'errors', (SELECT coalesce(json_agg(format('%s: %s', name, error)), '[]') FROM pg_file_settings WHERE error IS NOT NULL),
+    'settings', (SELECT json_object_agg(lower(name), json_build_array(vartype, unit, reset_val, current_setting(name, true), source, sourcefile))
+        FROM pg_settings WHERE lower(name) = ANY (string_to_array({names}, ','))))"""
+
+
+def check_parameters(cluster):
+    with open(DESIRED, encoding="utf-8") as source:
+        wanted = json.load(source)["postgresql"]["parameters"]
+    status, output = run(DIFFERENCE)
+    if status != 0:
+        raise NotYet(f"Patroni's configuration cannot be compared: {output[-300:]}")
+    different = json.loads(output)
+    parameters = different.get("postgresql", {}).pop("parameters", {})
+    keys = [*parameters, *(key for key, value in different.items() if value != {})]
+    if keys:
+        raise NotYet(f"Patroni's configuration is not the one asked for: {', '.join(keys)} differ, as after `patronictl edit-config`")
+
+    sql = SETTINGS.format(names=literal(",".join(wanted).lower()))
+    for member in cluster["members"]:
+        status, output = psql(member["fqdn"], 5432, sql)
+        if status != 0:
+            raise NotYet(f"{member['name']}: PostgreSQL does not serve the superuser: {output[-300:]}")
+        found = json.loads(output)
+        if found["errors"]:
+            raise NotYet(f"{member['name']}: PostgreSQL's configuration files have errors, and it would not start again: {'; '.join(found['errors'])}")
+        wrong = wrong_parameters(wanted, found["settings"])
+        if wrong:
+            raise NotYet(f"{member['name']}: {'; '.join(wrong)}")
+
+
+ACCESS = """SELECT coalesce(string_agg(DISTINCT problem, '; '), '') FROM (
+    SELECT CASE
+        WHEN r.oid IS NULL THEN format('there is no role %I', role)
+        WHEN NOT r.rolcanlogin THEN format('role %1$I may not log in; ALTER ROLE %1$I LOGIN lets it', role)
+        WHEN r.rolvaliduntil <= now() THEN format('the password of role %1$I ended at %2$s; ALTER ROLE %1$I VALID UNTIL %3$L renews it', role, r.rolvaliduntil, 'infinity')
+        WHEN r.rolconnlimit = 0 THEN format('role %1$I may have no connection; ALTER ROLE %1$I CONNECTION LIMIT -1 lets it', role)
+        WHEN d.oid IS NULL THEN format('there is no database %I', database)
+        WHEN NOT d.datallowconn THEN format('database %1$I takes no connections; ALTER DATABASE %1$I ALLOW_CONNECTIONS true opens it', database)
+        WHEN d.datconnlimit = 0 THEN format('database %1$I takes no connections; ALTER DATABASE %1$I CONNECTION LIMIT -1 opens it', database)
+        WHEN NOT has_database_privilege(r.oid, d.oid, 'CONNECT') THEN format('role %1$I may not connect to database %2$I; GRANT CONNECT ON DATABASE %2$I TO %1$I lets it', role, database)
+    END AS problem
+    FROM (SELECT item ->> 'name' AS role, json_array_elements_text(item -> 'databases') AS database FROM json_array_elements({users}) AS item) AS wanted
+    LEFT JOIN pg_roles AS r ON r.rolname = role
+    LEFT JOIN pg_database AS d ON d.datname = database) AS judged"""
+
+
+def check_access(cluster, leader):
+    fqdn = next(member["fqdn"] for member in cluster["members"] if member["name"] == leader)
+    status, output = psql(fqdn, 5432, ACCESS.format(users=literal(json.dumps(cluster["users"]))))
+    if status != 0:
+        raise NotYet(f"{leader}: PostgreSQL does not serve the superuser: {output[-300:]}")
+    if output:
+        raise NotYet(f"{leader}: {output}")
 
 
 def check_poolers(cluster, leader, password):
@@ -140,6 +279,8 @@ def check_endpoints(cluster, password):
 def check_everything(cluster, password):
     check_etcd(cluster)
     leader = check_patroni(cluster)
+    check_parameters(cluster)
+    check_access(cluster, leader)
     check_poolers(cluster, leader, password)
     check_endpoints(cluster, password)
     return leader

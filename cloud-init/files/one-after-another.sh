@@ -8,9 +8,11 @@ set -euo pipefail
 # shellcheck source=/dev/null
 . /etc/profile.d/postgres-ha-etcd.sh
 
-deadline_seconds=540
+# Counted from when this node has the lock; a queue may be as long as two nodes that need all of theirs.
+command_seconds=540
+queue_seconds=1080
 if ! timeout 5 etcdctl --command-timeout=3s get --limit=1 / --prefix --keys-only >/dev/null 2>&1; then
-    exec timeout "$deadline_seconds" "$@"
+    exec timeout "$command_seconds" "$@"
 fi
 # The lease behind the lock ends with this process; a node that dies here blocks the others for 60 s.
-exec timeout "$deadline_seconds" etcdctl lock --ttl=60 /postgres-ha/one-after-another -- "$@"
+exec timeout "$((queue_seconds + command_seconds))" etcdctl lock --ttl=60 /postgres-ha/one-after-another -- timeout "$command_seconds" "$@"

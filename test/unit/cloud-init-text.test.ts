@@ -240,6 +240,8 @@ describe("hugePages", () => {
     it.each([
         ["4GB", 2212],
         ["2048MB", 1106],
+        ["1.5GB", 830],
+        [262_144, 1106],
         ["1023MB", 0],
         [undefined, 0],
     ])("for shared_buffers of %s are %i", (sharedBuffers, pages) => {

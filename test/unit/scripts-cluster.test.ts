@@ -20,13 +20,21 @@ describe("one-after-another", () => {
     it("runs the command under a lock in etcd", async () => {
         scratch.stub("/usr/local/bin/etcdctl", '[ "$1" = lock ] || exit 0; while [ "$1" != -- ]; do shift; done; shift; exec "$@"');
         expect(await run()).toMatchObject({ status: 0, stdout: "ran one with two words\n" });
-        expect((await scratch.calls())[1]).toMatch(/^etcdctl lock --ttl=60 \/postgres-ha\/one-after-another -- sh -c /);
+        expect((await scratch.calls())[1]).toMatch(/^etcdctl lock --ttl=60 \/postgres-ha\/one-after-another -- timeout 540 sh -c /);
     });
 
     it("runs it at once where etcd has no quorum", async () => {
         scratch.stub("/usr/local/bin/etcdctl", "exit 1");
         expect(await run()).toMatchObject({ status: 0, stdout: "ran one with two words\n" });
         expect(await scratch.calls()).toHaveLength(1);
+    });
+
+    it("counts the command's time from when it has the lock", async () => {
+        scratch.stub("/usr/local/bin/etcdctl", '[ "$1" = lock ] || exit 0; while [ "$1" != -- ]; do shift; done; shift; exec "$@"');
+        scratch.stub("/usr/local/bin/timeout", 'exec /usr/bin/timeout "$@"');
+        expect(await run()).toMatchObject({ status: 0 });
+        const limits = (await scratch.calls()).filter((call) => call.startsWith("timeout")).slice(1).map((call) => Number(call.split(" ")[1]));
+        expect(limits).toEqual([1620, 540]);
     });
 
     it("fails when the command fails", async () => {
@@ -107,39 +115,6 @@ describe("etcd-leader-away", () => {
         prepare(own, all, leadsPostgresql);
         expect(await run()).toMatchObject({ status: 0 });
         expect(await moves()).toEqual([]);
-    });
-});
-
-describe("restart-postgresql", () => {
-    /** Patroni's REST API as curl sees it: /primary while /tmp/leads exists, else /replica; /health always. */
-    function prepare(leads: boolean): void {
-        scratch.write(installedScript("restart-postgresql.sh"), { path: "/etc/patroni/patroni.yml", content: "scope: main\nnamespace: /service\nname: main-db-1\n" });
-        if (leads) scratch.write({ path: "/tmp/leads", content: "" });
-        scratch.stub("/usr/local/bin/curl", 'case "${*: -1}" in */primary) test -e /tmp/leads ;; */replica) ! test -e /tmp/leads ;; *) exit 0 ;; esac');
-        scratch.stub("/usr/local/bin/patronictl", '[ "$1" != switchover ] || (sleep 0.7; rm /tmp/leads) &');
-    }
-    const patronictl = async () => (await scratch.calls()).filter((call) => call.startsWith("patronictl "));
-
-    it("hands over first when it leads, and restarts only when it follows", async () => {
-        prepare(true);
-        expect(await scratch.run(installed("restart-postgresql"))).toMatchObject({ status: 0 });
-        expect(await patronictl()).toEqual(["patronictl switchover --leader main-db-1 --force", "patronictl restart main main-db-1 --force"]);
-        const calls = await scratch.calls();
-        const restart = calls.findIndex((call) => call.startsWith("patronictl restart"));
-        expect(calls[restart - 1]).toMatch(/\/replica$/);
-        expect(calls.slice(0, restart).filter((call) => call.endsWith("/replica")).length).toBeGreaterThan(1);
-    });
-
-    it("restarts a leader in place when told to", async () => {
-        prepare(true);
-        expect(await scratch.run(installed("restart-postgresql"), ["in-place"])).toMatchObject({ status: 0 });
-        expect(await patronictl()).toEqual(["patronictl restart main main-db-1 --force"]);
-    });
-
-    it("restarts a replica without a switchover", async () => {
-        prepare(false);
-        expect(await scratch.run(installed("restart-postgresql"))).toMatchObject({ status: 0 });
-        expect(await patronictl()).toEqual(["patronictl restart main main-db-1 --force"]);
     });
 });
 

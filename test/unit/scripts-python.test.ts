@@ -1,5 +1,9 @@
 /** The decisions in check-cluster.py and apply-dynamic-configuration.py. */
-import { describe, expect, it } from "vitest";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, describe, expect, it } from "vitest";
 
 import { callPython } from "../support/scripts.ts";
 
@@ -31,6 +35,137 @@ describe("apply-dynamic-configuration", () => {
         expect(difference({ a: "10" }, { a: 10 })).toEqual({ a: "10" });
     });
 
+    it("takes off for false, as Patroni's tools write it, and no other text", () => {
+        expect(difference({ a: "off", b: "on", c: "on" }, { a: false, b: true, c: "off" })).toEqual({ c: "on" });
+    });
+
+    describe("before anything is changed", () => {
+        const scratch = mkdtempSync(join(tmpdir(), "postgres-ha-data-"));
+        afterAll(() => rmSync(scratch, { recursive: true }));
+        mkdirSync(join(scratch, "global"));
+        for (const name of ["PG_VERSION", "global/pg_control"]) writeFileSync(join(scratch, name), "17\n");
+        const trial = (stderr: string, returncode: number, dataDirectory = scratch) =>
+            callPython("apply-dynamic-configuration.py", "try_parameters", [{ dataDirectory, binDirectory: "/usr/pgsql-17/bin" }, { work_mem: "4MB" }], {
+                "subprocess.run": [{ attributes: {} }, { attributes: { stderr, returncode } }],
+            });
+
+        it("has PostgreSQL itself read the values", () => {
+            const { raised, calls } = trial("", 0);
+            expect(raised).toBeUndefined();
+            expect((calls.at(-1)!.arguments[0] as string[]).slice(0, 7)).toEqual(["runuser", "-u", "postgres", "--", "/usr/pgsql-17/bin/postgres", "-C", "shared_memory_size"]);
+        });
+
+        it("refuses with PostgreSQL's words what it refuses", () => {
+            expect(trial('LOG:  invalid value for parameter "a": "b"\nHINT:  c\nFATAL:  configuration file "/tmp/x" contains errors\n', 1).raised).toBe(
+                'Refused: PostgreSQL does not take the parameters, nothing was changed:\nLOG:  invalid value for parameter "a": "b"\nHINT:  c',
+            );
+        });
+
+        it("changes nothing then", () => {
+            const refused = callPython("apply-dynamic-configuration.py", "apply", [], { own_state: [{}], read_json: [{ postgresql: { parameters: {} } }], try_parameters: [{ raise: "no" }], request: [{}] });
+            expect(refused.raised).toBe("OSError: no");
+            expect(refused.calls.map(({ name }) => name)).not.toContain("request");
+        });
+
+        it("has nothing to try on a node without data yet", () => {
+            expect(trial("", 1, "/nonexistent")).toMatchObject({ calls: [] });
+        });
+
+        it("writes values as PostgreSQL reads them, and loads what each session would", () => {
+            expect(callPython("apply-dynamic-configuration.py", "configuration_file", [{ a: "it's \\", jit: true, session_preload_libraries: "x", shared_preload_libraries: "y,z" }]).returned).toBe(
+                "a = 'it''s \\\\'\njit = 'True'\nsession_preload_libraries = 'x'\nshared_preload_libraries = 'y,z,x'\n",
+            );
+        });
+    });
+
+    describe("before a restart, of the other nodes", () => {
+        const cluster = { members: ["a", "b", "c"].map((name) => ({ name, address: name })), synchronousMode: "quorum" };
+        const own = (role = "replica") => ({ role, patroni: { name: "a" } });
+        const standby = { state: "running", role: "replica", replication_state: "streaming", quorum_standby: true };
+        const primary = { state: "running", role: "primary" };
+        const look = (state: object, answers: readonly object[], changes: object = {}) =>
+            callPython("apply-dynamic-configuration.py", "look_at_others", [{ ...cluster, ...changes }, state], { request: answers }).returned;
+
+        it("is content when they lead or stream, and asks each of them", () => {
+            expect(look(own(), [primary, standby])).toBe(null);
+            expect(look(own("primary"), [standby, { ...standby, quorum_standby: false }])).toBe(null);
+        });
+
+        it.each<[string, readonly object[], string]>([
+            ["one does not start", [{ state: "start failed", role: "replica" }, standby], "b: PostgreSQL is start failed"],
+            ["one does not stream", [primary, { ...standby, replication_state: "in archive recovery" }], "c: PostgreSQL does not stream from the leader"],
+            ["one does not answer", [{ raise: "timed out" }, standby], "b: Patroni does not answer: timed out"],
+        ])("names the node when %s", (_, answers, reason) => {
+            expect(look(own(), answers)).toBe(reason);
+        });
+
+        it("lets a leader restart only where a standby has everything acknowledged, if that is promised", () => {
+            const behind = { ...standby, quorum_standby: false };
+            expect(look(own("primary"), [behind, behind])).toBe("no standby is a synchronous one");
+            expect(look(own("primary"), [behind, { ...behind, sync_standby: true }])).toBe(null);
+            expect(look(own("primary"), [behind, behind], { synchronousMode: "off" })).toBe(null);
+            expect(look(own(), [primary, behind])).toBe(null);
+        });
+
+        it("gives up soon where one does not start, later where one is not there", () => {
+            const wait = (reason: string, ...times: readonly number[]) =>
+                callPython("apply-dynamic-configuration.py", "wait_for_others", [cluster], { own_state: [own()], look_at_others: [reason], "time.monotonic": times, "time.sleep": [null] });
+            expect(wait("b: PostgreSQL is start failed", 0, 1, 10, 17)).toMatchObject({ raised: expect.stringMatching(/^Refused: not restarted, .*: b: PostgreSQL is start failed\. Mend that node/) as string });
+            expect(wait("b: PostgreSQL is starting", 0, 17, 100, 121).calls.filter(({ name }) => name === "look_at_others")).toHaveLength(3);
+        });
+    });
+
+    describe("a restart", () => {
+        const state = (role: string, text = "running") => ({ state: text, role, patroni: { name: "a", scope: "main" } });
+        const restart = (inPlace: boolean, states: readonly object[], others: unknown = null, times: readonly number[] = [0]) => {
+            const { calls, raised } = callPython("apply-dynamic-configuration.py", "restart", [inPlace], {
+                read_json: [{}],
+                wait_for_others: [others],
+                own_state: states,
+                why_not_started: ["FATAL:  no memory"],
+                "subprocess.run": [null],
+                "time.monotonic": times,
+                "time.sleep": [null],
+            });
+            return { raised, commands: calls.filter(({ name }) => name === "subprocess.run").map(({ arguments: [command] }) => (command as string[]).slice(3).join(" ")) };
+        };
+
+        it("hands over first where the node leads, and restarts only when it follows", () => {
+            const { commands, raised } = restart(false, [state("primary"), state("primary"), state("replica", "stopping"), state("replica")]);
+            expect(raised).toBeUndefined();
+            expect(commands).toEqual(["switchover --leader a --force", "restart main a --force"]);
+        });
+
+        it("is in place when told so, and where the node does not lead", () => {
+            expect(restart(true, [state("primary")]).commands).toEqual(["restart main a --force"]);
+            expect(restart(false, [state("replica")]).commands).toEqual(["restart main a --force"]);
+        });
+
+        it("does not begin where another node is not well", () => {
+            expect(restart(false, [state("replica")], { raise: "unwell" })).toEqual({ raised: "OSError: unwell", commands: [] });
+        });
+
+        it("fails with PostgreSQL's words when it does not start, and waits while it may", () => {
+            const failed = restart(false, [state("replica"), state("replica", "start failed"), state("replica", "starting"), state("replica", "start failed")], null, [0, 1, 2, 20]);
+            expect(failed.raised).toBe("Refused: PostgreSQL does not start. No other node is restarted: put the parameters back, then `up` again.\nFATAL:  no memory");
+            expect(restart(false, [state("replica"), state("replica", "start failed"), state("replica")], null, [0, 1]).raised).toBeUndefined();
+        });
+    });
+
+    it("does not restart where another node failed to, whose turn it was", () => {
+        const members = [{ name: "a", role: "leader", pending_restart: true }, { name: "b", role: "replica", state: "start failed" }, { name: "c", role: "replica", pending_restart: true }];
+        const outcome = callPython("apply-dynamic-configuration.py", "restart_in_turn", [1e9], {
+            own_state: [{ pending_restart: true, role: "primary", patroni: { name: "a" } }],
+            request: [{ members }],
+            "time.monotonic": [0, 1, 20],
+            "time.sleep": [null],
+            "subprocess.run": [null],
+            print: [null],
+        });
+        expect(outcome.raised).toMatch(/^Refused: not restarted, .*: b: PostgreSQL does not start\./);
+        expect(outcome.calls.map(({ name }) => name)).not.toContain("subprocess.run");
+    });
+
     describe("restarts", () => {
         const next = (...members: readonly object[]) => callPython("apply-dynamic-configuration.py", "next_to_restart", [members]).returned;
         const member = (name: string, role: string, reason?: object) => ({ name, role, ...(reason ? { pending_restart: true, pending_restart_reason: reason } : {}) });
@@ -54,11 +189,12 @@ describe("apply-dynamic-configuration", () => {
         });
 
         const restart = (members: readonly object[]) =>
-            callPython("apply-dynamic-configuration.py", "restart_in_turn", [], {
+            callPython("apply-dynamic-configuration.py", "restart_in_turn", [1e9], {
                 own_state: [{ pending_restart: true, role: "primary", patroni: { name: "a" } }],
                 request: [{ members }],
                 "subprocess.run": [null],
-            }).calls.filter(({ name }) => name === "subprocess.run").map(({ arguments: [command] }) => (command as string[]).slice(2));
+                print: [null],
+            }).calls.filter(({ name }) => name === "subprocess.run").map(({ arguments: [command] }) => (command as string[]).slice(3));
 
         it("in place where handing over would meet a standby with the old value", () => {
             expect(restart([member("a", "leader", lowered), member("b", "replica", lowered)])).toEqual([["in-place"]]);
@@ -82,7 +218,7 @@ describe("apply-dynamic-configuration", () => {
     });
 
     it("does nothing where Patroni does not run", () => {
-        const outcome = callPython("apply-dynamic-configuration.py", "main", [], { print: [null], request: [{ raise: "refused" }] });
+        const outcome = callPython("apply-dynamic-configuration.py", "main", [[]], { print: [null], request: [{ raise: "refused" }] });
         expect(outcome.raised).toBeUndefined();
         expect(outcome.calls.map(({ name, arguments: args }) => `${name} ${args[0]}`)).toEqual(["request /patroni", "print Patroni does not run yet: nothing to change"]);
     });
@@ -139,6 +275,94 @@ describe("check-cluster", () => {
         it("says that Patroni does not answer", () => {
             const outcome = callPython("check-cluster.py", "check_patroni", [cluster], { patroni: [{ raise: "connection refused" }] });
             expect(outcome.raised).toBe("NotYet: Patroni on this node does not answer: connection refused");
+        });
+    });
+
+    it("names a paused Patroni", () => {
+        expect(callPython("check-cluster.py", "check_patroni", [cluster], { patroni: [{ members: healthy, pause: true }] }).raised).toMatch(/^NotYet: Patroni is paused, .*`patronictl resume`/);
+    });
+
+    describe("of the parameters", () => {
+        const judge = (wanted: object, found: object) => callPython("check-cluster.py", "wrong_parameters", [wanted, found]).returned;
+        const has = (vartype: string, unit: string | null, actual: string, shown = actual, source = "configuration file", file: string | null = "/data/postgresql.conf") => [vartype, unit, actual, shown, source, file];
+
+        it.each<[string, unknown, readonly unknown[]]>([
+            ["a number with the unit", "4096MB", has("integer", "8kB", "524288", "4GB")],
+            ["a fraction", "1.5GB", has("integer", "kB", "1572864")],
+            ["a fraction that PostgreSQL rounds", "30.1GB", has("integer", "kB", "31561728")],
+            ["time", "0.5min", has("integer", "s", "30")],
+            ["a number without one", 100, has("integer", null, "100")],
+            ["a real number", 1.1, has("real", null, "1.1")],
+            ["six digits of a real number", "0.123456789", has("real", null, "0.123457")],
+            ["a boolean of JSON", true, has("bool", null, "on")],
+            ["another spelling", "no", has("bool", null, "off")],
+            ["a list's other case", "Replica", has("enum", null, "replica")],
+            ["a list's boolean", "1", has("enum", null, "on")],
+            ["text", "%m [%p] ", has("string", null, "%m [%p] ")],
+            ["what PostgreSQL computes", -1, has("integer", "8kB", "2048", "16MB", "override", null)],
+            ["what is the session's own", "4MB", has("integer", "kB", "9999", "9999kB", "user", null)],
+        ])("is content with %s", (_, wanted, found) => {
+            expect(judge({ name: wanted }, { name: found })).toEqual([]);
+        });
+
+        it("is content with half of a DateStyle, and with an encoding as PostgreSQL spells it", () => {
+            expect(judge({ DateStyle: "dmy" }, { datestyle: has("string", null, "ISO, DMY") })).toEqual([]);
+            expect(judge({ client_encoding: "utf8" }, { client_encoding: has("string", null, "UTF8") })).toEqual([]);
+        });
+
+        it.each<[unknown, readonly unknown[], string]>([
+            ["6MB", has("integer", "kB", "4096", "4MB"), "name is 4MB, not 6MB"],
+            ["everything", has("enum", null, "none"), "name is none, not everything"],
+            [-1, has("real", null, "0"), "name is 0, not -1"],
+            ["4ms", has("integer", "kB", "4096", "4MB"), "name is 4MB, not 4ms"],
+            ["off", has("bool", null, "on"), "name is on, not off"],
+            ["%m ", has("string", null, "%m"), "name is %m, not %m "],
+            ["4MB", has("integer", "kB", "9999", "9999kB", "configuration file", "/data/postgresql.auto.conf"), "name is 9999kB, not 4MB (by ALTER SYSTEM; `ALTER SYSTEM RESET name` on this node takes that back)"],
+        ])("is not content with %j where there is %j", (wanted, found, sentence) => {
+            expect(judge({ name: wanted }, { name: found })).toEqual([sentence]);
+        });
+
+        it("says all of a node's", () => {
+            expect(judge({ a: 1, b: 2, c: 3 }, { a: has("integer", null, "2"), c: has("integer", null, "3") })).toEqual(["a is 2, not 1", "PostgreSQL does not know b"]);
+        });
+
+        const desired = join(mkdtempSync(join(tmpdir(), "postgres-ha-desired-")), "patroni-dynamic.json");
+        writeFileSync(desired, JSON.stringify({ ttl: 25, postgresql: { parameters: { work_mem: "4MB" } } }));
+        afterAll(() => rmSync(join(desired, ".."), { recursive: true }));
+        const judgeAll = (different: object, ...nodes: readonly unknown[]) =>
+            callPython("check-cluster.py", "check_parameters", [cluster], { run: [[0, JSON.stringify(different)]], psql: nodes.map((node) => (typeof node === "string" ? [2, node] : [0, JSON.stringify(node)])) }, { DESIRED: desired }).raised;
+        const right = { errors: [], settings: { work_mem: has("integer", "kB", "4096") } };
+
+        it("asks each node, and names the one that differs", () => {
+            expect(judgeAll({}, right, right, right)).toBeUndefined();
+            expect(judgeAll({}, right, right, { ...right, settings: { work_mem: has("integer", "kB", "64", "64kB") } })).toBe("NotYet: db-3: work_mem is 64kB, not 4MB");
+            expect(judgeAll({}, right, "too many connections")).toBe("NotYet: db-2: PostgreSQL does not serve the superuser: too many connections");
+        });
+
+        it("names a line with which a node would not start again", () => {
+            expect(judgeAll({}, right, { ...right, errors: ["DateStyle: setting could not be applied"] })).toBe(
+                "NotYet: db-2: PostgreSQL's configuration files have errors, and it would not start again: DateStyle: setting could not be applied",
+            );
+        });
+
+        it("names what of Patroni's configuration is another one", () => {
+            expect(judgeAll({ ttl: 25, postgresql: { parameters: { work_mem: "4MB", gone: null } } }, right)).toMatch(/^NotYet: Patroni's configuration is not the one asked for: work_mem, gone, ttl differ/);
+            expect(judgeAll({ postgresql: { use_slots: true } }, right)).toMatch(/: postgresql differ/);
+        });
+    });
+
+    describe("of the users", () => {
+        const judgeAccess = (answer: readonly [number, string]) => callPython("check-cluster.py", "check_access", [{ ...cluster, users: [{ name: "app", databases: ["app"] }] }, "db-2"], { psql: [answer] });
+
+        it("asks the leader of each of them", () => {
+            const { raised, calls } = judgeAccess([0, ""]);
+            expect(raised).toBeUndefined();
+            expect(calls[0]!.arguments.slice(0, 2)).toEqual(["db-2.internal", 5432]);
+            expect(String(calls[0]!.arguments[2])).toContain(`json_array_elements('[{"name": "app", "databases": ["app"]}]')`);
+        });
+
+        it("names who cannot log in", () => {
+            expect(judgeAccess([0, "role app may not log in; ALTER ROLE app LOGIN lets it"]).raised).toBe("NotYet: db-2: role app may not log in; ALTER ROLE app LOGIN lets it");
         });
     });
 

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { connectionsBesidePooler, defaultPoolSize, maxDatabaseConnections } from "../../settings/pgbouncer-sizing.ts";
-import { checkParameter } from "../../settings/postgresql-parameters.ts";
-import { postgresqlSizing, toMib } from "../../settings/postgresql-sizing.ts";
+import { checkParameter, toMib } from "../../settings/postgresql-parameters.ts";
+import { postgresqlSizing } from "../../settings/postgresql-sizing.ts";
 import { checkTimings, freezeSeconds, profiles, resolveTimings } from "../../settings/profiles.ts";
 import type { ProfileName } from "../../settings.ts";
 
@@ -75,7 +75,7 @@ describe("postgresqlSizing", () => {
         fc.assert(
             fc.property(size, (machine) => {
                 const parameters = postgresqlSizing(machine);
-                const mib = (name: string) => toMib(parameters[name]!)!;
+                const mib = (name: string) => toMib(name, parameters[name])!;
                 expect(mib("shared_buffers") + mib("effective_cache_size")).toBeLessThanOrEqual(
                     machine.memoryGib * 1024,
                 );
