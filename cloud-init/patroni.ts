@@ -62,7 +62,6 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
             {
                 path: DYNAMIC,
                 content: `${JSON.stringify(dynamicConfiguration(inputs.dynamic), undefined, 2)}\n`,
-                onChange: ["/usr/local/libexec/postgres-ha/apply-dynamic-configuration"],
             },
             {
                 path: `${DIRECTORY}/patroni.yml`,

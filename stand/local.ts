@@ -55,7 +55,7 @@ function down(): void {
 /** Whether Pulumi could destroy the cluster. The provider answers to the stand: it has to run while the stack goes. */
 function destroyed(): boolean {
     const attempt = (command: string, ...args: string[]) => run(command, args, destroySeconds) === 0;
-    writeStackFile();
+    writeStackFile({});
     const isLocked = hasDeadLock();
     return (
         attempt(process.execPath, standCommand, "up") &&

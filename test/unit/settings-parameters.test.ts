@@ -5,6 +5,7 @@ import { parseAmount } from "../../settings/postgresql-amounts.ts";
 import { checkParameter, numberOf, toMib } from "../../settings/postgresql-parameters.ts";
 import { preloadableLibraries17 } from "../../settings/postgresql-parameters-17.ts";
 import { parseSettings } from "../../settings.ts";
+import { minimalConfiguration } from "../support/rendered-cluster.ts";
 
 const memory = "with a unit (TB, GB, MB, kB, B; without one it counts kB)";
 const milliseconds = "with a unit (d, h, min, s, ms, us; without one it counts ms)";
@@ -123,7 +124,7 @@ describe("amounts", () => {
 describe("rules between parameters", () => {
     const told = (postgresqlParameters: object): string => {
         try {
-            parseSettings({ adminCidrs: "198.51.100.7/32", sshPublicKeys: `ssh-ed25519 ${Buffer.concat([Buffer.from([0, 0, 0, 11]), Buffer.from("ssh-ed25519"), Buffer.alloc(36)]).toString("base64")}`, postgresqlParameters });
+            parseSettings({ ...minimalConfiguration, postgresqlParameters });
         } catch (error) {
             return (error as Error).message;
         }
