@@ -42,9 +42,9 @@ retry() {
 }
 
 # Here a repository that does not answer is an error; the nightly updates go on without it. Old indexes are looked at
-# again, because what they name may be gone.
+# again, because what they name may be gone. Not --quiet: dnf would not say what a mirror answered.
 install() {
-    retry dnf --quiet --assumeyes --nodocs --refresh '--setopt=*.skip_if_unavailable=0' --setopt=install_weak_deps=False install "$@"
+    retry dnf --assumeyes --nodocs --refresh '--setopt=*.skip_if_unavailable=0' --setopt=install_weak_deps=False install "$@"
 }
 
 # choose_versions: sets wanted to the missing packages, as NAME-VERSION-RELEASE where the cluster's other nodes have them.

@@ -42,7 +42,7 @@ describe("first-boot", () => {
         const order = ["systemctl daemon-reload", "systemctl enable --quiet one.service", "systemctl restart one.service", "systemctl enable --quiet two.timer", "systemctl restart two.timer"];
         expect(calls.filter((call) => order.includes(call))).toEqual(order);
         expect(calls.filter((call) => call.includes(" install "))).toEqual([
-            "dnf --quiet --assumeyes --nodocs --refresh --setopt=*.skip_if_unavailable=0 --setopt=install_weak_deps=False install etcd postgresql17",
+            "dnf --assumeyes --nodocs --refresh --setopt=*.skip_if_unavailable=0 --setopt=install_weak_deps=False install etcd postgresql17",
         ]);
     });
 
