@@ -90,10 +90,6 @@ if [ "${#missing[@]}" -gt 0 ]; then
         [ "${wanted[*]}" != "$before" ] || exit 65
         log "WARNING: the mirror does not have all that the other nodes run. They have $before, this node gets ${wanted[*]}"
     done
-    # A Patroni that runs already tells of these packages, too.
-    if [ -x "$directory/describe-node" ] && systemctl --quiet is-active patroni.service; then
-        "$directory/describe-node" && "$directory/refresh" reload patroni.service
-    fi
 fi
 rpm -q "${PACKAGES[@]}"
 
