@@ -42,14 +42,15 @@ export interface WatchingScript extends ScriptUnit {
     readonly arguments?: readonly string[];
 }
 
-/** A script that runs whenever a file was written: its path unit is the one to start. */
+/** A script that runs whenever a file was written, and when it is new on a running machine: its path unit is the one to start. */
 export function watchingScript({ file, description, after, path, arguments: words = [] }: WatchingScript): MachineFile[] {
     const name = installedName(file);
+    const command = [`${scriptDirectory}/${name}`, ...words].join(" ");
     return [
-        script(file),
+        { ...script(file), onChange: [command] },
         unitFile(`${name}.service`, {
             Unit: { Description: description, After: after },
-            Service: { Type: "oneshot", ExecStart: [`${scriptDirectory}/${name}`, ...words].join(" ") },
+            Service: { Type: "oneshot", ExecStart: command },
         }),
         unitFile(`${name}.path`, {
             Unit: { Description: description },

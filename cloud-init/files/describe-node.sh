@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Lets Patroni's REST API tell what this node is made of, in headers of its answers: the packages that a node which is made
 # later should have in the same versions (see peer-packages), and the watchdog, where one is promised (see check-cluster).
-# Runs before Patroni starts, and with --reload after each transaction of dnf.
+# Runs before Patroni starts, and with --reload, which lets a running Patroni know, after each transaction of dnf.
 set -euo pipefail
 
 # shellcheck source=/dev/null
