@@ -17,7 +17,7 @@ import {
     localParameters,
     postgresUser,
 } from "./postgresql.ts";
-import { guardScript, timedScript } from "./script-units.ts";
+import { guardScript, timedScript, watchingScript } from "./script-units.ts";
 import { refresh, script, scriptDirectory } from "./scripts.ts";
 
 export interface PatroniInputs {
@@ -57,12 +57,12 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
     return {
         packages: ["patroni", "patroni-etcd"],
         users: [{ ...postgresUser, homeDirectory: dataMountPoint, shell: "/bin/bash", groups: [tlsGroup] }],
+        units: ["describe-node.path"],
         unitsWithSecrets: ["patroni.service", "replica-guard.timer", "unreachable-peers.service"],
         files: [
             {
                 path: DYNAMIC,
                 content: `${JSON.stringify(dynamicConfiguration(inputs.dynamic), undefined, 2)}\n`,
-                onChange: ["/usr/local/libexec/postgres-ha/apply-dynamic-configuration"],
             },
             {
                 path: `${DIRECTORY}/patroni.yml`,
@@ -89,7 +89,13 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
                 ].join("\n"),
             },
             script("apply-dynamic-configuration.py"),
-            script("describe-node.sh"),
+            ...watchingScript({
+                file: "describe-node.sh",
+                description: "Let Patroni tell which packages this node has",
+                // What every transaction of dnf ends with; rpm's own database is written to by whoever only asks it.
+                path: "/var/lib/dnf/history.sqlite",
+                arguments: ["--reload"],
+            }),
             ...timedScript({
                 file: "replica-guard.sh",
                 description: "Copy a replica anew that lacks WAL which the leader has removed",

@@ -35,6 +35,31 @@ export function timedScript({ file, description, after, everySeconds, timeoutSec
     ];
 }
 
+export interface WatchingScript extends ScriptUnit {
+    /** Run again whenever this file was written. */
+    readonly path: string;
+    /** @default none */
+    readonly arguments?: readonly string[];
+}
+
+/** A script that runs whenever a file was written, and when it is new on a running machine: its path unit is the one to start. */
+export function watchingScript({ file, description, after, path, arguments: words = [] }: WatchingScript): MachineFile[] {
+    const name = installedName(file);
+    const command = [`${scriptDirectory}/${name}`, ...words].join(" ");
+    return [
+        { ...script(file), onChange: [command] },
+        unitFile(`${name}.service`, {
+            Unit: { Description: description, After: after },
+            Service: { Type: "oneshot", ExecStart: command },
+        }),
+        unitFile(`${name}.path`, {
+            Unit: { Description: description },
+            Path: { PathChanged: path },
+            Install: { WantedBy: "multi-user.target" },
+        }),
+    ];
+}
+
 export interface GuardScript extends ScriptUnit {
     /** Units that are started with it, for which its own start does not wait. @default none */
     readonly wants?: string;

@@ -54,8 +54,8 @@ function withRevisions({ create, revisions = [] }: RemoteCommandArgs): pulumi.In
 /** The dials of ssh.ts last no longer than seven minutes; a command kills itself up to half a minute after its deadline. */
 const CONNECT_SECONDS = 480;
 
-/** configure.sh's limit for applying, and what grown file systems may take, before it waits for the units. */
-const APPLY_SECONDS = 1800 + 300;
+/** configure.sh's limits before it waits for the units: for files, file systems that grow, and nodes that restart in turn. */
+const APPLY_SECONDS = 1800 + 300 + 1750;
 
 /**
  * Sends a machine its configuration, secrets included, and waits until cloud-init is done and the

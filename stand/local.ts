@@ -1,9 +1,9 @@
 /**
  * `npm run local`: the whole cluster on this machine. Starts the stand, lets Pulumi make the stack on
- * it, and ends with what one needs to connect. `npm run local -- down` takes everything away.
+ * it, and ends with what one needs to connect. `npm run local -- down` takes everything away, whatever is left of it.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseDocument, stringify } from "yaml";
@@ -39,14 +39,38 @@ async function up(): Promise<void> {
     console.log(screen(outputs));
 }
 
+/** A destroy that takes longer is given up: the stand forgets everything then, as fast as ever. */
+const destroySeconds = 600;
+
 function down(): void {
-    if (existsSync(stackFile) && existsSync(folder)) {
-        // The provider answers to the stand: it has to run while the stack goes.
-        stand("up");
-        selectStack();
-        pulumi("destroy", "--stack", stack, "--yes", "--skip-preview");
+    const isDestroyed = !existsSync(stateFile) || destroyed();
+    if (isDestroyed && cloudIsEmpty()) return stand("down");
+    console.log("Pulumi could not destroy everything: the stand's machines and disks, and the stack's state, are removed without it.");
+    stand("down", "--erase");
+    for (const path of [lockFolder, stateFile, `${stateFile}.attrs`]) {
+        rmSync(path, { recursive: true, force: true });
     }
-    stand("down");
+}
+
+/** Whether Pulumi could destroy the cluster. The provider answers to the stand: it has to run while the stack goes. */
+function destroyed(): boolean {
+    const attempt = (command: string, ...args: string[]) => run(command, args, destroySeconds) === 0;
+    writeStackFile({});
+    const isLocked = hasDeadLock();
+    return (
+        attempt(process.execPath, standCommand, "up") &&
+        (!isLocked || attempt("pulumi", ...cancel)) &&
+        (!hasPendingCreates() || attempt(process.execPath, ...recover)) &&
+        attempt("pulumi", "destroy", "--stack", stack, "--yes", "--skip-preview")
+    );
+}
+
+/** Whether the stand's cloud has no resource, as after a destroy. */
+function cloudIsEmpty(): boolean {
+    const file = join(folder, "cloud.json");
+    if (!existsSync(file)) return true;
+    const tables = parsed<{ tables: Record<string, unknown[]> }>(file)?.tables;
+    return tables !== undefined && Object.entries(tables).every(([kind, rows]) => kind === "operations" || rows.length === 0);
 }
 
 /** Makes the stack and selects it, once: afterwards a person's choice for `npm run pulumi` stays. */
@@ -54,15 +78,44 @@ function selectStack(): void {
     if (!existsSync(stateFile)) {
         pulumi("stack", "select", "--create", stack);
     }
-    releaseDeadLock();
+    if (hasDeadLock()) pulumi(...cancel);
+    if (hasPendingCreates()) execute(process.execPath, recover);
 }
 
-/** A Pulumi that was killed on this computer leaves its lock behind; nobody would release it. */
-function releaseDeadLock(): void {
-    const owners = existsSync(lockFolder) ? readdirSync(lockFolder).filter((name) => name.endsWith(".json")).map((name) => readFileSync(join(lockFolder, name), "utf8")) : [];
-    const isDead = ({ hostname: host, pid }: { hostname: string; pid: number }) => host === hostname() && !existsSync(`/proc/${pid}`);
-    if (owners.length > 0 && owners.every((owner) => isDead(JSON.parse(owner)))) {
-        pulumi("cancel", "--yes", "--stack", stack);
+const cancel = ["cancel", "--yes", "--stack", stack];
+/** With its Pulumi gone, nobody asks the stand's cloud for anything any more, and what it was asked for takes seconds. */
+const recover = [join(repository, "recover/index.ts"), "--stack", stack, "--settle", "2"];
+
+/**
+ * Whether a Pulumi that was killed on this computer left its lock behind; nobody would release it.
+ * Ends this process when one that lives has the stack.
+ */
+function hasDeadLock(): boolean {
+    const names = existsSync(lockFolder) ? readdirSync(lockFolder).filter((name) => name.endsWith(".json")) : [];
+    const owners = names.map((name) => parsed<{ hostname: string; pid: number }>(join(lockFolder, name)));
+    const alive = owners.find((owner) => owner && (owner.hostname !== hostname() || isPulumi(owner.pid)));
+    if (alive) fail(`another Pulumi has the stack: process ${alive.pid} of ${alive.hostname}. Wait for it, or end it`);
+    return owners.length > 0;
+}
+
+/** Numbers of processes come again. */
+function isPulumi(pid: number): boolean {
+    const file = `/proc/${pid}/comm`;
+    return existsSync(file) && readFileSync(file, "utf8").startsWith("pulumi");
+}
+
+/** Whether a Pulumi that was killed had begun to create something, and left the end open. */
+function hasPendingCreates(): boolean {
+    const state = parsed<{ checkpoint?: { latest?: { pending_operations?: { type: string }[] } } }>(stateFile);
+    return state?.checkpoint?.latest?.pending_operations?.some(({ type }) => type === "creating") ?? false;
+}
+
+/** A file in JSON, or undefined when a kill or a full disk has left something else. */
+function parsed<T>(file: string): T | undefined {
+    try {
+        return JSON.parse(readFileSync(file, "utf8")) as T;
+    } catch {
+        return undefined;
     }
 }
 
@@ -178,8 +231,10 @@ The cluster is up, and every promise was checked.
 `;
 }
 
+const standCommand = join(import.meta.dirname, "cli.ts");
+
 function stand(...args: string[]): void {
-    execute(process.execPath, [join(import.meta.dirname, "cli.ts"), ...args]);
+    execute(process.execPath, [standCommand, ...args]);
 }
 
 function pulumi(...args: string[]): void {
@@ -187,13 +242,20 @@ function pulumi(...args: string[]): void {
 }
 
 function execute(command: string, args: string[]): void {
-    const { status, error } = spawnSync(command, args, { cwd: repository, stdio: ["ignore", "inherit", "inherit"] });
-    if (error) {
-        throw error;
-    }
+    const status = run(command, args);
     if (status !== 0) {
         process.exit(status ?? 1);
     }
+}
+
+/** @returns the exit status; null when it was killed, as it is after the time limit */
+function run(command: string, args: string[], timeoutSeconds?: number): number | null {
+    const limit = timeoutSeconds === undefined ? {} : { timeout: timeoutSeconds * 1000, killSignal: "SIGKILL" as const };
+    const { status, error } = spawnSync(command, args, { cwd: repository, stdio: ["ignore", "inherit", "inherit"], ...limit });
+    if (error && (error as NodeJS.ErrnoException).code !== "ETIMEDOUT") {
+        throw error;
+    }
+    return status;
 }
 
 function capture(command: string, args: string[]): string {

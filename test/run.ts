@@ -2,12 +2,13 @@
  * Runs the tests, from the quickest level to the slowest, and stops at the first level that fails.
  * Usage: npm test [-- LEVEL…]
  */
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
+import { spawn } from "node:child_process";
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, join } from "node:path";
+import { createInterface } from "node:readline";
 
+import { secondCheckout } from "./support/second-checkout.ts";
 import { closingLine, failuresOf, none, sum, totalsOf, type Report, type Totals } from "./support/totals.ts";
 
 interface Outcome {
@@ -17,38 +18,71 @@ interface Outcome {
 }
 
 const repository = join(import.meta.dirname, "..");
-const program = createRequire(import.meta.filename).resolve;
 
-const levels: Readonly<Record<string, () => Outcome>> = {
-    typecheck: () => ({ success: node(program("typescript/bin/tsc"), "--noEmit"), totals: none, failures: [] }),
+const levels: Readonly<Record<string, () => Promise<Outcome>>> = {
+    typecheck: async () => ({ success: (await node(["node_modules/typescript/bin/tsc", "--noEmit"])) === 0, totals: none, failures: [] }),
     unit: () => vitest("unit"),
     components: () => vitest("components"),
     policy: () => vitest("policy"),
-    // Half an hour: a test that fails says so, and why, at once.
-    stand: () => vitest("stand", "verbose"),
+    stand,
 };
 
-function node(...args: readonly string[]): boolean {
-    return spawnSync(process.execPath, args, { cwd: repository, stdio: "inherit" }).status === 0;
+/** Files of the stand's tests that run beside the others, in a stand of their own: about half of the time. */
+const besideTheOthers = /^[34789]-/;
+
+/** Two stands side by side: each mostly waits. A test that fails says so, and why, at once. */
+async function stand(): Promise<Outcome> {
+    const files = globSync("test/stand/*.test.ts", { cwd: repository });
+    const [beside, first] = [true, false].map((second) => files.filter((file) => besideTheOthers.test(basename(file)) === second));
+    const checkout = secondCheckout(repository);
+    try {
+        const outcomes = await Promise.all([
+            vitest("stand", { files: [...first!, "stand/machines"], reporter: "verbose" }),
+            vitest("stand", { files: beside!, reporter: "verbose", beside: checkout }),
+        ]);
+        return outcomes.reduce((a, b) => ({ success: a.success && b.success, totals: sum(a.totals, b.totals), failures: [...a.failures, ...b.failures] }));
+    } finally {
+        // Whatever a failed run has left of it.
+        await node(["stand/cli.ts", "down", "--erase"], checkout);
+        checkout.remove();
+    }
+}
+
+interface RunOptions {
+    /** Only tests of files whose paths hold one of these. @default all of the project */
+    readonly files?: readonly string[];
+    readonly reporter?: "default" | "verbose";
+    /** Another checkout than this one: its lines begin with a bar. */
+    readonly beside?: { readonly folder: string; readonly environment: NodeJS.ProcessEnv };
+}
+
+/** Runs a program of this checkout, or of another. @returns its status */
+function node(args: readonly string[], beside?: RunOptions["beside"]): Promise<number> {
+    const child = beside
+        ? spawn("tools/run", ["node", ...args], { cwd: beside.folder, env: beside.environment, stdio: ["ignore", "pipe", "pipe"] })
+        : spawn(process.execPath, args, { cwd: repository, stdio: "inherit" });
+    for (const stream of [child.stdout, child.stderr]) {
+        if (stream) createInterface({ input: stream }).on("line", (line) => console.log(`| ${line}`));
+    }
+    return new Promise((resolve, reject) => child.on("error", reject).on("close", (status) => resolve(status ?? 1)));
 }
 
 /** Runs a project of vitest.config.ts. No test at all is a failure: a level that finds nothing shows nothing. */
-function vitest(project: string, reporter: "default" | "verbose" = "default"): Outcome {
+async function vitest(project: string, { files = [], reporter = "default", beside }: RunOptions = {}): Promise<Outcome> {
     const folder = mkdtempSync(join(tmpdir(), "postgres-ha-report-"));
     try {
         const file = join(folder, "report.json");
-        const executable = join(dirname(program("vitest/package.json")), "vitest.mjs");
-        const success = node(executable, "run", "--project", project, `--reporter=${reporter}`, "--reporter=json", `--outputFile.json=${file}`);
+        const status = await node(["node_modules/vitest/vitest.mjs", "run", "--project", project, `--reporter=${reporter}`, "--reporter=json", `--outputFile.json=${file}`, ...files], beside);
         if (!existsSync(file)) return { success: false, totals: none, failures: [`${project}: vitest left no report`] };
         const report: Report = JSON.parse(readFileSync(file, "utf8"));
         const totals = totalsOf(report);
-        return { success: success && totals.failed === 0 && totals.passed > 0, totals, failures: failuresOf(report) };
+        return { success: status === 0 && totals.failed === 0 && totals.passed > 0, totals, failures: failuresOf(report) };
     } finally {
         rmSync(folder, { recursive: true });
     }
 }
 
-function main(requested: readonly string[]): number {
+async function main(requested: readonly string[]): Promise<number> {
     const unknown = requested.filter((name) => !(name in levels));
     if (unknown.length > 0) {
         console.error(`no such level: ${unknown.join(", ")}; there are ${Object.keys(levels).join(", ")}`);
@@ -58,7 +92,7 @@ function main(requested: readonly string[]): number {
     let success = true;
     for (const name of requested.length > 0 ? requested : Object.keys(levels)) {
         const started = Date.now();
-        const outcome = levels[name]!();
+        const outcome = await levels[name]!();
         totals = sum(totals, outcome.totals);
         success = outcome.success;
         console.log(`${success ? "ok    " : "FAILED"} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`);
@@ -69,4 +103,4 @@ function main(requested: readonly string[]): number {
     return success ? 0 : 1;
 }
 
-process.exitCode = main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2));

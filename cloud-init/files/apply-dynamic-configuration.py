@@ -48,6 +48,7 @@ FAILED_SECONDS = 15
 START_SECONDS = 90
 
 RESTART = ["/usr/local/libexec/postgres-ha/one-after-another", "/usr/local/libexec/postgres-ha/apply-dynamic-configuration", "restart"]
+CHECK = ["/usr/local/libexec/postgres-ha/check-cluster", "parameters"]
 PATRONICTL = ["patronictl", "-c", "/etc/patroni"]
 LEADERS = ("leader", "master", "primary", "standby_leader")
 # PostgreSQL's manual, 26.4.6 Administrator's Overview: a standby does not start with less than its primary. By the
@@ -158,6 +159,12 @@ def try_parameters(cluster, parameters):
 
 def own_state():
     return request("/patroni")
+
+
+def is_in_force(name):
+    """Whether Patroni's configuration and this node's PostgreSQL are as asked for already: mostly, since this runs each
+    time the machine is configured."""
+    return subprocess.run(CHECK + [name], check=False, capture_output=True, timeout=TRY_SECONDS).returncode == 0
 
 
 def why_not_started():
@@ -329,9 +336,11 @@ def restart(in_place):
 def apply():
     deadline = time.monotonic() + DEADLINE_SECONDS
     try:
-        own_state()
+        own = own_state()
     except (urllib.error.URLError, OSError):
         print("Patroni does not run yet: nothing to change")
+        return
+    if not own.get("pending_restart") and is_in_force(own["patroni"]["name"]):
         return
     desired = read_json(DESIRED)
     try_parameters(read_json(CLUSTER), desired["postgresql"]["parameters"])

@@ -21,7 +21,7 @@ import sys
 import tempfile
 
 PENDING = "var/lib/postgres-ha/pending-actions.json"
-# Below the limit of configure, above that of apply-dynamic-configuration, whose nodes restart one after another.
+# Below the limit of configure; etcd's members restart one after another in it.
 COMMAND_TIMEOUT_SECONDS = 1700
 
 

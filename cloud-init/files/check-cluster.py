@@ -6,6 +6,7 @@ Standard input: {"password": "..."} of the health check's role.
 "synchronousMode": "quorum" | "strict" | "off", "users": [{name, databases}]}, and more for others.
 /etc/postgres-ha/patroni-dynamic.json: Patroni's configuration, with PostgreSQL's parameters, as asked for.
 Usage: check-cluster DEADLINE_SECONDS
+       check-cluster parameters NAME      only Patroni's configuration and the parameters of one node, without waiting
 
 Checked, in this order: etcd's members are all healthy; Patroni is not paused; one leader and every
 replica streaming on its timeline, none waiting for a restart; a synchronous standby where one is
@@ -328,10 +329,15 @@ def explain():
 
 
 def main():
-    deadline_seconds = int(sys.argv[1])
-    password = json.load(sys.stdin)["password"]
     with open("/etc/postgres-ha/cluster.json", encoding="utf-8") as source:
         cluster = json.load(source)
+    if sys.argv[1] == "parameters":
+        try:
+            return check_parameters({"members": [member for member in cluster["members"] if member["name"] == sys.argv[2]]})
+        except NotYet as reason:
+            sys.exit(str(reason))
+    deadline_seconds = int(sys.argv[1])
+    password = json.load(sys.stdin)["password"]
     started = time.monotonic()
     reported = ""
     woken = started

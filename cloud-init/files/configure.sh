@@ -21,6 +21,10 @@ if [ -x "$directory/apply-dynamic-configuration" ]; then
     timeout --kill-after=10 1800 "$directory/apply-dynamic-configuration" again {lock}>&-
 fi
 "$directory/mount-data-disks" {lock}>&-
+# Patroni keeps this in etcd, where a person may have changed it.
+if [ -x "$directory/apply-dynamic-configuration" ]; then
+    timeout --kill-after=10 1750 "$directory/apply-dynamic-configuration" {lock}>&-
+fi
 # What a running machine has new or was stopped; before the first boot is done there is nothing to start yet.
 if systemctl --quiet is-active postgres-ha.path; then
     systemctl start --no-block postgres-ha.target

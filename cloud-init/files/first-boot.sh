@@ -42,9 +42,9 @@ retry() {
 }
 
 # Here a repository that does not answer is an error; the nightly updates go on without it. Old indexes are looked at
-# again, because what they name may be gone.
+# again, because what they name may be gone. Not --quiet: dnf would not say what a mirror answered.
 install() {
-    retry dnf --quiet --assumeyes --nodocs --refresh '--setopt=*.skip_if_unavailable=0' --setopt=install_weak_deps=False install "$@"
+    retry dnf --assumeyes --nodocs --refresh '--setopt=*.skip_if_unavailable=0' --setopt=install_weak_deps=False install "$@"
 }
 
 # choose_versions: sets wanted to the missing packages, as NAME-VERSION-RELEASE where the cluster's other nodes have them.
@@ -90,10 +90,6 @@ if [ "${#missing[@]}" -gt 0 ]; then
         [ "${wanted[*]}" != "$before" ] || exit 65
         log "WARNING: the mirror does not have all that the other nodes run. They have $before, this node gets ${wanted[*]}"
     done
-    # A Patroni that runs already tells of these packages, too.
-    if [ -x "$directory/describe-node" ] && systemctl --quiet is-active patroni.service; then
-        "$directory/describe-node" && "$directory/refresh" reload patroni.service
-    fi
 fi
 rpm -q "${PACKAGES[@]}"
 

@@ -1,11 +1,12 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 
 import { powerOff } from "../../stand/machines/machine.ts";
-import { lockFolder } from "../../stand/this-stand.ts";
+import { lockFolder, stateFile } from "../../stand/this-stand.ts";
 import { nothingUp } from "./support/what-is-up.ts";
 import { sql } from "./support/sql.ts";
-import { eventually, hostState, local, machineId, onMachine, pulumi, run, site, stackOutputs } from "./support/stand.ts";
+import { eventually, folder, hostState, local, machineId, onMachine, pulumi, run, site, stackFile, stackOutputs } from "./support/stand.ts";
 
 /** What can go wrong around an `up` and a `destroy`, and how one goes on from there. */
 nothingUp();
@@ -44,6 +45,46 @@ exit "$status"`,
     expect(existsSync(lockFolder) ? readdirSync(lockFolder) : []).toEqual([]);
 }
 
+interface PulumiState {
+    readonly checkpoint: { readonly latest?: { readonly pending_operations?: readonly { readonly type: string; readonly resource: { readonly urn: string } }[] } };
+}
+
+/** A file in JSON; undefined while it is not there, or is being written. */
+function readJson<T>(file: string): T | undefined {
+    try {
+        return JSON.parse(readFileSync(file, "utf8")) as T;
+    } catch {
+        return undefined;
+    }
+}
+
+/** Names of the machines that Pulumi's state says are being created, though the cloud has them. */
+function unknownMachines(): string[] {
+    const pending = readJson<PulumiState>(stateFile)?.checkpoint.latest?.pending_operations ?? [];
+    const creating = pending.filter(({ type, resource }) => type === "creating" && resource.urn.includes("ComputeInstance::")).map(({ resource }) => resource.urn.split("::").at(-1)!);
+    const instances = readJson<{ tables: { instances: { name: string }[] } }>(join(folder, "cloud.json"))?.tables.instances ?? [];
+    return instances.map(({ name }) => name).filter((name) => creating.includes(name));
+}
+
+/** Starts `npm run local` and kills Pulumi's engine, the way a lack of memory would, while the cloud makes machines that it does not know yet. */
+async function killedLocal(): Promise<void> {
+    const ended = run("npm", ["run", "--silent", "local"]);
+    await eventually(120, async () => unknownMachines(), (names) => names.length > 0, 0.02);
+    const [lock] = readdirSync(lockFolder).filter((name) => name.endsWith(".json"));
+    process.kill(readJson<{ pid: number }>(join(lockFolder, lock!))!.pid, "SIGKILL");
+    const { exitCode, output } = await ended;
+    expect(exitCode, output.slice(-2000)).not.toBe(0);
+    expect(unknownMachines()).not.toEqual([]);
+}
+
+/** What is there of this stand, and of no other that may run beside it. */
+async function whatRuns(): Promise<string[]> {
+    const { namespaces = [], mounts = [], loopDevices = [], controlGroups = [] } = await hostState();
+    const processes = (await run("ps", ["-eo", "args="])).stdout.split("\n");
+    const ownName = new RegExp(`(^|/)${site.prefix}(-|/|$)`);
+    return [...namespaces, ...mounts, ...loopDevices, ...controlGroups, ...processes].filter((line) => line.includes(folder) || ownName.test(line));
+}
+
 describe("an interrupted up", () => {
     test("while machines are being made is continued by the next one", async () => {
         await interruptedLocal("ComputeInstance main-db-. creat");
@@ -57,7 +98,7 @@ describe("an interrupted up", () => {
     });
 
     test("leaves no process of Pulumi behind", async () => {
-        const processes = await eventually(15, async () => (await hostState())["processes"]!.filter((line) => /pulumi|terraform/.test(line)), (lines) => lines.length === 0);
+        const processes = await eventually(15, async () => (await whatRuns()).filter((line) => /pulumi-|terraform-provider/.test(line)), (lines) => lines.length === 0);
         expect(processes).toEqual([]);
     });
 });
@@ -96,15 +137,45 @@ describe("a machine that never becomes ready", () => {
     });
 });
 
-describe("destroy", () => {
-    test("works with a dead node and with the jump host gone", async () => {
+describe("a killed up", () => {
+    test("while machines are being made is taken down, and leaves nothing", async () => {
         await local("down");
         expect((await pulumi("config", "rm", "--stack", "local", "postgres-ha:readyTimeoutMinutes")).exitCode).toBe(0);
+        await killedLocal();
+        expect(await whatRuns()).not.toEqual([]);
+        await local("down");
+        expect(await eventually(15, whatRuns, (lines) => lines.length === 0)).toEqual([]);
+    });
+
+    test("while machines are being made is continued by the next one, with the machines that are there", async () => {
+        await killedLocal();
+        const ids = unknownMachines().map((name) => [name, machineId(name)]);
         expect(await local()).toContain("every promise was checked");
+        expect(ids.map(([name]) => [name, machineId(name!)])).toEqual(ids);
+        expect((await pulumi("preview", "--expect-no-changes", "--stack", "local")).exitCode).toBe(0);
+    });
+
+});
+
+describe("destroy", () => {
+    test("works with a dead node and with the jump host gone", async () => {
+        await local();
         await powerOff(site, machineId("db-2"));
         await powerOff(site, machineId("jump"));
         const { exitCode, output } = await pulumi("destroy", "--yes", "--skip-preview", "--stack", "local");
         expect(exitCode, output.slice(-3000)).toBe(0);
         expect(await onMachine("db-1", "true").catch((error: Error) => error.message)).toMatch(/there is no machine/);
+    });
+});
+
+describe("npm run local -- down", () => {
+    test("leaves nothing where Pulumi's state and the stack's file are lost", async () => {
+        await killedLocal();
+        for (const file of [stateFile, stackFile]) rmSync(file);
+        const output = await local("down");
+        expect(output).toContain("Pulumi could not destroy everything");
+        expect(await eventually(15, whatRuns, (lines) => lines.length === 0)).toEqual([]);
+        expect(unknownMachines()).toEqual([]);
+        expect(existsSync(join(folder, "cloud.json"))).toBe(false);
     });
 });

@@ -70,7 +70,7 @@ describe("what a running cluster cannot change", () => {
 
     test("a data disk that would have to shrink is refused; one that was never that large is not", async () => {
         // The cloud refuses to grow the disks: more than the account may have.
-        await withSettings({ databaseDataDiskSizeGib: "100", quotas: '{"ssdGib": 1000}' }, async () => {
+        await withSettings({ databaseDataDiskSizeGib: "200", quotas: '{"ssdGib": 1000}' }, async () => {
             const { exitCode, output } = await up();
             expect(exitCode).not.toBe(0);
             expect(output).toMatch(/RESOURCE_EXHAUSTED|ResourceExhausted|quota/i);

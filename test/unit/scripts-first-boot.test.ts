@@ -42,7 +42,7 @@ describe("first-boot", () => {
         const order = ["systemctl daemon-reload", "systemctl enable --quiet one.service", "systemctl restart one.service", "systemctl enable --quiet two.timer", "systemctl restart two.timer"];
         expect(calls.filter((call) => order.includes(call))).toEqual(order);
         expect(calls.filter((call) => call.includes(" install "))).toEqual([
-            "dnf --quiet --assumeyes --nodocs --refresh --setopt=*.skip_if_unavailable=0 --setopt=install_weak_deps=False install etcd postgresql17",
+            "dnf --assumeyes --nodocs --refresh --setopt=*.skip_if_unavailable=0 --setopt=install_weak_deps=False install etcd postgresql17",
         ]);
     });
 
@@ -215,6 +215,47 @@ describe("first-boot", () => {
         const result = await run();
         expect(result.status).toBe(0);
         expect(result.stdout).toContain("some kernel parameters could not be set");
+    });
+});
+
+describe("the watchdog", () => {
+    /** /dev is the host's: what is made there must not reach it. */
+    const ownDevices = "mount -t tmpfs tmpfs /dev; touch /dev/null; chmod 0666 /dev/null;";
+    beforeEach(() => scratch.write({ path: "/sys/class/watchdog/watchdog0/identity", content: "i6300ESB: timer\n" }));
+
+    it.each([
+        ["which Patroni may open", "mknod /dev/watchdog c 10 130; chown postgres /dev/watchdog;", "i6300ESB timer"],
+        ["which only root may open", "mknod -m 0600 /dev/watchdog c 10 130;", "none"],
+        ["which is not there", "", "none"],
+    ])("%s is told to whoever asks Patroni", async (_, devices, expected) => {
+        scratch.write(
+            installedScript("describe-node.sh"),
+            { path: "/etc/postgres-ha/first-boot.conf", content: "PACKAGES=(etcd jq)\n" },
+            { path: "/etc/patroni/patroni.yml", content: "watchdog:\n  mode: automatic\n" },
+        );
+        scratch.stub("/usr/local/bin/rpm", "echo etcd-3.6.6-1PGDG.rhel9; echo jq-1-1.el9");
+        const result = await scratch.bash(`${ownDevices} ${devices} ${installed("describe-node")}; cat /etc/patroni/node.yml`);
+        expect(result.stdout).toBe(`restapi:\n  https_extra_headers:\n    Postgres-Ha-Packages: "etcd-3.6.6-1PGDG.rhel9"\n    Postgres-Ha-Watchdog: "${expected}"\n`);
+    });
+
+    it("makes Patroni read again only what has changed", async () => {
+        scratch.write(installedScript("describe-node.sh"), { path: "/etc/postgres-ha/first-boot.conf", content: "PACKAGES=(etcd)\n" }, { path: "/etc/patroni/patroni.yml", content: "watchdog:\n  mode: off\n" });
+        scratch.stub("/usr/local/bin/rpm", "echo etcd-3.6.6-1PGDG.rhel9");
+        scratch.stub(installed("refresh"));
+        for (const _ of [1, 2]) expect(await scratch.run(installed("describe-node"), ["--reload"])).toMatchObject({ status: 0, output: "" });
+        expect((await scratch.calls()).filter((call) => call.startsWith("refresh"))).toEqual(["refresh reload patroni.service"]);
+    });
+
+    it.each([
+        ["which Patroni holds", "touch /dev/watchdog; sleep 60 3>/dev/watchdog &", "i6300ESB: timer, held by Patroni"],
+        ["which nobody holds", "touch /dev/watchdog; sleep 60 &", "i6300ESB: timer, not held by Patroni (it holds it while it leads)"],
+        ["which is not there", "sleep 60 &", "none, nothing resets this machine when it leads and hangs"],
+    ])("%s greets an administrator", async (_, devices, expected) => {
+        scratch.write(installedScript("welcome.sh"), { path: "/etc/patroni/patroni.yml", content: "" });
+        scratch.stub("/usr/local/bin/systemctl", "cat /tmp/pid");
+        scratch.stub("/usr/local/bin/sudo", 'shift; exec "$@"');
+        const result = await scratch.bash(`${ownDevices} ${devices} echo $! >/tmp/pid; ${installed("welcome")}`);
+        expect(result.stdout).toContain(`\nWatchdog: ${expected}\n`);
     });
 });
 

@@ -62,7 +62,7 @@ describe("apply-dynamic-configuration", () => {
         });
 
         it("changes nothing then", () => {
-            const refused = callPython("apply-dynamic-configuration.py", "apply", [], { own_state: [{}], read_json: [{ postgresql: { parameters: {} } }], try_parameters: [{ raise: "no" }], request: [{}] });
+            const refused = callPython("apply-dynamic-configuration.py", "apply", [], { own_state: [{ pending_restart: true }], read_json: [{ postgresql: { parameters: {} } }], try_parameters: [{ raise: "no" }], request: [{}] });
             expect(refused.raised).toBe("OSError: no");
             expect(refused.calls.map(({ name }) => name)).not.toContain("request");
         });

@@ -10,7 +10,8 @@ import { updatedFields } from "../api/masks.ts";
 import { empty, pack } from "../api/messages.ts";
 import type { Handlers } from "../api/server.ts";
 import type { Cloud } from "../cloud.ts";
-import { describedBy, descriptionFields, listed, requireFreeName } from "../state/resources.ts";
+import { listed } from "../state/listing.ts";
+import { describedBy, descriptionFields, requireFreeName } from "../state/resources.ts";
 import { instancesOfDisk } from "./attached-disks.ts";
 import { requireDiskShape } from "./disk-types.ts";
 import type { Images } from "./images.ts";
@@ -26,7 +27,6 @@ export function diskHandlers(cloud: Cloud, images: Images): Handlers<typeof Disk
   const packDisk = (disk: Disk) => pack("yandex.cloud.compute.v1.Disk", Disk, view(disk));
   return {
     get: ({ diskId }) => view(store.disks.get(diskId)),
-    // Always all of them, without pages.
     list: (request) => ({ disks: listed(store.disks, request).map(view), nextPageToken: "" }),
 
     create: (request, call) => {

@@ -18,6 +18,7 @@ import { failedPrecondition, invalidArgument } from "../api/errors.ts";
 import { empty, pack, type AnyMessage, type Codec } from "../api/messages.ts";
 import type { CallContext, Handlers } from "../api/server.ts";
 import type { Cloud } from "../cloud.ts";
+import { listed } from "../state/listing.ts";
 import { newResource } from "../state/resources.ts";
 import { attachedDisk, attachedDisks, requireAttachable } from "./attached-disks.ts";
 import type { Images } from "./images.ts";
@@ -58,6 +59,10 @@ export function instanceHandlers(cloud: Cloud, images: Images): Handlers<typeof 
       const instance = store.instances.get(instanceId);
       return view === InstanceView.FULL ? instance : { ...instance, metadata: {} };
     },
+    list: (request) => ({
+      instances: listed(store.instances, request).map((instance) => ({ ...instance, metadata: {} })),
+      nextPageToken: "",
+    }),
 
     create: (request, call) => {
       const resource = newResource("instance", request);

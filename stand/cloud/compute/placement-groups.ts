@@ -11,6 +11,7 @@ import { updatedFields } from "../api/masks.ts";
 import { empty, pack } from "../api/messages.ts";
 import type { Handlers } from "../api/server.ts";
 import type { Cloud } from "../cloud.ts";
+import { listed } from "../state/listing.ts";
 import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources.ts";
 import type { Store } from "../state/store.ts";
 
@@ -24,6 +25,7 @@ export function placementGroupHandlers(cloud: Cloud): Handlers<typeof PlacementG
   const { store, operations } = cloud;
   return {
     get: ({ placementGroupId }) => store.placementGroups.get(placementGroupId),
+    list: (request) => ({ placementGroups: listed(store.placementGroups, request), nextPageToken: "" }),
 
     create: (request, call) => {
       const group: PlacementGroup = {

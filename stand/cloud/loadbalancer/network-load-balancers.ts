@@ -22,6 +22,7 @@ import { updatedFields } from "../api/masks.ts";
 import { empty, pack } from "../api/messages.ts";
 import type { Handlers } from "../api/server.ts";
 import type { Cloud } from "../cloud.ts";
+import { listed } from "../state/listing.ts";
 import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources.ts";
 import type { Store } from "../state/store.ts";
 import { allocateAddress } from "../vpc/subnet-range.ts";
@@ -49,6 +50,7 @@ export function networkLoadBalancerHandlers(cloud: Cloud): Handlers<typeof Netwo
     pack("yandex.cloud.loadbalancer.v1.NetworkLoadBalancer", NetworkLoadBalancer, view(balancer));
   return {
     get: ({ networkLoadBalancerId }) => view(store.networkLoadBalancers.get(networkLoadBalancerId)),
+    list: (request) => ({ networkLoadBalancers: listed(store.networkLoadBalancers, request).map(view), nextPageToken: "" }),
 
     create: (request, call) => {
       const resource = newResource("networkLoadBalancer", request);

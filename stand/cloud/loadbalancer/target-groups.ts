@@ -10,6 +10,7 @@ import { updatedFields } from "../api/masks.ts";
 import { empty, pack } from "../api/messages.ts";
 import type { Handlers } from "../api/server.ts";
 import type { Cloud } from "../cloud.ts";
+import { listed } from "../state/listing.ts";
 import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources.ts";
 import type { Store } from "../state/store.ts";
 import { requireUsableAddress } from "../vpc/subnet-range.ts";
@@ -24,6 +25,7 @@ export function targetGroupHandlers(cloud: Cloud): Handlers<typeof TargetGroupSe
   const { store, operations } = cloud;
   return {
     get: ({ targetGroupId }) => store.targetGroups.get(targetGroupId),
+    list: (request) => ({ targetGroups: listed(store.targetGroups, request), nextPageToken: "" }),
 
     create: (request, call) => {
       const group: TargetGroup = {

@@ -1,4 +1,4 @@
-import { alreadyExists, unimplemented } from "../api/errors.ts";
+import { alreadyExists } from "../api/errors.ts";
 import { newId, type idPrefixes } from "./ids.ts";
 import type { Table } from "./table.ts";
 
@@ -55,14 +55,4 @@ export function requireFreeName<Row extends FolderResource>(
     (row) => row.folderId === wanted.folderId && row.name === wanted.name && row.id !== wanted.id,
   );
   if (taken.length > 0) throw alreadyExists(`${table.kind} with name "${wanted.name}" already exists`);
-}
-
-/**
- * The resources that a List request asks for: all of a folder, or the one with a name.
- * @throws UNIMPLEMENTED for any other filter
- */
-export function listed<Row extends FolderResource>(table: Table<Row>, { folderId, filter }: { folderId: string; filter: string }): Row[] {
-  const [, name] = /^\s*name\s*=\s*["']([^"']*)["']\s*$/.exec(filter) ?? [];
-  if (filter !== "" && name === undefined) throw unimplemented(`the filter ${filter}`);
-  return table.where((row) => row.folderId === folderId && (name === undefined || row.name === name));
 }

@@ -18,6 +18,17 @@ test("all services are found on the one port", async () => {
   expect(new Set(endpoints.map(({ address }) => address))).toEqual(new Set([`localhost:${cloud.port}`]));
 });
 
+test("resources are listed by name, in their folder, as the provider looks them up", async () => {
+  const network = await cloud.network("main");
+  const other = await cloud.network("other");
+  const listed = async (filter: string, folder = folderId) => (await cloud.networks.list({ folderId: folder, filter })).networks.map(({ id }) => id);
+  expect(await listed('name = "main"')).toEqual([network.id]);
+  expect(await listed('name = "ma"')).toEqual([]);
+  expect(await listed('name = "main"', "b1ganother")).toEqual([]);
+  expect(await listed("")).toEqual([network.id, other.id]);
+  expect(await refusal(cloud.networks.list({ folderId, filter: 'labels.cluster = "main"' }))).toMatch(/^UNIMPLEMENTED: filter/);
+});
+
 test("an instance becomes a machine with its disks, addresses and rules", async () => {
   const network = await cloud.network();
   const gateway = await cloud.gateway();
@@ -244,5 +255,5 @@ test("the log has calls and refusals but no secrets", async () => {
 });
 
 test("what the stand does not serve is UNIMPLEMENTED", async () => {
-  expect(await refusal(cloud.networks.list({ folderId }))).toMatch(/^UNIMPLEMENTED/);
+  expect(await refusal(cloud.networks.move({ networkId: "", destinationFolderId: folderId }))).toMatch(/^UNIMPLEMENTED/);
 });

@@ -11,6 +11,7 @@ import { updatedFields } from "../api/masks.ts";
 import { empty, pack } from "../api/messages.ts";
 import type { Handlers } from "../api/server.ts";
 import type { Cloud } from "../cloud.ts";
+import { listed } from "../state/listing.ts";
 import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources.ts";
 import type { Store } from "../state/store.ts";
 import { requireZone, zones } from "../zones.ts";
@@ -26,6 +27,7 @@ export function addressHandlers(cloud: Cloud): Handlers<typeof AddressServiceSer
   const view = (address: Address): Address => ({ ...address, used: isUsed(store, address) });
   return {
     get: ({ addressId }) => view(store.addresses.get(addressId)),
+    list: (request) => ({ addresses: listed(store.addresses, request).map(view), nextPageToken: "" }),
 
     create: (request, call) => {
       const resource = newResource("address", request);

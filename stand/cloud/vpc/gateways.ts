@@ -10,6 +10,7 @@ import { updatedFields } from "../api/masks.ts";
 import { empty, pack } from "../api/messages.ts";
 import type { Handlers } from "../api/server.ts";
 import type { Cloud } from "../cloud.ts";
+import { listed } from "../state/listing.ts";
 import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources.ts";
 
 const packGateway = (gateway: Gateway) => pack("yandex.cloud.vpc.v1.Gateway", Gateway, gateway);
@@ -18,6 +19,7 @@ export function gatewayHandlers(cloud: Cloud): Handlers<typeof GatewayServiceSer
   const { store, operations } = cloud;
   return {
     get: ({ gatewayId }) => store.gateways.get(gatewayId),
+    list: (request) => ({ gateways: listed(store.gateways, request), nextPageToken: "" }),
 
     create: (request, call) => {
       const gateway: Gateway = { ...newResource("gateway", request), sharedEgressGateway: {} };

@@ -10,6 +10,7 @@ import { updatedFields } from "../api/masks.ts";
 import { empty, pack } from "../api/messages.ts";
 import type { Handlers } from "../api/server.ts";
 import type { Cloud } from "../cloud.ts";
+import { listed } from "../state/listing.ts";
 import { newId } from "../state/ids.ts";
 import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources.ts";
 import { defaultSecurityGroup } from "./security-groups.ts";
@@ -20,6 +21,7 @@ export function networkHandlers(cloud: Cloud): Handlers<typeof NetworkServiceSer
   const { store, operations } = cloud;
   return {
     get: ({ networkId }) => store.networks.get(networkId),
+    list: (request) => ({ networks: listed(store.networks, request), nextPageToken: "" }),
 
     listSubnets: ({ networkId }) => {
       store.networks.get(networkId);

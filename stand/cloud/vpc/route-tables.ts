@@ -10,6 +10,7 @@ import { updatedFields } from "../api/masks.ts";
 import { empty, pack } from "../api/messages.ts";
 import type { Handlers } from "../api/server.ts";
 import type { Cloud } from "../cloud.ts";
+import { listed } from "../state/listing.ts";
 import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources.ts";
 import type { Store } from "../state/store.ts";
 
@@ -21,6 +22,7 @@ export function routeTableHandlers(cloud: Cloud): Handlers<typeof RouteTableServ
   const { store, operations } = cloud;
   return {
     get: ({ routeTableId }) => store.routeTables.get(routeTableId),
+    list: (request) => ({ routeTables: listed(store.routeTables, request), nextPageToken: "" }),
 
     create: (request, call) => {
       const table: RouteTable = {

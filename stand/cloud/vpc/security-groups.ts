@@ -15,6 +15,7 @@ import { updatedFields } from "../api/masks.ts";
 import { empty, pack } from "../api/messages.ts";
 import type { Handlers } from "../api/server.ts";
 import type { Cloud } from "../cloud.ts";
+import { listed } from "../state/listing.ts";
 import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources.ts";
 import type { Store } from "../state/store.ts";
 import { defaultRules, newRule, requireValidRule, sameRule } from "./security-rules.ts";
@@ -29,6 +30,7 @@ export function securityGroupHandlers(cloud: Cloud): Handlers<typeof SecurityGro
   const { store, operations } = cloud;
   return {
     get: ({ securityGroupId }) => store.securityGroups.get(securityGroupId),
+    list: (request) => ({ securityGroups: listed(store.securityGroups, request), nextPageToken: "" }),
 
     create: (request, call) => {
       const group: SecurityGroup = {

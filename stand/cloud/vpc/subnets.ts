@@ -10,6 +10,7 @@ import { updatedFields } from "../api/masks.ts";
 import { empty, pack } from "../api/messages.ts";
 import type { Handlers } from "../api/server.ts";
 import type { Cloud } from "../cloud.ts";
+import { listed } from "../state/listing.ts";
 import { describedBy, descriptionFields, newResource, requireFreeName } from "../state/resources.ts";
 import type { Store } from "../state/store.ts";
 import { requireZone } from "../zones.ts";
@@ -24,6 +25,7 @@ export function subnetHandlers(cloud: Cloud): Handlers<typeof SubnetServiceServi
   const { store, operations } = cloud;
   return {
     get: ({ subnetId }) => store.subnets.get(subnetId),
+    list: (request) => ({ subnets: listed(store.subnets, request), nextPageToken: "" }),
 
     create: (request, call) => {
       const subnet: Subnet = {

@@ -99,7 +99,7 @@ export async function members(from = "db-1"): Promise<{ Member: string; Role: st
 }
 
 /** Asks until the answer is right. Throws with the last answer or error when the time is over. */
-export async function eventually<T>(seconds: number, ask: () => Promise<T>, right: (answer: T) => boolean): Promise<T> {
+export async function eventually<T>(seconds: number, ask: () => Promise<T>, right: (answer: T) => boolean, pauseSeconds = 0.5): Promise<T> {
     const deadline = Date.now() + seconds * 1000;
     for (;;) {
         let last: unknown;
@@ -111,7 +111,7 @@ export async function eventually<T>(seconds: number, ask: () => Promise<T>, righ
             last = error;
         }
         if (Date.now() > deadline) throw new Error(`not within ${seconds} s; last: ${String(last)}`);
-        await new Promise((resolve) => setTimeout(resolve, 500));
+        await new Promise((resolve) => setTimeout(resolve, pauseSeconds * 1000));
     }
 }
 

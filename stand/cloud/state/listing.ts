@@ -1,0 +1,15 @@
+import { unimplemented } from "../api/errors.ts";
+import type { Table } from "./table.ts";
+
+/**
+ * What a List finds in a folder, all of it on one page.
+ * @param filter none, or one name, as Yandex's Go SDK looks a resource up
+ */
+export function listed<Row extends { id: string; folderId: string; name: string }>(
+  table: Table<Row>,
+  { folderId, filter }: { folderId: string; filter: string },
+): Row[] {
+  const [, name] = /^name ?= ?"([^"]*)"$/.exec(filter) ?? [];
+  if (filter !== "" && name === undefined) throw unimplemented(`filter ${filter}`);
+  return table.where((row) => row.folderId === folderId && (name === undefined || row.name === name));
+}
