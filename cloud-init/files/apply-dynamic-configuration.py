@@ -11,7 +11,6 @@ costs one node; with the value put back, Patroni starts that one again by itself
 Patroni does not run yet: its first start reads the same values from its bootstrap section.
 
 Usage: apply-dynamic-configuration                       all of it
-       apply-dynamic-configuration again                 all of it, where something is not as it should be
        apply-dynamic-configuration difference            print what Patroni's configuration lacks, as JSON
        apply-dynamic-configuration restart [in-place]    restart this node, under the lock of one-after-another
 """
@@ -355,23 +354,9 @@ def apply():
     restart_in_turn(deadline)
 
 
-def apply_again():
-    """For an `up` that sends everything again: somebody may have changed Patroni's configuration by hand, or a restart did
-    not come to its end. Where all is well this costs nobody a round of Patroni's."""
-    try:
-        own = own_state()
-        different = difference(read_json(DESIRED), request("/config"))
-    except (urllib.error.URLError, OSError):
-        return  # Patroni does not run, or has no configuration yet: it will have this one.
-    if different or own.get("pending_restart") or own.get("state") == "start failed":
-        apply()
-
-
 def main(arguments):
     if arguments == ["difference"]:
         print(json.dumps(difference(read_json(DESIRED), request("/config"))))
-    elif arguments == ["again"]:
-        apply_again()
     elif arguments[:1] == ["restart"]:
         restart(arguments[1:] == ["in-place"])
     else:

@@ -17,9 +17,6 @@ if ! timeout --kill-after=10 1800 "$directory/apply" {lock}>&-; then
     printf '%s: the configuration could not be applied\n' "$machine" >&2
     exit 1
 fi
-if [ -x "$directory/apply-dynamic-configuration" ]; then
-    timeout --kill-after=10 1800 "$directory/apply-dynamic-configuration" again {lock}>&-
-fi
 "$directory/mount-data-disks" {lock}>&-
 # Patroni keeps this in etcd, where a person may have changed it.
 if [ -x "$directory/apply-dynamic-configuration" ]; then

@@ -222,23 +222,6 @@ describe("apply-dynamic-configuration", () => {
         });
     });
 
-    describe("where everything is sent again", () => {
-        const again = (own: object, actual: unknown) =>
-            callPython("apply-dynamic-configuration.py", "apply_again", [], { own_state: [own], read_json: [{ ttl: 25 }], request: [actual], apply: [null] }).calls.filter(({ name }) => name === "apply").length;
-
-        it("does nothing while all is as it should be, or Patroni does not answer yet", () => {
-            expect(again({ state: "running" }, { ttl: 25, pause: true })).toBe(0);
-            expect(again({ state: "running" }, { raise: "502" })).toBe(0);
-            expect(again({ raise: "refused" }, {})).toBe(0);
-        });
-
-        it("begins anew where Patroni's configuration is another one, or a restart is due or failed", () => {
-            expect(again({ state: "running" }, { ttl: 60 })).toBe(1);
-            expect(again({ state: "running", pending_restart: true }, { ttl: 25 })).toBe(1);
-            expect(again({ state: "start failed" }, { ttl: 25 })).toBe(1);
-        });
-    });
-
     it("does nothing where Patroni does not run", () => {
         const outcome = callPython("apply-dynamic-configuration.py", "main", [[]], { print: [null], request: [{ raise: "refused" }] });
         expect(outcome.raised).toBeUndefined();
