@@ -262,7 +262,7 @@ def unwell(member):
     try:
         state = request("/patroni", address=member["address"], timeout_seconds=5)
     except (urllib.error.URLError, OSError) as error:
-        return f"Patroni does not answer: {error}", {}
+        return f"Patroni does not answer: {getattr(error, 'reason', error)}", {}
     if state.get("state") != "running":
         return f"PostgreSQL is {state.get('state')}", state
     if state.get("role") not in LEADERS and state.get("replication_state") != "streaming":
