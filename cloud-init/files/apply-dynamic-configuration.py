@@ -16,6 +16,7 @@ Usage: apply-dynamic-configuration                       all of it
 """
 import json
 import os
+import re
 import shutil
 import ssl
 import subprocess
@@ -168,7 +169,8 @@ def is_in_force(name):
 def why_not_started():
     """PostgreSQL's last complaints; Patroni's journal has them."""
     lines = subprocess.run(["journalctl", "--no-pager", "--unit=patroni", "--lines=60", "--output=cat"], check=False, capture_output=True, text=True, timeout=10).stdout.splitlines()
-    words = [line for line in lines if any(level in line for level in ("FATAL:", "HINT:", "DETAIL:", "PANIC:"))]
+    # Without the time and process before them.
+    words = [line[found.start():] for line in lines for found in [re.search("(FATAL|PANIC|DETAIL|HINT): ", line)] if found]
     return "\n".join(words[-3:]) or "journalctl -u patroni says why"
 
 
@@ -246,7 +248,7 @@ def restart_in_turn(deadline):
             in_place = any(member["name"] == name and lowered(member) for member in members)
             result = subprocess.run(RESTART + (["in-place"] if in_place else []), check=False, timeout=max(60, deadline - now))
             if result.returncode != 0:
-                raise Refused("PostgreSQL was not restarted, see above")
+                sys.exit(1)  # It has said why.
             return
         time.sleep(1)
 

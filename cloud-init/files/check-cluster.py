@@ -214,7 +214,7 @@ def check_parameters(cluster):
     parameters = different.get("postgresql", {}).pop("parameters", {})
     keys = [*parameters, *(key for key, value in different.items() if value != {})]
     if keys:
-        raise NotYet(f"Patroni's configuration is not the one asked for: {', '.join(keys)} differ, as after `patronictl edit-config`")
+        raise NotYet(f"Patroni's configuration is not the one asked for: {', '.join(keys)} differ. `pulumi up --replace '**-revision'` sends it again")
 
     sql = SETTINGS.format(names=literal(",".join(wanted).lower()))
     for member in cluster["members"]:

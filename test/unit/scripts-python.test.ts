@@ -152,6 +152,11 @@ describe("apply-dynamic-configuration", () => {
         });
     });
 
+    it("says PostgreSQL's last words when it did not start", () => {
+        const stdout = ["12:00:01 UTC [7] LOG:  starting", "12:00:02 UTC [7] FATAL:  no memory", "12:00:02 UTC [7] HINT:  buy some", "INFO: failed to start postgres"].join("\n");
+        expect(callPython("apply-dynamic-configuration.py", "why_not_started", [], { "subprocess.run": [{ attributes: { stdout } }] }).returned).toBe("FATAL:  no memory\nHINT:  buy some");
+    });
+
     it("does not restart where another node failed to, whose turn it was", () => {
         const members = [{ name: "a", role: "leader", pending_restart: true }, { name: "b", role: "replica", state: "start failed" }, { name: "c", role: "replica", pending_restart: true }];
         const outcome = callPython("apply-dynamic-configuration.py", "restart_in_turn", [1e9], {
@@ -192,7 +197,7 @@ describe("apply-dynamic-configuration", () => {
             callPython("apply-dynamic-configuration.py", "restart_in_turn", [1e9], {
                 own_state: [{ pending_restart: true, role: "primary", patroni: { name: "a" } }],
                 request: [{ members }],
-                "subprocess.run": [null],
+                "subprocess.run": [{ attributes: { returncode: 0 } }],
                 print: [null],
             }).calls.filter(({ name }) => name === "subprocess.run").map(({ arguments: [command] }) => (command as string[]).slice(3));
 
