@@ -73,7 +73,7 @@ describe("the check names", () => {
         const error = await onMachine("db-1", "bash", "-c", `/usr/local/libexec/postgres-ha/check-cluster 1 <<<'{"password": "none"}'`).catch((failure: Error) => failure.message);
         return /the cluster is not healthy after 1 s: ([^]*?)\n--- /.exec(error)?.[1] ?? error;
     };
-    const well = /^main-db-1: PgBouncer does not serve: [^]*password authentication failed/;
+    const well = /^main-db-1: PgBouncer does not serve: [^]*SASL authentication failed/;
 
     test("a parameter that a node has another value of, by ALTER SYSTEM", async () => {
         expect(await reason()).toMatch(well);
