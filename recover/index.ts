@@ -5,9 +5,9 @@
  */
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { stringify } from "yaml";
@@ -157,17 +157,25 @@ interface ProviderConfiguration {
     readonly secret: Readonly<Record<string, string>>;
 }
 
-const secretVariables: Readonly<Record<string, string>> = { "yandex:token": "YC_TOKEN", "yandex:serviceAccountKeyFile": "YC_SERVICE_ACCOUNT_KEY_FILE" };
+const credentials = ["token", "serviceAccountKeyFile"];
 
 function providerConfiguration(stack: string): ProviderConfiguration {
     const all = JSON.parse(pulumi(["config", "--json", "--show-secrets", "--stack", stack])) as Record<string, { value?: string; secret: boolean }>;
-    const entries = Object.entries(all).flatMap(([key, { value, secret }]) => (key.startsWith("yandex:") && value !== undefined ? [{ key, value, secret }] : []));
-    const isSecret = ({ key }: { key: string }) => key in secretVariables;
-    return {
-        plain: Object.fromEntries(entries.filter((entry) => !isSecret(entry) && !entry.secret).map(({ key, value }) => [key, value])),
-        secret: Object.fromEntries(entries.filter(isSecret).map(({ key, value }) => [secretVariables[key], value])),
-    };
+    const plain: Record<string, string> = {};
+    const secret: Record<string, string> = {};
+    for (const [key, { value, secret: isSecret }] of Object.entries(all)) {
+        const [namespace, name = ""] = key.split(":");
+        if (namespace !== "yandex" || value === undefined) continue;
+        // A key's file may be told by a path from here; the lookup runs elsewhere.
+        const told = name === "serviceAccountKeyFile" && existsSync(value) ? resolve(value) : value;
+        if (isSecret || credentials.includes(name)) secret[variable(name)] = told;
+        else plain[key] = told;
+    }
+    return { plain, secret };
 }
+
+/** The variable from which the provider takes a setting: YC_FOLDER_ID for folderId. */
+const variable = (name: string): string => `YC_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 
 /** The lines in which Pulumi tells errors. */
 function reasons(output: string): string {
