@@ -24,6 +24,7 @@ const { clusterName } = settings;
 const labels = { ...settings.labels, cluster: clusterName };
 const plan = addressPlan(settings);
 await refuseChangesOfFixedSettings(settings, plan);
+const image = pinnedImage(settings.image); // asked for first, so that nothing waits for long
 
 const network = new Network(clusterName, { plan, labels, ...settings.network });
 const authority = new CertificateAuthority(`${clusterName}-ca`, { clusterName });
@@ -31,7 +32,7 @@ const credentials = new Credentials(`${clusterName}-credentials`, { users: setti
 const deployKey = new tls.PrivateKey(`${clusterName}-deploy`, { algorithm: "ED25519" });
 
 const defaults = {
-    imageId: await pinnedImage(settings.image),
+    imageId: await image,
     platformId: settings.platformId,
     network,
     adminUser: settings.ssh.user,

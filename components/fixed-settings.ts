@@ -22,7 +22,7 @@ export async function refuseChangesOfFixedSettings(settings: Settings, plan: Add
             const shrinks = wanted.databaseDataDiskSizeGib < had.databaseDataDiskSizeGib;
             const refused = refusedChanges(had, wanted, shrinks ? await largestDiskGib(had, plan) : 0);
             if (refused.length > 0) {
-                throw new Error(["This would lose the cluster's data, or the way to it. Nothing was changed.", ...refused.map((mistake) => `  ${describe(mistake)}`)].join("\n"));
+                throw new Error(["This would lose the cluster's data, or the way to it. Nothing was changed.", ...refused.map((mistake) => `  ${describe(mistake)}`), EMPTY].join("\n"));
             }
         },
         { onDryRun: true },
@@ -31,16 +31,20 @@ export async function refuseChangesOfFixedSettings(settings: Settings, plan: Add
     await new Promise((resolve) => stash.urn.apply(resolve));
 }
 
+/** The way out of a first `up` that failed. */
+const EMPTY = "Where there is no data yet: pulumi destroy, then pulumi up.";
+
 /**
  * Of the data disks that there are. What was asked for last says less: an `up` that could not grow them, for want of a
- * quota, must be possible to take back. Where the cloud does not answer, what was asked for last has to do.
+ * quota, must be possible to take back. Where the cloud does not tell (the error does not say why), what was asked for
+ * last has to do.
  */
 async function largestDiskGib({ databaseDataDiskSizeGib }: FixedSettings, plan: AddressPlan): Promise<number> {
     const sizes = plan.databases.map(async ({ hostname }) => {
         try {
             return (await yandex.getComputeDisk({ name: `${hostname}-data` })).size;
-        } catch (error) {
-            return /not found/i.test(String(error)) ? 0 : databaseDataDiskSizeGib;
+        } catch {
+            return databaseDataDiskSizeGib;
         }
     });
     return Math.max(...(await Promise.all(sizes)));

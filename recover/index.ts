@@ -5,9 +5,9 @@
  */
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { stringify } from "yaml";
@@ -36,22 +36,19 @@ async function main(): Promise<number> {
 
     const found = await settled(stack, pending, Number(values.settle));
     const ids = new Map<string, string>();
-    const unknown = new Set<string>();
     for (const create of pending) {
         const resource = found.get(create.urn);
         const wrong = resource && difference(create, resource, deployment);
-        if (isUnknown(create)) unknown.add(create.urn);
-        else if (resource !== undefined && wrong === undefined) ids.set(create.urn, resource.id);
+        if (resource !== undefined && wrong === undefined) ids.set(create.urn, resource.id);
         const told =
             create.name === undefined ? "will be made again"
-            : isUnknown(create) ? `cannot be looked up here. Delete it in the cloud if it is there, then: pulumi refresh --clear-pending-creates --stack ${stack}`
+            : isUnknown(create) ? "cannot be looked up here and is forgotten: delete it in the cloud if it is there"
             : resource === undefined ? "was not created"
             : wrong === undefined ? `is ${resource.id}, taken over`
             : `${resource.id} has its name, but ${wrong}: left alone`;
         console.log(`${nameOf(create.urn)}: ${told}`);
     }
-    changeState(stack, pending, (deployment) => adopt(deployment, ids, unknown), [...ids.keys()]);
-    if (unknown.size > 0) return 1;
+    changeState(stack, pending, ids);
     console.log(`The stack ${stack} knows now what there is. Run pulumi up to go on.`);
     return 0;
 }
@@ -69,21 +66,20 @@ const exported = (stack: string) => JSON.parse(pulumi(["stack", "export", "--sta
 /**
  * Changes the state, and has Pulumi ask the cloud what the resources taken over are like. (`pulumi refresh
  * --import-pending-creates` of Pulumi 3.258 loses them.)
- * @throws Error with the state as it was
+ * @throws Error that says how far it came
  */
-function changeState(stack: string, pending: readonly PendingCreate[], change: (deployment: Deployment) => Deployment, adopted: readonly string[]): void {
+function changeState(stack: string, pending: readonly PendingCreate[], ids: ReadonlyMap<string, string>): void {
     const state = exported(stack);
     if (JSON.stringify(pendingCreates(state.deployment)) !== JSON.stringify(pending)) {
         throw new Error("the stack was changed meanwhile: nothing was changed here, run this again");
     }
-    const write = (changed: Exported) => pulumi(["stack", "import", "--stack", stack], { input: JSON.stringify(changed) });
-    write({ ...state, deployment: change(state.deployment) });
-    if (adopted.length === 0) return;
+    pulumi(["stack", "import", "--stack", stack], { input: JSON.stringify({ ...state, deployment: adopt(state.deployment, ids) }) });
+    if (ids.size === 0) return;
+    const targets = [...ids.keys()].flatMap((urn) => ["--target", urn]);
     try {
-        pulumi(["refresh", "--stack", stack, "--yes", "--skip-preview", "--non-interactive", "--suppress-outputs", ...adopted.flatMap((urn) => ["--target", urn])]);
+        pulumi(["refresh", "--stack", stack, "--yes", "--skip-preview", "--non-interactive", "--suppress-outputs", ...targets]);
     } catch (error) {
-        write(state);
-        throw error;
+        throw new Error(`the stack ${stack} has them now, but could not ask the cloud what they are like: run pulumi refresh before pulumi up\n${(error as Error).message}`);
     }
 }
 
@@ -161,17 +157,25 @@ interface ProviderConfiguration {
     readonly secret: Readonly<Record<string, string>>;
 }
 
-const secretVariables: Readonly<Record<string, string>> = { "yandex:token": "YC_TOKEN", "yandex:serviceAccountKeyFile": "YC_SERVICE_ACCOUNT_KEY_FILE" };
+const credentials = ["token", "serviceAccountKeyFile"];
 
 function providerConfiguration(stack: string): ProviderConfiguration {
     const all = JSON.parse(pulumi(["config", "--json", "--show-secrets", "--stack", stack])) as Record<string, { value?: string; secret: boolean }>;
-    const entries = Object.entries(all).flatMap(([key, { value, secret }]) => (key.startsWith("yandex:") && value !== undefined ? [{ key, value, secret }] : []));
-    const isSecret = ({ key }: { key: string }) => key in secretVariables;
-    return {
-        plain: Object.fromEntries(entries.filter((entry) => !isSecret(entry) && !entry.secret).map(({ key, value }) => [key, value])),
-        secret: Object.fromEntries(entries.filter(isSecret).map(({ key, value }) => [secretVariables[key], value])),
-    };
+    const plain: Record<string, string> = {};
+    const secret: Record<string, string> = {};
+    for (const [key, { value, secret: isSecret }] of Object.entries(all)) {
+        const [namespace, name = ""] = key.split(":");
+        if (namespace !== "yandex" || value === undefined) continue;
+        // A key's file may be told by a path from here; the lookup runs elsewhere.
+        const told = name === "serviceAccountKeyFile" && existsSync(value) ? resolve(value) : value;
+        if (isSecret || credentials.includes(name)) secret[variable(name)] = told;
+        else plain[key] = told;
+    }
+    return { plain, secret };
 }
+
+/** The variable from which the provider takes a setting: YC_FOLDER_ID for folderId. */
+const variable = (name: string): string => `YC_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 
 /** The lines in which Pulumi tells errors. */
 function reasons(output: string): string {
@@ -185,7 +189,7 @@ interface RunOptions {
     readonly input?: string;
 }
 
-function run(args: readonly string[], { cwd = repository, environment = {}, input = "" }: RunOptions = {}) {
+function run(args: readonly string[], { cwd = process.cwd(), environment = {}, input = "" }: RunOptions = {}) {
     const { status, stdout, stderr, error } = spawnSync("pulumi", args, { cwd, env: { ...process.env, ...environment }, input, encoding: "utf8", maxBuffer: 256 * 1024 ** 2 });
     if (error) throw error;
     return { status, stdout, output: stdout + stderr };

@@ -45,16 +45,15 @@ export function pendingCreates({ pending_operations = [] }: Deployment): readonl
  * The state without what was begun, and with those resources that are there. They come last, because nothing can depend
  * on them yet; what they are like, a refresh asks the cloud.
  * @param ids the cloud's, by URN
- * @param unknown URNs of what stays as it is, begun
  */
-export function adopt<T extends Deployment>(deployment: T, ids: ReadonlyMap<string, string>, unknown: ReadonlySet<string> = new Set()): T {
+export function adopt<T extends Deployment>(deployment: T, ids: ReadonlyMap<string, string>): T {
     const { resources = [], pending_operations: pending = [] } = deployment;
     const adopted = pending.flatMap(({ type, resource }) => {
         const id = ids.get(resource.urn);
         return type === "creating" && id !== undefined ? [{ ...resource, id, outputs: {} }] : [];
     });
-    const rest = pending.filter(({ type, resource }) => type !== "creating" || unknown.has(resource.urn));
-    return { ...deployment, resources: [...resources, ...adopted], pending_operations: rest };
+    // `pulumi stack import` drops the others, too: updates and deletions, which Pulumi does again.
+    return { ...deployment, resources: [...resources, ...adopted], pending_operations: [] };
 }
 
 /** Clocks of the cloud and of this computer may differ so much. */

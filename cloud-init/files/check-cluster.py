@@ -233,7 +233,7 @@ ACCESS = """SELECT coalesce(string_agg(DISTINCT problem, '; '), '') FROM (
     SELECT CASE
         WHEN r.oid IS NULL THEN format('there is no role %I', role)
         WHEN NOT r.rolcanlogin THEN format('role %1$I may not log in; ALTER ROLE %1$I LOGIN lets it', role)
-        WHEN r.rolvaliduntil <= now() THEN format('the password of role %1$I ended at %2$s; ALTER ROLE %1$I VALID UNTIL %3$L renews it', role, r.rolvaliduntil, 'infinity')
+        WHEN r.rolvaliduntil <= now() THEN format('role %1$I has a password that ended at %2$s; ALTER ROLE %1$I VALID UNTIL %3$L renews it', role, r.rolvaliduntil, 'infinity')
         WHEN r.rolconnlimit = 0 THEN format('role %1$I may have no connection; ALTER ROLE %1$I CONNECTION LIMIT -1 lets it', role)
         WHEN d.oid IS NULL THEN format('there is no database %I', database)
         WHEN NOT d.datallowconn THEN format('database %1$I takes no connections; ALTER DATABASE %1$I ALLOW_CONNECTIONS true opens it', database)

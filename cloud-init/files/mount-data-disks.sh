@@ -14,8 +14,9 @@ while read -r device label mount_point; do
     # mkfs knows nothing of SELinux: the folder belongs to PostgreSQL.
     ! command -v restorecon >/dev/null || restorecon -F "$mount_point" "$mount_point/lost+found" || true
     device=$(findmnt --noheadings --output SOURCE --mountpoint "$mount_point")
-    if ! timeout 300 resize2fs "$device" 2>&1; then
+    if ! said=$(timeout 300 resize2fs "$device" 2>&1); then
         cat >&2 <<END
+$said
 $(hostname): $device is larger than its file system, and the kernel does not let that grow while it is mounted.
 On one database node after another, replicas first, and looking at \`patronictl list\` in between:
   sudo systemctl stop patroni pgbouncer-guard pgbouncer && sudo umount $mount_point

@@ -1,6 +1,6 @@
 /** The policies on the whole program, as the engine, the provider and the emulator of the cloud's API see it. */
 import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -25,10 +25,13 @@ interface Result {
     readonly output: string;
 }
 
-function pulumi(...args: readonly string[]): Promise<Result> {
+const pulumi = (...args: readonly string[]): Promise<Result> => execute("pulumi", [...args, "--non-interactive", "--color=never"]);
+
+/** Runs a command in the project, to its end. */
+function execute(command: string, args: readonly string[]): Promise<Result> {
     const env = { ...process.env, PULUMI_BACKEND_URL: `file://${join(folder, "state")}`, PULUMI_CONFIG_PASSPHRASE: "", PULUMI_CONFIG_PASSPHRASE_FILE: "" };
     return new Promise((resolve) => {
-        execFile("pulumi", [...args, "--non-interactive", "--color=never"], { cwd: project, env, timeout: TIME_LIMIT_SECONDS * 1000, maxBuffer: 64 * 1024 ** 2 }, (error, stdout, stderr) =>
+        execFile(command, args, { cwd: project, env, timeout: TIME_LIMIT_SECONDS * 1000, maxBuffer: 64 * 1024 ** 2 }, (error, stdout, stderr) =>
             resolve({ status: error === null ? 0 : typeof error.code === "number" ? error.code : -1, output: stdout + stderr }),
         );
     });
@@ -193,5 +196,71 @@ describe("a stack that has its machines", () => {
         expect(status).not.toBe(0);
         expect(output).toMatch(/protect/);
         expect(driver.machines.size).toBe(5);
+    });
+});
+
+describe("npm run recover", () => {
+    interface State {
+        deployment: { resources: any[]; pending_operations?: any[] };
+    }
+    const exported = async () => JSON.parse((await pulumi("stack", "export", "--stack", STACK)).output) as State;
+    const machine = (name: string) => (urn: string) => urn.endsWith(`ComputeInstance::${name}`);
+
+    /** Makes the state what it is when Pulumi was killed while it created these machines. `pulumi stack import` would drop what is begun. */
+    async function begun(names: readonly string[], change: (inputs: any) => void = () => undefined): Promise<void> {
+        const file = join(folder, `state/.pulumi/stacks/postgres-ha/${STACK}.json`);
+        const state = JSON.parse(readFileSync(file, "utf8")) as { checkpoint: { latest: State["deployment"] } };
+        const { latest } = state.checkpoint;
+        const isBegun = ({ urn }: { urn: string }) => names.some((name) => machine(name)(urn));
+        const begun = latest.resources.filter(isBegun).map(({ id: _, outputs: __, ...resource }) => resource);
+        for (const { inputs } of begun) change(inputs);
+        latest.resources = latest.resources.filter((resource) => !isBegun(resource));
+        latest.pending_operations = begun.map((resource) => ({ type: "creating", resource }));
+        writeFileSync(file, JSON.stringify(state));
+        expect((await exported()).deployment.pending_operations).toHaveLength(names.length);
+    }
+
+    /** Runs it with the stack's configuration as it is in the project. */
+    function recover(): Promise<Result> {
+        cpSync(join(folder, "stack.yaml"), join(project, `Pulumi.${STACK}.yaml`));
+        return execute(process.execPath, [join(repository, "recover/index.ts"), "--stack", STACK, "--settle", "0"]);
+    }
+
+    it("takes over what is there and what was asked for", async () => {
+        configure({});
+        const before = (await exported()).deployment.resources;
+        await begun(["main-db-2", "main-lb-1"]);
+        const { status, output } = await recover();
+        expect(status, output).toBe(0);
+        expect(output).toMatch(/^ComputeInstance main-db-2: is \w+, taken over$/m);
+        expect(output).toMatch(/^ComputeInstance main-lb-1: is \w+, taken over$/m);
+        const after = (await exported()).deployment;
+        expect(after.pending_operations ?? []).toEqual([]);
+        const ids = (resources: any[]) => Object.fromEntries(resources.map(({ urn, id }) => [urn, id]));
+        expect(ids(after.resources)).toEqual(ids(before));
+        expect(JSON.stringify(after)).not.toContain("PRIVATE KEY");
+    });
+
+    it("leaves alone what only has the name, and forgets that it began it", async () => {
+        await begun(["main-db-3"], (inputs) => (inputs.labels.cluster = "another"));
+        const { status, output } = await recover();
+        expect(status, output).toBe(0);
+        expect(output).toMatch(/^ComputeInstance main-db-3: \w+ has its name, but its labels.cluster is "main", not "another": left alone$/m);
+        const { resources, pending_operations } = (await exported()).deployment;
+        expect(resources.some(({ urn }) => machine("main-db-3")(urn))).toBe(false);
+        expect(pending_operations ?? []).toEqual([]);
+        expect(driver.machines.size).toBe(5);
+    });
+
+    it("changes nothing where the cloud does not answer", async () => {
+        await begun(["main-db-1"]);
+        const before = await exported();
+        configure({});
+        const file = join(folder, "stack.yaml");
+        writeFileSync(file, readFileSync(file, "utf8").replace(/endpoint: .*/, "endpoint: localhost:1"));
+        const { status, output } = await recover();
+        expect(status).toBe(1);
+        expect(output).toContain("the cloud does not tell whether ComputeInstance main-db-1 is there; nothing was changed");
+        expect(await exported()).toEqual(before);
     });
 });

@@ -58,18 +58,18 @@ function readJson<T>(file: string): T | undefined {
     }
 }
 
-/** Names of the machines that Pulumi's state says are being created, though the cloud has them. */
-function unknownMachines(): string[] {
+/** The machines that Pulumi's state says are being created, though the cloud has them. */
+function unknownMachines(): { name: string; id: string }[] {
     const pending = readJson<PulumiState>(stateFile)?.checkpoint.latest?.pending_operations ?? [];
     const creating = pending.filter(({ type, resource }) => type === "creating" && resource.urn.includes("ComputeInstance::")).map(({ resource }) => resource.urn.split("::").at(-1)!);
-    const instances = readJson<{ tables: { instances: { name: string }[] } }>(join(folder, "cloud.json"))?.tables.instances ?? [];
-    return instances.map(({ name }) => name).filter((name) => creating.includes(name));
+    const instances = readJson<{ tables: { instances: { name: string; id: string }[] } }>(join(folder, "cloud.json"))?.tables.instances ?? [];
+    return instances.filter(({ name }) => creating.includes(name)).map(({ name, id }) => ({ name, id }));
 }
 
 /** Starts `npm run local` and kills Pulumi's engine, the way a lack of memory would, while the cloud makes machines that it does not know yet. */
 async function killedLocal(): Promise<void> {
     const ended = run("npm", ["run", "--silent", "local"]);
-    await eventually(120, async () => unknownMachines(), (names) => names.length > 0, 0.02);
+    await eventually(120, async () => unknownMachines(), (machines) => machines.length > 0, 0.02);
     const [lock] = readdirSync(lockFolder).filter((name) => name.endsWith(".json"));
     process.kill(readJson<{ pid: number }>(join(lockFolder, lock!))!.pid, "SIGKILL");
     const { exitCode, output } = await ended;
@@ -149,9 +149,9 @@ describe("a killed up", () => {
 
     test("while machines are being made is continued by the next one, with the machines that are there", async () => {
         await killedLocal();
-        const ids = unknownMachines().map((name) => [name, machineId(name)]);
+        const unknown = unknownMachines();
         expect(await local()).toContain("every promise was checked");
-        expect(ids.map(([name]) => [name, machineId(name!)])).toEqual(ids);
+        expect(unknown.map(({ name }) => ({ name, id: machineId(name) }))).toEqual(unknown);
         expect((await pulumi("preview", "--expect-no-changes", "--stack", "local")).exitCode).toBe(0);
     });
 

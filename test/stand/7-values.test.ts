@@ -109,7 +109,7 @@ describe("the check names", () => {
         await onLeader("ALTER ROLE app NOLOGIN");
         expect(await reason()).toMatch(/^main-db-\d: role app may not log in; ALTER ROLE app LOGIN lets it$/);
         await onLeader("ALTER ROLE app LOGIN VALID UNTIL '2000-01-01'");
-        expect(await reason()).toMatch(/^main-db-\d: the password of role app ended at 2000-01-01/);
+        expect(await reason()).toMatch(/^main-db-\d: role app has a password that ended at 2000-01-01/);
         await onLeader("ALTER ROLE app VALID UNTIL 'infinity'");
         expect(await reason()).toMatch(well);
     });

@@ -117,6 +117,23 @@ describe("an up that failed", () => {
         expect(await rows()).toBe(allRows);
     });
 
+    test("in its check is checked again when its change is taken back", async () => {
+        const patronictl = (command: string) => onMachine("db-1", "bash", "-lc", `patronictl ${command} --wait`);
+        await patronictl("pause");
+        try {
+            await withSettings({ readyTimeoutMinutes: "1", loadBalancerMaxConnections: "1500" }, async () => {
+                const { exitCode, output } = await up();
+                expect(exitCode).not.toBe(0);
+                expect(output).toContain("Patroni is paused");
+            });
+        } finally {
+            await patronictl("resume");
+        }
+        const { exitCode, output } = await up();
+        expect(exitCode, output.slice(-3000)).toBe(0);
+        expect(output).toMatch(/command:remote:Command main-check (updated|replaced|created)/);
+    });
+
     test("because it was killed is not undone by it either", async () => {
         const configured = async () => JSON.parse(await onMachine("db-2", "curl", "--silent", "--cacert", "/etc/postgres-ha/tls/ca.crt", "https://127.0.0.1:8008/config")).postgresql.parameters.max_connections;
         const running = (name: string) => onMachine(name, "bash", "-lc", "psql --tuples-only --no-align --command='SHOW max_connections'");

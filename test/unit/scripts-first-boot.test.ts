@@ -196,6 +196,12 @@ describe("first-boot", () => {
         expect((await scratch.calls()).filter((call) => call.startsWith("semanage "))).toEqual(expected);
     });
 
+    it.each(["firewalld", "tuned"])("ends %s, which would have the last word at each boot", async (unit) => {
+        prepare();
+        await run();
+        expect(await scratch.calls()).toContain(`systemctl disable --quiet --now ${unit}`);
+    });
+
     it("fails when SELinux refuses a command", async () => {
         prepare({ selinux: ["false"] });
         scratch.stub("/usr/local/bin/getenforce", "echo Enforcing");

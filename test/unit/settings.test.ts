@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
@@ -326,6 +327,21 @@ describe("Pulumi.yaml", () => {
             expect(declared, key).not.toBeUndefined(); // or Pulumi would demand the key
             expect(schema.shape[key].parse(declared), key).toEqual(schema.shape[key].parse(undefined));
         }
+    });
+});
+
+describe("the provider's source", () => {
+    // A bare name means OpenTofu's registry, which has had no release of a Russian cloud's provider since August 2024.
+    const source = "registry.terraform.io/yandex-cloud/yandex";
+
+    it("names the registry that has it", () => {
+        const { packages } = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as { packages: { yandex: { parameters: string[] } } };
+        expect(packages.yandex.parameters.slice(0, 2)).toEqual([source, "0.213.0"]);
+    });
+
+    it("is where tools/setup links the compiled one", () => {
+        const links = execFileSync("bash", ["-c", 'export PULUMI_HOME=/home; . tools/steps.sh; pulumi_links'], { cwd: root, encoding: "utf8" });
+        expect(links).toContain(`/dynamic_tf_plugins/${source}/0.213.0/`);
     });
 });
 
