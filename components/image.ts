@@ -15,5 +15,5 @@ export async function pinnedImage({ id, family }: ImageSettings): Promise<string
         // The provider has mostly told its reason itself, and left none here.
         throw new pulumi.RunError(`imageFamily: "${family}" has no image that can be had${message === "" ? "" : `: ${message}`}`);
     });
-    return image.imageId!;
+    return image.imageId;
 }

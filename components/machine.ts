@@ -172,7 +172,7 @@ export class Machine extends pulumi.ComponentResource {
 function warnOfOtherBootDisk({ bootDisk }: yandex.ComputeInstance, { hostname }: Node, wanted: DiskSettings): void {
     bootDisk.apply(({ initializeParams: found }) => {
         if (found?.size === undefined || (found.size === wanted.sizeGib && found.type === wanted.type)) return;
-        pulumi.log.warn(
+        void pulumi.log.warn(
             `${hostname} keeps its boot disk of ${found.size} GiB, ${found.type}: the configured ${wanted.sizeGib} GiB, ${wanted.type}, is for new machines. ` +
                 "How to make a machine anew: docs/operations.md, \"Replace a machine\".",
         );

@@ -36,7 +36,7 @@ export function pendingCreates({ pending_operations = [] }: Deployment): readonl
         .map(({ resource: { urn, type, inputs = {} } }) => ({
             urn,
             type,
-            name: type.startsWith("yandex:") ? String(inputs["name"] ?? "") : undefined,
+            name: type.startsWith("yandex:") ? asText(inputs["name"]) : undefined,
             inputs,
         }));
 }
@@ -109,3 +109,5 @@ export function nameOf(urn: string): string {
     const [type = "", name = ""] = urn.split("::").slice(-2);
     return `${type.split(/[$:/]/).at(-1)} ${name}`;
 }
+
+const asText = (value: unknown): string => (typeof value === "string" ? value : "");

@@ -202,7 +202,7 @@ export function resolveTimings(profile: ProfileName, overrides: TimingOverrides)
         haproxy: { ...base.haproxy, ...overrides.haproxy },
         tcp: { ...base.tcp, ...overrides.tcp },
         replication: { ...base.replication, ...overrides.replication },
-    } as Timings;
+    };
 }
 
 /** A rule that the timings break. */

@@ -12,9 +12,9 @@ type Check<T> = (value: T) => string | undefined;
 
 function withCheck<T extends z.ZodType>(schema: T, check: Check<z.output<T>>): T {
     return schema.check((context) => {
-        const rule = check(context.value as z.output<T>);
+        const rule = check(context.value);
         if (rule !== undefined) context.issues.push({ code: "custom", message: rule, input: context.value });
-    }) as T;
+    });
 }
 
 export function text(pattern: RegExp, rule: string) {
@@ -119,7 +119,7 @@ export function cidrs(min: number, rule: string, check?: Check<Address4>) {
         }
         return undefined;
     };
-    return withCheck(list(cidr(check), { min, max: 50, rule }), (values) => disjoint(values as readonly string[]));
+    return withCheck(list(cidr(check), { min, max: 50, rule }), (values) => disjoint(values));
 }
 
 function decodeNumber(value: unknown): unknown {

@@ -159,11 +159,12 @@ function writeStackFile(keys: Readonly<Record<string, string>>): void {
         token: "t1.stand.local",
         zone: "ru-central1-a",
     };
-    const config = Object.fromEntries([
-        ...Object.entries(cloud).map(([name, value]) => [`yandex:${name}`, value]),
-        ...Object.entries(settings).map(([name, value]) => [`postgres-ha:${name}`, value]),
-    ]);
+    const config = { ...inNamespace("yandex", cloud), ...inNamespace("postgres-ha", settings) };
     writeFileSync(stackFile, `# Written by npm run local; yours to change: the next npm run local applies it.\n${stringify({ config })}`);
+}
+
+function inNamespace(namespace: string, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
+    return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${namespace}:${name}`, value]));
 }
 
 /** The key of whoever sits at this computer, made once. */

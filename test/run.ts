@@ -20,7 +20,7 @@ interface Outcome {
 const repository = join(import.meta.dirname, "..");
 
 const levels: Readonly<Record<string, () => Promise<Outcome>>> = {
-    typecheck: async () => ({ success: (await node(["node_modules/typescript/bin/tsc", "--noEmit"])) === 0, totals: none, failures: [] }),
+    check: async () => ({ success: (await run("tools/lint")) === 0 && (await run("tsc", ["--noEmit"])) === 0, totals: none, failures: [] }),
     unit: () => vitest("unit"),
     components: () => vitest("components"),
     policy: () => vitest("policy"),
@@ -43,7 +43,7 @@ async function stand(): Promise<Outcome> {
         return outcomes.reduce((a, b) => ({ success: a.success && b.success, totals: sum(a.totals, b.totals), failures: [...a.failures, ...b.failures] }));
     } finally {
         // Whatever a failed run has left of it.
-        await node(["stand/cli.ts", "down", "--erase"], checkout);
+        await run("node", ["stand/cli.ts", "down", "--erase"], checkout);
         checkout.remove();
     }
 }
@@ -57,10 +57,10 @@ interface RunOptions {
 }
 
 /** Runs a program of this checkout, or of another. @returns its status */
-function node(args: readonly string[], beside?: RunOptions["beside"]): Promise<number> {
+function run(command: string, args: readonly string[] = [], beside?: RunOptions["beside"]): Promise<number> {
     const child = beside
-        ? spawn("tools/run", ["node", ...args], { cwd: beside.folder, env: beside.environment, stdio: ["ignore", "pipe", "pipe"] })
-        : spawn(process.execPath, args, { cwd: repository, stdio: "inherit" });
+        ? spawn("tools/run", [command, ...args], { cwd: beside.folder, env: beside.environment, stdio: ["ignore", "pipe", "pipe"] })
+        : spawn(command, args, { cwd: repository, stdio: "inherit" });
     for (const stream of [child.stdout, child.stderr]) {
         if (stream) createInterface({ input: stream }).on("line", (line) => console.log(`| ${line}`));
     }
@@ -72,7 +72,7 @@ async function vitest(project: string, { files = [], reporter = "default", besid
     const folder = mkdtempSync(join(tmpdir(), "postgres-ha-report-"));
     try {
         const file = join(folder, "report.json");
-        const status = await node(["node_modules/vitest/vitest.mjs", "run", "--project", project, `--reporter=${reporter}`, "--reporter=json", `--outputFile.json=${file}`, ...files], beside);
+        const status = await run("vitest", ["run", "--project", project, `--reporter=${reporter}`, "--reporter=json", `--outputFile.json=${file}`, ...files], beside);
         if (!existsSync(file)) return { success: false, totals: none, failures: [`${project}: vitest left no report`] };
         const report: Report = JSON.parse(readFileSync(file, "utf8"));
         const totals = totalsOf(report);

@@ -7,7 +7,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 
 steps=(system_packages node data_folder)
 installed_pulumi || steps+=(pulumi bridge provider pulumi_home)
-steps+=(program)
+steps+=(program linters)
 [[ -e $repository/stand/package.json ]] && steps+=(emulator)
 
 hash_of_input() { sha256sum | cut -c 1-16; }
@@ -63,6 +63,16 @@ program_inputs() {
   exist "$repository/node_modules/.package-lock.json" "$repository/sdks/yandex/bin/index.js"
 }
 program_make() { (cd "$repository" && "$tools/bin/pulumi" install); }
+
+linters_title() { echo "the linter of the machines' Python"; }
+linters_inputs() {
+  cat "$tools/python-requirements.txt"
+  exist "$tools/python/bin/ruff"
+}
+linters_make() {
+  rm -rf "$tools/python"
+  python3 -m pip install --quiet --disable-pip-version-check --target "$tools/python" --requirement "$tools/python-requirements.txt"
+}
 
 # --- Go tools --------------------------------------------------------------------------------------------------
 # Built into the cache, in a folder named by a hash of the sources: the next clone finds them there.

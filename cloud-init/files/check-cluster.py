@@ -15,6 +15,7 @@ force; each user can log in and connect to its databases; each PgBouncer reaches
 right role; through every load balancer a write on 5000 is read back on 5001 from a replica. Each
 connection verifies the server's certificate and name.
 """
+import contextlib
 import json
 import math
 import os
@@ -114,10 +115,8 @@ def wake_patroni(cluster):
     """Lets each Patroni begin its next round at once instead of after loop_wait: a patch of its configuration does.
     This one removes a key that is not there, so nothing is written."""
     for member in cluster["members"]:
-        try:
+        with contextlib.suppress(OSError):
             ask(f"https://{member['address']}:8008/config", {"no_such_key": None}, WAKE_SECONDS)
-        except OSError:
-            pass
 
 
 def psql(host, port, sql, password=None):

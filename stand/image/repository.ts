@@ -40,7 +40,7 @@ const FINGERPRINTS = "fingerprints.json";
 
 /** The fingerprints of the keys that a repository product is signed with. */
 export function keyFingerprints(product: string): Readonly<Record<Vendor, string>> {
-  return JSON.parse(readFileSync(join(product, FINGERPRINTS), "utf8"));
+  return JSON.parse(readFileSync(join(product, FINGERPRINTS), "utf8")) as Readonly<Record<Vendor, string>>;
 }
 
 /** Names of the Debian packages that the RPMs are made from. */

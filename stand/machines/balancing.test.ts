@@ -39,7 +39,7 @@ servers[0].serve_forever()
 
 const tcp = (direction: SecurityRule["direction"], cidr: string, fromPort: number, toPort: number): SecurityRule => ({ direction, protocol: "TCP", fromPort, toPort, cidrs: [cidr] });
 const address = "10.120.0.9";
-const [nic] = testNetwork.interfaces as NetworkState["interfaces"];
+const [nic] = testNetwork.interfaces;
 const network: NetworkState = {
   subnets: [...testNetwork.subnets, { id: "third", networkId: "network", zone: "c", cidr: "10.120.2.0/24", hasInternetRoute: false }],
   securityGroups: [

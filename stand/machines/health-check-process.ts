@@ -42,10 +42,12 @@ function passesHttp({ address, port, path }: Question, signal: AbortSignal): Pro
   });
 }
 
-process.on("message", async (question: Question) => {
+process.on("message", (question: Question) => void answer(question));
+
+async function answer(question: Question): Promise<void> {
   const signal = AbortSignal.timeout(question.timeoutSeconds * 1000);
   const passed = await (question.path === undefined ? passesTcp(question, signal) : passesHttp(question, signal));
   if (process.connected) process.send?.({ id: question.id, passed });
-});
+}
 process.on("disconnect", () => process.exit(0));
 process.send?.("ready");

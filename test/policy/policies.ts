@@ -59,7 +59,7 @@ const closedIngress = resourcePolicy(
         if (args.getConfig<{ allowAnywhere?: boolean }>().allowAnywhere === true) return [];
         return ingresses
             .filter(({ v4CidrBlocks = [], v6CidrBlocks = [] }: Record<string, string[]>) => [...v4CidrBlocks, ...v6CidrBlocks].some((cidr) => cidr.endsWith("/0")))
-            .map(({ port, protocol }: Record<string, unknown>) => `lets everybody in: ${String(protocol)} ${String(port ?? "any port")}`);
+            .map(({ port, protocol }: { port?: number; protocol?: string }) => `lets everybody in: ${protocol} ${port ?? "any port"}`);
     },
     flag("allowAnywhere", false),
 );

@@ -195,11 +195,10 @@ describe("security", () => {
             loadBalancer: { count: 1 },
         });
         const context = { plan, adminCidrs: ["203.0.113.10/32"], clientCidrs: ["10.10.0.0/16"] };
-        const all = [plan.jumpHost, ...plan.databases, ...plan.loadBalancers];
         const inCidr = (cidr: string, address: string) => cidr === `${address}/32` || (cidr === "10.10.0.0/16" && address.startsWith("10.10."));
         for (const source of [plan.jumpHost, plan.databases[0]!, plan.loadBalancers[0]!]) {
             for (const target of [plan.jumpHost, plan.databases[1]!, plan.loadBalancers[0]!].filter(({ hostname }) => hostname !== source.hostname)) {
-                const matches = (rule: ReturnType<typeof securityGroupRules>[number], other: (typeof all)[number]) =>
+                const matches = (rule: ReturnType<typeof securityGroupRules>[number], other: typeof plan.jumpHost) =>
                     "role" in rule.peer ? rule.peer.role === roleOf(other.hostname) : rule.peer.cidrs.some((cidr) => cidr === "0.0.0.0/0" || inCidr(cidr, other.address));
                 const allowed = scanned.filter(
                     (port) =>

@@ -148,7 +148,7 @@ describe.each(Object.entries(configurations))("with %s", (_, configuration) => {
                     expect(result.output).not.toMatch(/WARNING|ALERT/);
                     expect(result.status).toBe(0);
                 } finally {
-                    old.remove();
+                    await old.remove();
                 }
             });
         }

@@ -4,7 +4,7 @@ export class Locks {
 
   /** Runs `work` when all earlier work on any of `ids` is done. */
   async hold<Result>(ids: string[], work: () => Promise<Result>): Promise<Result> {
-    const earlier = ids.map((id) => this.tails.get(id));
+    const earlier = ids.map((id) => this.tails.get(id) ?? Promise.resolve());
     // Taking every place in one synchronous step leaves no order in which two holders could wait for each other.
     const result = Promise.all(earlier).then(work);
     const tail = result.catch(() => undefined);

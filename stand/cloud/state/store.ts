@@ -114,7 +114,7 @@ export class Store {
       operations,
     };
     // The table is invariant in its row; loading and writing need no more than this.
-    return tables as unknown as Record<string, Table<{ id: string }>>;
+    return tables;
   }
 }
 

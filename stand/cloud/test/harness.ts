@@ -134,7 +134,7 @@ export class TestCloud {
           if (token !== "") metadata.set("authorization", `Bearer ${token}`);
           for (const [key, value] of Object.entries(headers)) metadata.set(key, value);
           return new Promise((resolve, reject) => {
-            const whole = { ...method.requestDeserialize(Buffer.alloc(0)), ...request };
+            const whole: unknown = { ...method.requestDeserialize(Buffer.alloc(0)), ...request };
             client.makeUnaryRequest(
               method.path,
               method.requestSerialize,

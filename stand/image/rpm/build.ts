@@ -91,7 +91,7 @@ async function buildRpm(rpm: RpmPackage, version: string, stage: string, folder:
 
 /** Maps over items with as many at a time as there are processors; the results keep the order. */
 async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = new Array(items.length);
+  const results = new Array<R>(items.length);
   const queue = items.entries();
   await Promise.all(Array.from({ length: availableParallelism() }, async () => {
     for (const [index, item] of queue) results[index] = await work(item);
