@@ -28,7 +28,9 @@ const image = pinnedImage(settings.image); // asked for first, so that nothing w
 
 const network = new Network(clusterName, { plan, labels, ...settings.network });
 const authority = new CertificateAuthority(`${clusterName}-ca`, { clusterName });
-const credentials = new Credentials(`${clusterName}-credentials`, { users: settings.postgresql.users.map(({ name }) => name) });
+const credentials = new Credentials(`${clusterName}-credentials`, {
+    users: settings.postgresql.users.map(({ name }) => name),
+});
 const deployKey = new tls.PrivateKey(`${clusterName}-deploy`, { algorithm: "ED25519" });
 
 const defaults = {

@@ -27,7 +27,9 @@ export function parseSettings(raw: Readonly<Record<string, unknown>>, secretKeys
     for (const key of keys) {
         const { success, data, error } = schema.shape[key].safeParse(raw[key], { reportInput: true });
         if (success) values[key] = data;
-        error?.issues.forEach((issue) => mistakes.push({ key: path(key, issue.path), value: issue.input, rule: issue.message }));
+        error?.issues.forEach((issue) =>
+            mistakes.push({ key: path(key, issue.path), value: issue.input, rule: issue.message }),
+        );
     }
     mistakes.push(...checkRules(values as Partial<Configuration>));
 
@@ -48,7 +50,10 @@ export function readSettings(): Settings {
     const entries = Object.entries(pulumi.runtime.allConfig()).filter(([key]) => key.startsWith(prefix));
     const raw = Object.fromEntries(entries.map(([key, value]) => [key.slice(prefix.length), value]));
     try {
-        return parseSettings(raw, Object.keys(raw).filter((key) => isSecret(prefix + key)));
+        return parseSettings(
+            raw,
+            Object.keys(raw).filter((key) => isSecret(prefix + key)),
+        );
     } catch (error) {
         throw error instanceof ConfigurationError ? new pulumi.RunError(error.message) : error;
     }
@@ -69,7 +74,10 @@ function unknownKeys(raw: Readonly<Record<string, unknown>>, known: readonly str
 }
 
 function path(key: string, steps: readonly PropertyKey[]): string {
-    return steps.reduce<string>((text, step) => (typeof step === "number" ? `${text}[${step}]` : `${text}.${String(step)}`), key);
+    return steps.reduce<string>(
+        (text, step) => (typeof step === "number" ? `${text}[${step}]` : `${text}.${String(step)}`),
+        key,
+    );
 }
 
 function freeze<T>(value: T): T {

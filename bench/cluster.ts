@@ -12,7 +12,11 @@ interface NodeStatus {
     /** On a replica. */
     readonly replication_state?: string;
     /** On the primary. */
-    readonly replication?: readonly { readonly application_name: string; readonly state: string; readonly sync_state: string }[];
+    readonly replication?: readonly {
+        readonly application_name: string;
+        readonly state: string;
+        readonly sync_state: string;
+    }[];
     readonly etcdHealthy: boolean;
 }
 
@@ -46,14 +50,28 @@ export class Cluster {
     /** Database nodes and load balancers of the zone that a machine is in. */
     zoneOf(name: string): { readonly name: string; readonly machines: readonly string[] } {
         const zone = this.outputs.nodes.find(({ hostname }) => hostname === name)!.zone;
-        return { name: zone, machines: this.outputs.nodes.filter((node) => node.zone === zone).map(({ hostname }) => hostname) };
+        return {
+            name: zone,
+            machines: this.outputs.nodes.filter((node) => node.zone === zone).map(({ hostname }) => hostname),
+        };
     }
 
     /** Hands the lead of PostgreSQL to a node, unless it has it. Resolves when the cluster is whole again. */
     async moveLeader(to: string): Promise<void> {
         const { leader } = await this.roles();
         if (leader === to) return;
-        await onMachine(to, "patronictl", "-c", "/etc/patroni", "switchover", "--leader", leader, "--candidate", to, "--force");
+        await onMachine(
+            to,
+            "patronictl",
+            "-c",
+            "/etc/patroni",
+            "switchover",
+            "--leader",
+            leader,
+            "--candidate",
+            to,
+            "--force",
+        );
         await this.whole(60, 2);
     }
 
@@ -71,15 +89,26 @@ export class Cluster {
         const from = members.find(({ leads }) => leads)?.name;
         if (from === to || !from) return;
         const id = members.find(({ name }) => name === to)!.id;
-        await onMachine(from, "bash", "-c", `. /etc/profile.d/postgres-ha-etcd.sh; ETCDCTL_ENDPOINTS=https://127.0.0.1:2379 etcdctl move-leader ${id}`);
+        await onMachine(
+            from,
+            "bash",
+            "-c",
+            `. /etc/profile.d/postgres-ha-etcd.sh; ETCDCTL_ENDPOINTS=https://127.0.0.1:2379 etcdctl move-leader ${id}`,
+        );
     }
 
     private async etcdMembers(): Promise<{ name: string; id: string; leads: boolean }[]> {
         return Promise.all(
             this.nodes.map(async (name) => {
                 // Ids are 64-bit numbers, which JSON cannot carry: the line format can.
-                const text = await onMachine(name, "bash", "-c", ". /etc/profile.d/postgres-ha-etcd.sh; ETCDCTL_ENDPOINTS=https://127.0.0.1:2379 etcdctl endpoint status --write-out=fields");
-                const field = (key: string): bigint => BigInt(new RegExp(`^"${key}" : (\\d+)$`, "m").exec(text)?.[1] ?? 0);
+                const text = await onMachine(
+                    name,
+                    "bash",
+                    "-c",
+                    ". /etc/profile.d/postgres-ha-etcd.sh; ETCDCTL_ENDPOINTS=https://127.0.0.1:2379 etcdctl endpoint status --write-out=fields",
+                );
+                const field = (key: string): bigint =>
+                    BigInt(new RegExp(`^"${key}" : (\\d+)$`, "m").exec(text)?.[1] ?? 0);
                 return { name, id: field("MemberID").toString(16), leads: field("MemberID") === field("Leader") };
             }),
         );
@@ -97,8 +126,10 @@ export class Cluster {
         for (const node of statuses) {
             if (!node.etcdHealthy) return `${node.name}: etcd is not healthy`;
             if (node === leader) continue;
-            if (node.replication_state !== "streaming" || node.state !== "running") return `${node.name}: ${node.state ?? "no answer"}, ${node.replication_state ?? "not replicating"}`;
-            if (node.timeline !== leader.timeline) return `${node.name}: timeline ${node.timeline}, not ${leader.timeline}`;
+            if (node.replication_state !== "streaming" || node.state !== "running")
+                return `${node.name}: ${node.state ?? "no answer"}, ${node.replication_state ?? "not replicating"}`;
+            if (node.timeline !== leader.timeline)
+                return `${node.name}: timeline ${node.timeline}, not ${leader.timeline}`;
         }
         const streams = leader.replication?.filter(({ state }) => state === "streaming") ?? [];
         if (streams.length !== this.nodes.length - 1) return `${streams.length} replicas stream from ${leader.name}`;
@@ -110,7 +141,8 @@ export class Cluster {
         const servers = await this.servers();
         if (!servers) return `${this.balancer}: HAProxy does not answer`;
         if (servers.leader.join() !== leader) return `HAProxy's leader: ${servers.leader.join(", ") || "none"}`;
-        if (servers.replicas.length !== this.nodes.length - 1) return `HAProxy's replicas: ${servers.replicas.join(", ") || "none"}`;
+        if (servers.replicas.length !== this.nodes.length - 1)
+            return `HAProxy's replicas: ${servers.replicas.join(", ") || "none"}`;
         return undefined;
     }
 
@@ -118,12 +150,23 @@ export class Cluster {
     async servers(): Promise<{ readonly leader: readonly string[]; readonly replicas: readonly string[] } | undefined> {
         const id = machineId(this.balancer);
         if (initProcess(site, id) === undefined) return undefined;
-        const question = ["curl", "--silent", "--max-time", "2", "--cacert", "/etc/postgres-ha/tls/ca.crt", "https://127.0.0.1:7000/;csv"];
+        const question = [
+            "curl",
+            "--silent",
+            "--max-time",
+            "2",
+            "--cacert",
+            "/etc/postgres-ha/tls/ca.crt",
+            "https://127.0.0.1:7000/;csv",
+        ];
         const { exitCode, stdout } = await executeInGuest(site, id, question);
         if (exitCode !== 0) return undefined;
         const rows = stdout.split("\n").map((line) => line.split(","));
         const statusColumn = rows[0]!.indexOf("status");
-        const up = (backend: string) => rows.filter((row) => row[0] === backend && this.nodes.includes(row[1]!) && row[statusColumn] === "UP").map((row) => row[1]!);
+        const up = (backend: string) =>
+            rows
+                .filter((row) => row[0] === backend && this.nodes.includes(row[1]!) && row[statusColumn] === "UP")
+                .map((row) => row[1]!);
         return { leader: up("leader"), replicas: up("replicas") };
     }
 
@@ -150,8 +193,21 @@ export class Cluster {
     async report(): Promise<string> {
         const journals = await Promise.all(
             this.nodes.map(async (name) => {
-                const lines = await onMachine(name, "journalctl", "--unit=patroni", "--lines=8", "--output=cat", "--no-pager").catch(String);
-                return [`${name}, patroni:`, ...lines.trim().split("\n").map((line) => `    ${line}`)];
+                const lines = await onMachine(
+                    name,
+                    "journalctl",
+                    "--unit=patroni",
+                    "--lines=8",
+                    "--output=cat",
+                    "--no-pager",
+                ).catch(String);
+                return [
+                    `${name}, patroni:`,
+                    ...lines
+                        .trim()
+                        .split("\n")
+                        .map((line) => `    ${line}`),
+                ];
             }),
         );
         return [`the cluster: ${(await this.shortcoming()) ?? "whole"}`, ...journals.flat()].join("\n");
@@ -164,7 +220,17 @@ export class Cluster {
 
 /** Runs SQL as the superuser on a node, over its local socket. @returns psql's unaligned output */
 export async function superuserSql(name: string, statement: string, timeoutSeconds = 60): Promise<string> {
-    const command = ["psql", "--host=/run/postgresql", "--username=postgres", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", `--command=${statement}`];
+    const command = [
+        "psql",
+        "--host=/run/postgresql",
+        "--username=postgres",
+        "--no-psqlrc",
+        "--quiet",
+        "--tuples-only",
+        "--no-align",
+        "--set=ON_ERROR_STOP=1",
+        `--command=${statement}`,
+    ];
     const { exitCode, stdout, stderr } = await executeInGuest(site, machineId(name), command, { timeoutSeconds });
     if (exitCode !== 0) throw new Error(`${name}: ${stderr.trim()}`);
     return stdout.trim();

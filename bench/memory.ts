@@ -45,7 +45,10 @@ function ownProcesses(): number {
 function belongsToStand(pid: string): boolean {
     try {
         const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
-        return words.some((word) => word === folder || word.includes(`${folder}/`) || word.startsWith(join(repository, "stand/machines/")));
+        return words.some(
+            (word) =>
+                word === folder || word.includes(`${folder}/`) || word.startsWith(join(repository, "stand/machines/")),
+        );
     } catch {
         return false; // ended meanwhile
     }

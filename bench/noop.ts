@@ -35,7 +35,16 @@ const emptyStack = "bench";
 
 async function unchangedUp(program: string): Promise<number> {
     const started = Date.now();
-    const output = await mustRun("pulumi", ["up", "--yes", "--skip-preview", "--non-interactive", "--cwd", program, "--stack", program === repository ? "local" : emptyStack]);
+    const output = await mustRun("pulumi", [
+        "up",
+        "--yes",
+        "--skip-preview",
+        "--non-interactive",
+        "--cwd",
+        program,
+        "--stack",
+        program === repository ? "local" : emptyStack,
+    ]);
     const seconds = (Date.now() - started) / 1000;
     if (/created|updated|replaced|deleted/.test(output)) throw new Error(`this up changed something:\n${output}`);
     return seconds;
@@ -46,9 +55,18 @@ async function makeEmptyProgram(): Promise<string> {
     const program = join(folder, "bench-empty");
     rmSync(program, { recursive: true, force: true });
     mkdirSync(program, { recursive: true });
-    const { packages, runtime } = parse(readFileSync(join(repository, "Pulumi.yaml"), "utf8")) as Record<string, unknown>;
-    writeFileSync(join(program, "Pulumi.yaml"), stringify({ name: "bench-empty", main: "index.ts", runtime, packages }));
-    writeFileSync(join(program, "package.json"), JSON.stringify({ name: "bench-empty", type: "module", main: "index.ts" }));
+    const { packages, runtime } = parse(readFileSync(join(repository, "Pulumi.yaml"), "utf8")) as Record<
+        string,
+        unknown
+    >;
+    writeFileSync(
+        join(program, "Pulumi.yaml"),
+        stringify({ name: "bench-empty", main: "index.ts", runtime, packages }),
+    );
+    writeFileSync(
+        join(program, "package.json"),
+        JSON.stringify({ name: "bench-empty", type: "module", main: "index.ts" }),
+    );
     writeFileSync(join(program, "tsconfig.json"), readFileSync(join(repository, "tsconfig.json")));
     writeFileSync(join(program, "index.ts"), emptyProgram);
     symlinkSync(join(repository, "node_modules"), join(program, "node_modules"));
@@ -58,7 +76,16 @@ async function makeEmptyProgram(): Promise<string> {
     await mustRun("pulumi", ["stack", "select", "--create", emptyStack, "--cwd", program]);
     // Twice: the engine settles the version of an explicit, parameterized provider at its first update only.
     for (let time = 0; time < 2; time++) {
-        await mustRun("pulumi", ["up", "--yes", "--skip-preview", "--non-interactive", "--cwd", program, "--stack", emptyStack]);
+        await mustRun("pulumi", [
+            "up",
+            "--yes",
+            "--skip-preview",
+            "--non-interactive",
+            "--cwd",
+            program,
+            "--stack",
+            emptyStack,
+        ]);
     }
     return program;
 }

@@ -17,7 +17,11 @@ export interface Origin {
 
 export function origin(): Origin {
     const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { cwd: repository, encoding: "utf8" }).trim();
-    return { at: new Date().toISOString(), commit, computer: `${cpus().length} cores, ${Math.round(totalmem() / 1024 ** 3)} GiB` };
+    return {
+        at: new Date().toISOString(),
+        commit,
+        computer: `${cpus().length} cores, ${Math.round(totalmem() / 1024 ** 3)} GiB`,
+    };
 }
 
 export function readResults<T>(name: string): (T & Origin)[] {
@@ -28,7 +32,10 @@ export function readResults<T>(name: string): (T & Origin)[] {
 /** One sample a line: short, and a change shows as such. */
 export function writeResults<T>(name: string, results: readonly (T & Origin)[]): void {
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, `${name}.json`), `[\n${results.map((result) => JSON.stringify(result)).join(",\n")}\n]\n`);
+    writeFileSync(
+        join(folder, `${name}.json`),
+        `[\n${results.map((result) => JSON.stringify(result)).join(",\n")}\n]\n`,
+    );
 }
 
 export function addResult<T>(name: string, result: T): void {

@@ -16,7 +16,11 @@ export const variants: readonly Variant[] = [
     { name: "normal", title: "normal", settings: { profile: "normal" } },
     { name: "fast", title: "fast", settings: { profile: "fast" } },
     { name: "safe", title: "safe", settings: { profile: "safe" } },
-    { name: "two-balancers", title: "normal, with two load balancers", settings: { profile: "normal", loadBalancers: 2 } },
+    {
+        name: "two-balancers",
+        title: "normal, with two load balancers",
+        settings: { profile: "normal", loadBalancers: 2 },
+    },
     {
         name: "autobase",
         title: "the defaults of autobase",
@@ -25,9 +29,20 @@ export const variants: readonly Variant[] = [
         settings: {
             profile: "normal",
             timingOverrides: {
-                patroni: { ttlSeconds: 30, loopWaitSeconds: 10, retryTimeoutSeconds: 10, primaryStartTimeoutSeconds: 300 },
+                patroni: {
+                    ttlSeconds: 30,
+                    loopWaitSeconds: 10,
+                    retryTimeoutSeconds: 10,
+                    primaryStartTimeoutSeconds: 300,
+                },
                 etcd: { heartbeatMilliseconds: 1000, electionMilliseconds: 5000 },
-                haproxy: { checkIntervalMilliseconds: 3000, fastCheckIntervalMilliseconds: 1000, downCheckIntervalMilliseconds: 3000, fall: 3, rise: 4 },
+                haproxy: {
+                    checkIntervalMilliseconds: 3000,
+                    fastCheckIntervalMilliseconds: 1000,
+                    downCheckIntervalMilliseconds: 3000,
+                    fall: 3,
+                    rise: 4,
+                },
             },
         },
     },
@@ -36,7 +51,8 @@ export const variants: readonly Variant[] = [
 /** @throws Error that lists the names if there is none of this name */
 export function variantNamed(name: string): Variant {
     const variant = variants.find((candidate) => candidate.name === name);
-    if (!variant) throw new Error(`there is no profile ${name}; there are ${variants.map((known) => known.name).join(", ")}`);
+    if (!variant)
+        throw new Error(`there is no profile ${name}; there are ${variants.map((known) => known.name).join(", ")}`);
     return variant;
 }
 
@@ -45,7 +61,9 @@ export async function withVariant<T>(variant: Variant, work: () => Promise<T>): 
     await local();
     const before = readFileSync(stackFile, "utf8");
     const { config } = parse(before) as { config: Record<string, unknown> };
-    const changed = Object.fromEntries(Object.entries(variant.settings).map(([key, value]) => [`postgres-ha:${key}`, value]));
+    const changed = Object.fromEntries(
+        Object.entries(variant.settings).map(([key, value]) => [`postgres-ha:${key}`, value]),
+    );
     try {
         writeFileSync(stackFile, stringify({ config: { ...config, ...changed } }));
         await local();

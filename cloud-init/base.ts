@@ -31,7 +31,13 @@ const UPDATED_BY_HAND = ["postgresql*", "patroni*", "etcd*", "pgbouncer*", "hapr
 /** SSH, time, journal, kernel, firewall, scripts, certificate authority. */
 export function base(inputs: BaseInputs): ServicePart {
     return {
-        packages: ["chrony", "nftables", "policycoreutils-python-utils", "jq", ...(inputs.securityUpdates ? ["dnf-automatic"] : [])],
+        packages: [
+            "chrony",
+            "nftables",
+            "policycoreutils-python-utils",
+            "jq",
+            ...(inputs.securityUpdates ? ["dnf-automatic"] : []),
+        ],
         units: ["nftables.service", "chronyd.service", ...(inputs.securityUpdates ? ["dnf-automatic.timer"] : [])],
         files: [
             { path: nodeTls.ca, content: inputs.caPem },
@@ -45,7 +51,10 @@ export function base(inputs: BaseInputs): ServicePart {
             script("refresh.sh"),
             script("welcome.sh"),
             // Machines that are older than first-boot's own line about tuned take it from here.
-            { ...script("kernel-parameters.sh"), onChange: ["systemctl disable --quiet --now tuned 2>/dev/null || true"] },
+            {
+                ...script("kernel-parameters.sh"),
+                onChange: ["systemctl disable --quiet --now tuned 2>/dev/null || true"],
+            },
             {
                 path: "/etc/profile.d/zz-postgres-ha-welcome.sh",
                 // Only for people: a shell that reads a script has no terminal.
@@ -155,7 +164,11 @@ function securityUpdates(): MachineFile {
  * A drop-in for a unit that a package brings.
  * @param unitName for example `etcd.service`
  */
-export function dropIn(unitName: string, sections: Parameters<typeof unit>[0], onChange: readonly string[] = []): MachineFile {
+export function dropIn(
+    unitName: string,
+    sections: Parameters<typeof unit>[0],
+    onChange: readonly string[] = [],
+): MachineFile {
     return {
         path: `/etc/systemd/system/${unitName}.d/50-postgres-ha.conf`,
         content: unit(sections),

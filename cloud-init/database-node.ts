@@ -63,7 +63,15 @@ export function databaseNode(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSe
             secrets,
         ),
         patroniCallbacks(inputs.callbacks),
-        pgbouncer({ ...inputs.pgbouncer, adminUser: inputs.adminUser, postgresqlVersion: inputs.postgresqlVersion, timings: timings.tcp }, secrets),
+        pgbouncer(
+            {
+                ...inputs.pgbouncer,
+                adminUser: inputs.adminUser,
+                postgresqlVersion: inputs.postgresqlVersion,
+                timings: timings.tcp,
+            },
+            secrets,
+        ),
         administration(inputs, secrets),
     ]);
 }

@@ -2,7 +2,11 @@ import { roles } from "./cluster.ts";
 import { scramVerifier } from "./scram.ts";
 
 export interface DatabaseObjects {
-    readonly users: readonly { readonly name: string; readonly password: string; readonly databases: readonly string[] }[];
+    readonly users: readonly {
+        readonly name: string;
+        readonly password: string;
+        readonly databases: readonly string[];
+    }[];
     readonly databases: readonly { readonly name: string; readonly owner: string }[];
     readonly lookupPassword: string;
     readonly healthCheckPassword: string;

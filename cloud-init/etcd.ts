@@ -66,7 +66,11 @@ export function etcd(inputs: EtcdInputs): ServicePart {
         adminGroups: [tlsGroup],
         unitsWithSecrets: ["etcd.service", "etcd-leader-away.timer"],
         files: [
-            { path: CONFIG, content: stringify(config, { lineWidth: 0 }), onChange: [restartOneAfterAnother("etcd.service")] },
+            {
+                path: CONFIG,
+                content: stringify(config, { lineWidth: 0 }),
+                onChange: [restartOneAfterAnother("etcd.service")],
+            },
             dropIn("etcd.service", {
                 Unit: { StartLimitIntervalSec: "0" },
                 Service: {

@@ -19,8 +19,7 @@ const METADATA_ADDRESS = "169.254.169.254";
 export function firewallRuleset(rules: readonly FirewallRule[]): string {
     const set = (values: readonly (string | number)[]) => `{ ${values.join(", ")} }`;
     const accept = (rule: FirewallRule) => {
-        const match =
-            rule.protocol === "icmp" ? "meta l4proto icmp" : `${rule.protocol} dport ${set(rule.ports)}`;
+        const match = rule.protocol === "icmp" ? "meta l4proto icmp" : `${rule.protocol} dport ${set(rule.ports)}`;
         return `        ip saddr ${set(rule.sources)} ${match} accept comment ${JSON.stringify(rule.description)}`;
     };
     return `#!/usr/sbin/nft -f

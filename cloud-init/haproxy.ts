@@ -65,7 +65,8 @@ export function haproxy(inputs: HaproxyInputs, secrets: LoadBalancerSecrets): Se
  */
 export function configuration(inputs: HaproxyInputs): string {
     const { timings, members, behindNetworkLoadBalancer } = inputs;
-    const bind = (port: number, balancedPort: number) => [port, ...(behindNetworkLoadBalancer ? [balancedPort] : [])].map((each) => `    bind :${each}`).join("\n");
+    const bind = (port: number, balancedPort: number) =>
+        [port, ...(behindNetworkLoadBalancer ? [balancedPort] : [])].map((each) => `    bind :${each}`).join("\n");
     const servers = members.map(
         (member) => `    server ${member.name} ${member.address}:${ports.pgbouncer} verifyhost ${member.fqdn}`,
     );

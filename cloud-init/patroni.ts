@@ -190,7 +190,11 @@ export function nodeConfiguration(inputs: PatroniInputs): object {
             // A former leader that cannot be rewound is copied anew: its data is not lost, the leader has it.
             remove_data_directory_on_rewind_failure: true,
         },
-        watchdog: { mode: inputs.watchdog ? "automatic" : "off", device: "/dev/watchdog", safety_margin: inputs.dynamic.timings.watchdogSafetyMarginSeconds },
+        watchdog: {
+            mode: inputs.watchdog ? "automatic" : "off",
+            device: "/dev/watchdog",
+            safety_margin: inputs.dynamic.timings.watchdogSafetyMarginSeconds,
+        },
         tags: { nofailover: false, noloadbalance: false, clonefrom: true, nosync: false },
     };
 }

@@ -119,4 +119,3 @@ function transparentHugePages(): MachineFile {
  * 127.0.0.1, or over the socket, in a folder that only PostgreSQL's account may write to.
  */
 export const localEndpoint = { host: "127.0.0.1", socketDirectory: "/run/postgresql", port: ports.postgresql } as const;
-

@@ -21,7 +21,10 @@ const PGDG_KEY = `${KEYS}/PGDG-RPM-GPG-KEY-RHEL`;
  * @param postgresqlVersion major version; undefined for machines without PostgreSQL
  */
 export function repositories(mirrors: Mirrors, postgresqlVersion?: number): MachineFile[] {
-    const mirrored = mirrors.almalinux === undefined ? [] : ["BaseOS", "AppStream", "extras"].map((part) => almalinux(mirrors.almalinux!, part));
+    const mirrored =
+        mirrors.almalinux === undefined
+            ? []
+            : ["BaseOS", "AppStream", "extras"].map((part) => almalinux(mirrors.almalinux!, part));
     if (postgresqlVersion === undefined) {
         return mirrored;
     }

@@ -26,7 +26,12 @@ export function timedScript({ file, description, after, everySeconds, timeoutSec
         script(file),
         unitFile(`${name}.service`, {
             Unit: { Description: description, After: after },
-            Service: { Type: "oneshot", ExecStart: `${scriptDirectory}/${name}`, TimeoutStartSec, LogLevelMax: "notice" },
+            Service: {
+                Type: "oneshot",
+                ExecStart: `${scriptDirectory}/${name}`,
+                TimeoutStartSec,
+                LogLevelMax: "notice",
+            },
         }),
         unitFile(`${name}.timer`, {
             Unit: { Description: description },
@@ -43,7 +48,13 @@ export interface WatchingScript extends ScriptUnit {
 }
 
 /** A script that runs whenever a file was written, and when it is new on a running machine: its path unit is the one to start. */
-export function watchingScript({ file, description, after, path, arguments: words = [] }: WatchingScript): MachineFile[] {
+export function watchingScript({
+    file,
+    description,
+    after,
+    path,
+    arguments: words = [],
+}: WatchingScript): MachineFile[] {
     const name = installedName(file);
     const command = [`${scriptDirectory}/${name}`, ...words].join(" ");
     return [
@@ -70,7 +81,14 @@ export interface GuardScript extends ScriptUnit {
 }
 
 /** A script that runs as long as the machine does, and is started anew when it or its arguments change. */
-export function guardScript({ file, description, after, wants, arguments: words = [], cleanUp }: GuardScript): MachineFile[] {
+export function guardScript({
+    file,
+    description,
+    after,
+    wants,
+    arguments: words = [],
+    cleanUp,
+}: GuardScript): MachineFile[] {
     const name = installedName(file);
     const service = `${name}.service`;
     const sections = {
@@ -82,7 +100,10 @@ export function guardScript({ file, description, after, wants, arguments: words 
             RestartSec: "1",
         },
     };
-    return [script(file), unitFile(service, sections)].map((changed) => ({ ...changed, onChange: ["systemctl daemon-reload", refresh("restart", service)] }));
+    return [script(file), unitFile(service, sections)].map((changed) => ({
+        ...changed,
+        onChange: ["systemctl daemon-reload", refresh("restart", service)],
+    }));
 }
 
 function unitFile(name: string, sections: Parameters<typeof unit>[0]): MachineFile {

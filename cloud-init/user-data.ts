@@ -112,7 +112,9 @@ function ownFiles(configuration: MachineConfiguration): MachineFile[] {
     return [
         {
             path: "/etc/postgres-ha/data-disks",
-            content: configuration.dataDisks.map((disk) => `${devicePath(disk)} ${disk.label} ${disk.mountPoint}\n`).join(""),
+            content: configuration.dataDisks
+                .map((disk) => `${devicePath(disk)} ${disk.label} ${disk.mountPoint}\n`)
+                .join(""),
         },
         {
             path: "/etc/postgres-ha/first-boot.conf",
@@ -184,7 +186,9 @@ function devicePath({ deviceName }: DataDisk): string {
 export function unit(sections: Record<string, Record<string, string | readonly string[] | undefined>>): string {
     return Object.entries(sections)
         .map(([section, settings]) => {
-            const lines = Object.entries(settings).flatMap(([key, value = []]) => [value].flat().map((line) => `${key}=${line}`));
+            const lines = Object.entries(settings).flatMap(([key, value = []]) =>
+                [value].flat().map((line) => `${key}=${line}`),
+            );
             return `[${section}]\n${lines.join("\n")}\n`;
         })
         .join("\n");

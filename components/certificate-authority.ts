@@ -70,7 +70,12 @@ export class CertificateAuthority extends pulumi.ComponentResource {
                 caPrivateKeyPem: this.privateKeyPem,
                 caCertPem: this.certificatePem,
                 certRequestPem: request.certRequestPem,
-                allowedUses: ["digital_signature", "key_encipherment", "server_auth", ...(args.client ? ["client_auth"] : [])],
+                allowedUses: [
+                    "digital_signature",
+                    "key_encipherment",
+                    "server_auth",
+                    ...(args.client ? ["client_auth"] : []),
+                ],
                 validityPeriodHours: CERTIFICATE_VALIDITY_HOURS,
                 earlyRenewalHours: EARLY_RENEWAL_HOURS,
             },

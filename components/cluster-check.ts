@@ -30,7 +30,8 @@ export class ClusterCheck extends pulumi.ComponentResource {
         super("postgres-ha:index:ClusterCheck", name, {}, opts);
         const { defaults, cluster, loadBalancer, jumpHost, credentials } = args;
         const machines = [jumpHost.machine, ...cluster.machines, ...loadBalancer.machines];
-        const joined = loadBalancer.networkLoadBalancer === undefined ? [] : [loadBalancer.networkLoadBalancer.balancer];
+        const joined =
+            loadBalancer.networkLoadBalancer === undefined ? [] : [loadBalancer.networkLoadBalancer.balancer];
         const check = remoteCommand(
             name,
             {
@@ -46,7 +47,12 @@ export class ClusterCheck extends pulumi.ComponentResource {
         );
         this.verdict = check.stdout;
         // What the check warned of is told by every `up` until a later check no longer does.
-        check.stdout.apply((said) => said.split("\n").filter((line) => line.startsWith(WARNING)).forEach((line) => void pulumi.log.warn(line.slice(WARNING.length), this)));
+        check.stdout.apply((said) =>
+            said
+                .split("\n")
+                .filter((line) => line.startsWith(WARNING))
+                .forEach((line) => void pulumi.log.warn(line.slice(WARNING.length), this)),
+        );
         this.registerOutputs({});
     }
 

@@ -26,7 +26,11 @@ export interface RemoteCommandArgs {
  * A command on a machine. It has no `delete` script, so that neither destroy nor a replacement ever
  * needs a machine that may be dead.
  */
-export function remoteCommand(name: string, args: RemoteCommandArgs, opts: pulumi.CustomResourceOptions): command.remote.Command {
+export function remoteCommand(
+    name: string,
+    args: RemoteCommandArgs,
+    opts: pulumi.CustomResourceOptions,
+): command.remote.Command {
     const timeout = `${args.deadlineSeconds + CONNECT_SECONDS}s`;
     return new command.remote.Command(
         name,
@@ -48,7 +52,9 @@ export function remoteCommand(name: string, args: RemoteCommandArgs, opts: pulum
 
 /** The command with its revisions behind it, as a comment: with a new one Pulumi updates the Command, which runs it again. */
 function withRevisions({ create, revisions = [] }: RemoteCommandArgs): pulumi.Input<string> {
-    return revisions.length === 0 ? create : pulumi.all([create, ...revisions]).apply(([line, ...ids]) => `${line} # ${ids.join(" ")}`);
+    return revisions.length === 0
+        ? create
+        : pulumi.all([create, ...revisions]).apply(([line, ...ids]) => `${line} # ${ids.join(" ")}`);
 }
 
 /** The dials of ssh.ts last no longer than seven minutes; a command kills itself up to half a minute after its deadline. */
@@ -61,13 +67,21 @@ const APPLY_SECONDS = 1800 + 300 + 1750;
  * Sends a machine its configuration, secrets included, and waits until cloud-init is done and the
  * units run. The same command makes every later change of the configuration.
  */
-export function configureMachine(machine: Machine, jumpHost: SshTarget | undefined, opts: pulumi.CustomResourceOptions): command.remote.Command {
+export function configureMachine(
+    machine: Machine,
+    jumpHost: SshTarget | undefined,
+    opts: pulumi.CustomResourceOptions,
+): command.remote.Command {
     return remoteCommand(
         `${machine.node.hostname}-configured`,
         {
             machine,
             jumpHost,
-            create: pulumi.unsecret(machine.configuration.apply((configuration) => configureCommand(configuration, machine.readyTimeoutSeconds))),
+            create: pulumi.unsecret(
+                machine.configuration.apply((configuration) =>
+                    configureCommand(configuration, machine.readyTimeoutSeconds),
+                ),
+            ),
             revisions: [machine.revision],
             stdin: pulumi.secret(machine.configuration.apply(renderBundle)),
             deadlineSeconds: APPLY_SECONDS + machine.readyTimeoutSeconds,

@@ -18,7 +18,12 @@ export interface ConnectionStrings {
  * libpq URIs that verify the server's certificate and name. The certificate authority's file is the
  * client's business: `sslrootcert` or PGSSLROOTCERT.
  */
-export function connectionStrings(plan: AddressPlan, database: string, user: string, password: string): ConnectionStrings {
+export function connectionStrings(
+    plan: AddressPlan,
+    database: string,
+    user: string,
+    password: string,
+): ConnectionStrings {
     const uri = (hosts: readonly { fqdn: string }[], port: number, parameters = "") =>
         `postgresql://${user}:${password}@${hosts.map(({ fqdn }) => `${fqdn}:${port}`).join(",")}/${database}?sslmode=verify-full${parameters}`;
     const joined = plan.networkLoadBalancer && { fqdn: plan.networkLoadBalancer.address };

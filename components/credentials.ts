@@ -21,7 +21,8 @@ export class Credentials extends pulumi.ComponentResource {
 
     constructor(name: string, args: CredentialsArgs, opts?: pulumi.ComponentResourceOptions) {
         super("postgres-ha:index:Credentials", name, {}, opts);
-        const password = (suffix: string) => new random.RandomPassword(`${name}-${suffix}`, PASSWORD, { parent: this }).result;
+        const password = (suffix: string) =>
+            new random.RandomPassword(`${name}-${suffix}`, PASSWORD, { parent: this }).result;
         this.superuser = password("superuser");
         this.replication = password("replication");
         this.rewind = password("rewind");

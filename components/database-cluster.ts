@@ -2,7 +2,12 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
-import { createDatabaseObjectsCommand, databaseNode, reconcileMembersCommand, type DatabaseNodeInputs } from "../cloud-init/database-node.ts";
+import {
+    createDatabaseObjectsCommand,
+    databaseNode,
+    reconcileMembersCommand,
+    type DatabaseNodeInputs,
+} from "../cloud-init/database-node.ts";
 import { databaseObjectsSql } from "../cloud-init/database-objects.ts";
 import type { DatabaseMachineSettings, PostgresqlSettings } from "../settings.ts";
 import type { AddressPlan, Node } from "./address-plan.ts";
@@ -77,18 +82,16 @@ export class DatabaseCluster extends pulumi.ComponentResource {
             certificatePem: certificate.certificatePem,
             privateKeyPem: certificate.privateKeyPem,
         });
-        const configuration = pulumi
-            .all([args.inputs, secrets])
-            .apply(([inputs, secretValues]) =>
-                databaseNode(
-                    {
-                        ...inputs,
-                        self: member(node),
-                        members: plan.databases.map(member),
-                    },
-                    secretValues,
-                ),
-            );
+        const configuration = pulumi.all([args.inputs, secrets]).apply(([inputs, secretValues]) =>
+            databaseNode(
+                {
+                    ...inputs,
+                    self: member(node),
+                    members: plan.databases.map(member),
+                },
+                secretValues,
+            ),
+        );
         return new Machine(
             node.hostname,
             {
@@ -106,7 +109,11 @@ export class DatabaseCluster extends pulumi.ComponentResource {
     }
 
     /** Nodes that are to go leave the cluster; Pulumi deletes their machines after everything else. */
-    private reconciledMembers(name: string, { plan, jumpHost, defaults }: DatabaseClusterArgs, opts: pulumi.CustomResourceOptions) {
+    private reconciledMembers(
+        name: string,
+        { plan, jumpHost, defaults }: DatabaseClusterArgs,
+        opts: pulumi.CustomResourceOptions,
+    ) {
         const deadlineSeconds = defaults.readyTimeoutSeconds;
         return remoteCommand(
             name,
@@ -122,7 +129,12 @@ export class DatabaseCluster extends pulumi.ComponentResource {
     }
 
     /** Roles and databases are made through whichever node leads; the first one only runs the command. */
-    private createdObjects(name: string, sql: pulumi.Output<string>, { plan, jumpHost, defaults }: DatabaseClusterArgs, opts: pulumi.CustomResourceOptions) {
+    private createdObjects(
+        name: string,
+        sql: pulumi.Output<string>,
+        { plan, jumpHost, defaults }: DatabaseClusterArgs,
+        opts: pulumi.CustomResourceOptions,
+    ) {
         const deadlineSeconds = defaults.readyTimeoutSeconds;
         return remoteCommand(
             name,
@@ -157,13 +169,21 @@ function databaseObjects({ postgresql, credentials }: DatabaseClusterArgs): pulu
 const SQL_SECONDS = 120;
 
 /** A spread placement group puts each machine into another rack of *one* zone: of use only where two nodes share one. */
-function placementGroups(name: string, nodes: readonly Node[], defaults: MachineDefaults, opts: pulumi.CustomResourceOptions) {
+function placementGroups(
+    name: string,
+    nodes: readonly Node[],
+    defaults: MachineDefaults,
+    opts: pulumi.CustomResourceOptions,
+) {
     const zones = nodes.map(({ zone }) => zone);
     const shared = [...new Set(zones.filter((zone, index) => zones.indexOf(zone) !== index))];
     return Object.fromEntries(
         shared.map((zone) => {
             const groupName = `${name}-${zone}`;
-            return [zone, new yandex.ComputePlacementGroup(groupName, { name: groupName, labels: defaults.labels }, opts).id];
+            return [
+                zone,
+                new yandex.ComputePlacementGroup(groupName, { name: groupName, labels: defaults.labels }, opts).id,
+            ];
         }),
     );
 }

@@ -22,12 +22,22 @@ export async function refuseChangesOfFixedSettings(settings: Settings, plan: Add
             const shrinks = wanted.databaseDataDiskSizeGib < had.databaseDataDiskSizeGib;
             const refused = refusedChanges(had, wanted, shrinks ? await largestDiskGib(had, plan) : 0);
             if (refused.length > 0) {
-                throw new Error(["This would lose the cluster's data, or the way to it. Nothing was changed.", ...refused.map((mistake) => `  ${describe(mistake)}`), EMPTY].join("\n"));
+                throw new Error(
+                    [
+                        "This would lose the cluster's data, or the way to it. Nothing was changed.",
+                        ...refused.map((mistake) => `  ${describe(mistake)}`),
+                        EMPTY,
+                    ].join("\n"),
+                );
             }
         },
         { onDryRun: true },
     );
-    const stash = new pulumi.Stash("fixed-settings", { input: fixedSettings(settings) }, { hooks: { beforeUpdate: [refuse] } });
+    const stash = new pulumi.Stash(
+        "fixed-settings",
+        { input: fixedSettings(settings) },
+        { hooks: { beforeUpdate: [refuse] } },
+    );
     await new Promise((resolve) => stash.urn.apply(resolve));
 }
 

@@ -13,7 +13,9 @@ export async function pinnedImage({ id, family }: ImageSettings): Promise<string
     if (id !== undefined) return id;
     const image = await yandex.getComputeImage({ family }).catch(({ message }: Error) => {
         // The provider has mostly told its reason itself, and left none here.
-        throw new pulumi.RunError(`imageFamily: "${family}" has no image that can be had${message === "" ? "" : `: ${message}`}`);
+        throw new pulumi.RunError(
+            `imageFamily: "${family}" has no image that can be had${message === "" ? "" : `: ${message}`}`,
+        );
     });
     return image.imageId;
 }

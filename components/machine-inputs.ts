@@ -70,10 +70,17 @@ export function member({ hostname, fqdn, address }: Node): Member {
 /** Where applications come in: every load balancer, and what joins them, which is dialled by its address. */
 function entrances({ loadBalancers, networkLoadBalancer }: AddressPlan): readonly Member[] {
     const joined = networkLoadBalancer === undefined ? [] : [networkLoadBalancer];
-    return [...loadBalancers.map(member), ...joined.map(({ address }) => ({ name: "network load balancer", fqdn: address, address }))];
+    return [
+        ...loadBalancers.map(member),
+        ...joined.map(({ address }) => ({ name: "network load balancer", fqdn: address, address })),
+    ];
 }
 
-function baseInputs(role: Role, { settings, plan, caPem }: InputSources, postgresqlVersion?: number): JumpHostInputs["base"] {
+function baseInputs(
+    role: Role,
+    { settings, plan, caPem }: InputSources,
+    postgresqlVersion?: number,
+): JumpHostInputs["base"] {
     const { network, operatingSystem, mirrors } = settings;
     const rules = inputRules(role, { plan, adminCidrs: network.adminCidrs, clientCidrs: network.clientCidrs }).map(
         (rule): FirewallRule => ({

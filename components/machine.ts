@@ -68,7 +68,12 @@ export class Machine extends pulumi.ComponentResource {
         const hostKey = new tls.PrivateKey(`${name}-host-key`, { algorithm: "ED25519" }, { parent: this });
         this.configuration = pulumi.output(args.configuration);
         const userData = pulumi
-            .all([this.configuration, hostKey.privateKeyOpenssh, hostKey.publicKeyOpenssh, defaults.deployKey.publicKeyOpenssh])
+            .all([
+                this.configuration,
+                hostKey.privateKeyOpenssh,
+                hostKey.publicKeyOpenssh,
+                defaults.deployKey.publicKeyOpenssh,
+            ])
             .apply(([configuration, hostPrivateKey, hostPublicKey, deployKey]) =>
                 renderUserData(
                     {
@@ -116,7 +121,11 @@ export class Machine extends pulumi.ComponentResource {
                     : { placementPolicy: { placementGroupId: args.placementGroupId } }),
                 metadata: { "user-data": userData },
                 // Nothing on the machines asks the metadata service for tokens of a service account.
-                metadataOptions: { gceHttpToken: METADATA_OFF, awsV1HttpToken: METADATA_OFF, awsV2HttpToken: METADATA_OFF },
+                metadataOptions: {
+                    gceHttpToken: METADATA_OFF,
+                    awsV1HttpToken: METADATA_OFF,
+                    awsV2HttpToken: METADATA_OFF,
+                },
                 allowStoppingForUpdate: true,
             },
             {
@@ -141,7 +150,9 @@ export class Machine extends pulumi.ComponentResource {
         this.revision = revision(
             name,
             {
-                size: pulumi.output(JSON.stringify({ platformId: defaults.platformId, ...settings, dataDisk: args.dataDisk })),
+                size: pulumi.output(
+                    JSON.stringify({ platformId: defaults.platformId, ...settings, dataDisk: args.dataDisk }),
+                ),
                 configuration: this.configuration.apply(renderBundle),
             },
             { parent: this },
@@ -174,7 +185,7 @@ function warnOfOtherBootDisk({ bootDisk }: yandex.ComputeInstance, { hostname }:
         if (found?.size === undefined || (found.size === wanted.sizeGib && found.type === wanted.type)) return;
         void pulumi.log.warn(
             `${hostname} keeps its boot disk of ${found.size} GiB, ${found.type}: the configured ${wanted.sizeGib} GiB, ${wanted.type}, is for new machines. ` +
-                "How to make a machine anew: docs/operations.md, \"Replace a machine\".",
+                'How to make a machine anew: docs/operations.md, "Replace a machine".',
         );
     });
 }

@@ -35,7 +35,11 @@ export class NetworkLoadBalancer extends pulumi.ComponentResource {
             },
             { ...child, dependsOn: machines.map(({ instance }) => instance) },
         );
-        const internalAddressSpec = { subnetId: network.subnetId(listener.zone), address: listener.address, ipVersion: "ipv4" };
+        const internalAddressSpec = {
+            subnetId: network.subnetId(listener.zone),
+            address: listener.address,
+            ipVersion: "ipv4",
+        };
         this.balancer = new yandex.LbNetworkLoadBalancer(
             name,
             {
@@ -43,11 +47,28 @@ export class NetworkLoadBalancer extends pulumi.ComponentResource {
                 type: "internal",
                 labels,
                 listeners: [
-                    { name: "leader", protocol: "tcp", port: ports.leader, targetPort: ports.balancedLeader, internalAddressSpec },
-                    { name: "replicas", protocol: "tcp", port: ports.replicas, targetPort: ports.balancedReplicas, internalAddressSpec },
+                    {
+                        name: "leader",
+                        protocol: "tcp",
+                        port: ports.leader,
+                        targetPort: ports.balancedLeader,
+                        internalAddressSpec,
+                    },
+                    {
+                        name: "replicas",
+                        protocol: "tcp",
+                        port: ports.replicas,
+                        targetPort: ports.balancedReplicas,
+                        internalAddressSpec,
+                    },
                 ],
                 attachedTargetGroups: [
-                    { targetGroupId: targets.id, healthchecks: [{ name: "haproxy", ...CHECK, httpOptions: { port: ports.balancerHealth, path: "/" } }] },
+                    {
+                        targetGroupId: targets.id,
+                        healthchecks: [
+                            { name: "haproxy", ...CHECK, httpOptions: { port: ports.balancerHealth, path: "/" } },
+                        ],
+                    },
                 ],
             },
             child,

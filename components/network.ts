@@ -26,7 +26,11 @@ export class Network extends pulumi.ComponentResource {
         const child = { parent: this };
 
         const network = new yandex.VpcNetwork(name, { name, labels }, child);
-        const gateway = new yandex.VpcGateway(`${name}-nat`, { name: `${name}-nat`, labels, sharedEgressGateway: {} }, child);
+        const gateway = new yandex.VpcGateway(
+            `${name}-nat`,
+            { name: `${name}-nat`, labels, sharedEgressGateway: {} },
+            child,
+        );
         const routes = new yandex.VpcRouteTable(
             `${name}-routes`,
             {
@@ -40,7 +44,14 @@ export class Network extends pulumi.ComponentResource {
         const subnet = (zone: string, cidr: string) =>
             new yandex.VpcSubnet(
                 `${name}-${zone}`,
-                { name: `${name}-${zone}`, networkId: network.id, zone, v4CidrBlocks: [cidr], routeTableId: routes.id, labels },
+                {
+                    name: `${name}-${zone}`,
+                    networkId: network.id,
+                    zone,
+                    v4CidrBlocks: [cidr],
+                    routeTableId: routes.id,
+                    labels,
+                },
                 child,
             );
         const securityGroup = (role: Role, suffix: string) => {
@@ -87,7 +98,10 @@ export class Network extends pulumi.ComponentResource {
  * groups that name each other could not be created.
  */
 function toCloudRule(rule: SecurityGroupRule, plan: AddressPlan) {
-    const cidrs = "role" in rule.peer ? addressesOf(rule.peer.role, plan).map((address) => `${address}/32`) : [...rule.peer.cidrs];
+    const cidrs =
+        "role" in rule.peer
+            ? addressesOf(rule.peer.role, plan).map((address) => `${address}/32`)
+            : [...rule.peer.cidrs];
     return {
         protocol: rule.protocol,
         description: rule.description,

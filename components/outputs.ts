@@ -39,14 +39,21 @@ export function clusterOutputs(sources: OutputSources) {
     const { settings, plan, authority, credentials, jumpHost, cluster, loadBalancer, check } = sources;
     const [first] = plan.loadBalancers;
     const { networkLoadBalancer } = plan;
-    const entrance = networkLoadBalancer === undefined ? { host: first!.fqdn, address: first!.address } : { host: networkLoadBalancer.address, address: networkLoadBalancer.address };
+    const entrance =
+        networkLoadBalancer === undefined
+            ? { host: first!.fqdn, address: first!.address }
+            : { host: networkLoadBalancer.address, address: networkLoadBalancer.address };
     const endpoint = (port: number): Endpoint => ({ ...entrance, port });
     const machines = [jumpHost.machine, ...cluster.machines, ...loadBalancer.machines];
-    const connections = pulumi.all(credentials.users).apply((passwords) =>
-        settings.postgresql.users.flatMap((user) =>
-            user.databases.map((database): ConnectionStrings => connectionStrings(plan, database, user.name, passwords[user.name]!)),
-        ),
-    );
+    const connections = pulumi
+        .all(credentials.users)
+        .apply((passwords) =>
+            settings.postgresql.users.flatMap((user) =>
+                user.databases.map((database): ConnectionStrings =>
+                    connectionStrings(plan, database, user.name, passwords[user.name]!),
+                ),
+            ),
+        );
     return {
         leaderEndpoint: check.gate(endpoint(ports.leader)),
         replicaEndpoint: check.gate(endpoint(ports.replicas)),

@@ -13,7 +13,11 @@ import * as random from "@pulumi/random";
  * `pulumi up --replace '**-revision'` draws all anew: everything is sent again, and checked.
  * @param wishes by what they are about, for the preview; only their fingerprints reach the state
  */
-export function revision(name: string, wishes: Readonly<Record<string, pulumi.Output<string>>>, opts: pulumi.CustomResourceOptions): pulumi.Output<string> {
+export function revision(
+    name: string,
+    wishes: Readonly<Record<string, pulumi.Output<string>>>,
+    opts: pulumi.CustomResourceOptions,
+): pulumi.Output<string> {
     const keepers = Object.fromEntries(Object.entries(wishes).map(([about, wish]) => [about, fingerprint(wish)]));
     return new random.RandomId(`${name}-revision`, { byteLength: REVISION_BYTES, keepers }, opts).hex;
 }

@@ -32,7 +32,8 @@ export function withPart(document: string, { name, text }: GeneratedPart): strin
     const [begin, end] = [`<!-- generated: ${name} -->\n`, `<!-- end of ${name} -->`];
     const [before, inside, ...more] = document.split(begin);
     const [, after, ...others] = inside?.split(end) ?? [];
-    if (after === undefined || more.length + others.length > 0) throw new Error(`${begin.trim()} … ${end} must be there once`);
+    if (after === undefined || more.length + others.length > 0)
+        throw new Error(`${begin.trim()} … ${end} must be there once`);
     return `${before}${begin}${text.trimEnd()}\n${end}${after}`;
 }
 
@@ -45,7 +46,9 @@ function settingsMarkdown(): string {
         if (group !== undefined) return [`| **${group}** | | |`];
         const [, key] = /^ {2}(\w+):$/.exec(line) ?? [];
         const setting = key === undefined ? undefined : config[key];
-        return setting === undefined ? [] : [`| \`${key}\` | ${defaultOf(setting)} | ${escape(setting.description.replace(/^Required\. /, ""))} |`];
+        return setting === undefined
+            ? []
+            : [`| \`${key}\` | ${defaultOf(setting)} | ${escape(setting.description.replace(/^Required\. /, ""))} |`];
     });
     return ["| setting | default | meaning |", "|---|---|---|", ...rows, ""].join("\n");
 }

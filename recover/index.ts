@@ -12,7 +12,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { stringify } from "yaml";
 import { lookups, type Wanted } from "./lookup.ts";
-import { adopt, difference, isUnfinished, nameOf, pendingCreates, type Deployment, type Found, type PendingCreate } from "./pending-creates.ts";
+import {
+    adopt,
+    difference,
+    isUnfinished,
+    nameOf,
+    pendingCreates,
+    type Deployment,
+    type Found,
+    type PendingCreate,
+} from "./pending-creates.ts";
 
 const repository = join(import.meta.dirname, "..");
 const usage = `npm run recover [-- --stack NAME] [--settle SECONDS]
@@ -27,12 +36,15 @@ After a pulumi up that was killed: takes over what it created, and forgets what 
 const longestWaitSeconds = 600;
 
 async function main(): Promise<number> {
-    const { values } = parseArgs({ options: { stack: { type: "string" }, settle: { type: "string", default: "15" }, help: { type: "boolean" } } });
-    if (values.help) return console.log(usage), 0;
+    const { values } = parseArgs({
+        options: { stack: { type: "string" }, settle: { type: "string", default: "15" }, help: { type: "boolean" } },
+    });
+    if (values.help) return (console.log(usage), 0);
     const stack = values.stack ?? pulumi(["stack", "--show-name"]).trim();
     const { deployment } = exported(stack);
     const pending = pendingCreates(deployment);
-    if (pending.length === 0) return console.log(`Nothing to recover: no creation is pending in the stack ${stack}.`), 0;
+    if (pending.length === 0)
+        return (console.log(`Nothing to recover: no creation is pending in the stack ${stack}.`), 0);
 
     const found = await settled(stack, pending, Number(values.settle));
     const ids = new Map<string, string>();
@@ -41,11 +53,15 @@ async function main(): Promise<number> {
         const wrong = resource && difference(create, resource, deployment);
         if (resource !== undefined && wrong === undefined) ids.set(create.urn, resource.id);
         const told =
-            create.name === undefined ? "will be made again"
-            : isUnknown(create) ? "cannot be looked up here and is forgotten: delete it in the cloud if it is there"
-            : resource === undefined ? "was not created"
-            : wrong === undefined ? `is ${resource.id}, taken over`
-            : `${resource.id} has its name, but ${wrong}: left alone`;
+            create.name === undefined
+                ? "will be made again"
+                : isUnknown(create)
+                  ? "cannot be looked up here and is forgotten: delete it in the cloud if it is there"
+                  : resource === undefined
+                    ? "was not created"
+                    : wrong === undefined
+                      ? `is ${resource.id}, taken over`
+                      : `${resource.id} has its name, but ${wrong}: left alone`;
         console.log(`${nameOf(create.urn)}: ${told}`);
     }
     changeState(stack, pending, ids);
@@ -73,13 +89,26 @@ function changeState(stack: string, pending: readonly PendingCreate[], ids: Read
     if (JSON.stringify(pendingCreates(state.deployment)) !== JSON.stringify(pending)) {
         throw new Error("the stack was changed meanwhile: nothing was changed here, run this again");
     }
-    pulumi(["stack", "import", "--stack", stack], { input: JSON.stringify({ ...state, deployment: adopt(state.deployment, ids) }) });
+    pulumi(["stack", "import", "--stack", stack], {
+        input: JSON.stringify({ ...state, deployment: adopt(state.deployment, ids) }),
+    });
     if (ids.size === 0) return;
     const targets = [...ids.keys()].flatMap((urn) => ["--target", urn]);
     try {
-        pulumi(["refresh", "--stack", stack, "--yes", "--skip-preview", "--non-interactive", "--suppress-outputs", ...targets]);
+        pulumi([
+            "refresh",
+            "--stack",
+            stack,
+            "--yes",
+            "--skip-preview",
+            "--non-interactive",
+            "--suppress-outputs",
+            ...targets,
+        ]);
     } catch (error) {
-        throw new Error(`the stack ${stack} has them now, but could not ask the cloud what they are like: run pulumi refresh before pulumi up\n${(error as Error).message}`);
+        throw new Error(
+            `the stack ${stack} has them now, but could not ask the cloud what they are like: run pulumi refresh before pulumi up\n${(error as Error).message}`,
+        );
     }
 }
 
@@ -87,7 +116,11 @@ function changeState(stack: string, pending: readonly PendingCreate[], ids: Read
  * What the cloud has of the resources, by URN, once that does not change any more.
  * @throws Error when it changes for too long, or when the cloud refuses to tell
  */
-async function settled(stack: string, pending: readonly PendingCreate[], settleSeconds: number): Promise<ReadonlyMap<string, Found>> {
+async function settled(
+    stack: string,
+    pending: readonly PendingCreate[],
+    settleSeconds: number,
+): Promise<ReadonlyMap<string, Found>> {
     const deadline = Date.now() + longestWaitSeconds * 1000;
     for (let last: string | undefined; ; await sleep(settleSeconds * 1000)) {
         const found = lookUp(stack, pending);
@@ -96,7 +129,9 @@ async function settled(stack: string, pending: readonly PendingCreate[], settleS
         if (now === last && unfinished.length === 0) return found;
         if (Date.now() > deadline) {
             const names = unfinished.map(({ urn }) => nameOf(urn)).join(", ");
-            throw new Error(`after ${longestWaitSeconds} s the cloud is not done${names === "" ? "" : ` with ${names}`}: nothing was changed, run this again`);
+            throw new Error(
+                `after ${longestWaitSeconds} s the cloud is not done${names === "" ? "" : ` with ${names}`}: nothing was changed, run this again`,
+            );
         }
         last = now;
     }
@@ -117,7 +152,9 @@ function lookUp(stack: string, pending: readonly PendingCreate[]): Map<string, F
                 if (answer) return [[urn, answer] as const];
                 // Without these words something else is wrong, a token for example, and the resource may be there.
                 if (output.includes(`${lookups[type]!.called} with name "${name}" not found`)) return [];
-                throw new Error(`the cloud does not tell whether ${nameOf(urn)} is there; nothing was changed:\n${reasons(output)}`);
+                throw new Error(
+                    `the cloud does not tell whether ${nameOf(urn)} is there; nothing was changed:\n${reasons(output)}`,
+                );
             }),
         );
     } finally {
@@ -131,9 +168,16 @@ function runProgram(folder: string, wanted: readonly Wanted[], configuration: Pr
     const state = join(folder, "state");
     mkdirSync(project);
     mkdirSync(state);
-    for (const name of ["recover", "package.json", "node_modules"]) symlinkSync(join(repository, name), join(project, name));
-    const runtime = { name: "nodejs", options: { typescript: false, nodeargs: "--disable-warning=ExperimentalWarning" } };
-    writeFileSync(join(project, "Pulumi.yaml"), stringify({ name: "postgres-ha-recover", main: "recover/lookup.ts", runtime }));
+    for (const name of ["recover", "package.json", "node_modules"])
+        symlinkSync(join(repository, name), join(project, name));
+    const runtime = {
+        name: "nodejs",
+        options: { typescript: false, nodeargs: "--disable-warning=ExperimentalWarning" },
+    };
+    writeFileSync(
+        join(project, "Pulumi.yaml"),
+        stringify({ name: "postgres-ha-recover", main: "recover/lookup.ts", runtime }),
+    );
     writeFileSync(join(project, "Pulumi.lookup.yaml"), stringify({ config: configuration.plain }));
     writeFileSync(join(folder, "wanted.json"), JSON.stringify(wanted));
     const environment = {
@@ -160,7 +204,10 @@ interface ProviderConfiguration {
 const credentials = ["token", "serviceAccountKeyFile"];
 
 function providerConfiguration(stack: string): ProviderConfiguration {
-    const all = JSON.parse(pulumi(["config", "--json", "--show-secrets", "--stack", stack])) as Record<string, { value?: string; secret: boolean }>;
+    const all = JSON.parse(pulumi(["config", "--json", "--show-secrets", "--stack", stack])) as Record<
+        string,
+        { value?: string; secret: boolean }
+    >;
     const plain: Record<string, string> = {};
     const secret: Record<string, string> = {};
     for (const [key, { value, secret: isSecret }] of Object.entries(all)) {
@@ -190,7 +237,13 @@ interface RunOptions {
 }
 
 function run(args: readonly string[], { cwd = process.cwd(), environment = {}, input = "" }: RunOptions = {}) {
-    const { status, stdout, stderr, error } = spawnSync("pulumi", args, { cwd, env: { ...process.env, ...environment }, input, encoding: "utf8", maxBuffer: 256 * 1024 ** 2 });
+    const { status, stdout, stderr, error } = spawnSync("pulumi", args, {
+        cwd,
+        env: { ...process.env, ...environment },
+        input,
+        encoding: "utf8",
+        maxBuffer: 256 * 1024 ** 2,
+    });
     if (error) throw error;
     return { status, stdout, output: stdout + stderr };
 }

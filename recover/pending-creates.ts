@@ -28,7 +28,11 @@ export interface PendingCreate {
 }
 
 /** A resource as one of the provider's functions describes it. */
-export type Found = Readonly<Record<string, unknown>> & { readonly id: string; readonly createdAt: string; readonly status?: string };
+export type Found = Readonly<Record<string, unknown>> & {
+    readonly id: string;
+    readonly createdAt: string;
+    readonly status?: string;
+};
 
 export function pendingCreates({ pending_operations = [] }: Deployment): readonly PendingCreate[] {
     return pending_operations
@@ -64,11 +68,16 @@ const clockSkewMinutes = 5;
  * was asked for and that the cloud tells must agree, its network and its labels among it; no resource of the stack may
  * be it; and it must not be older than the stack.
  */
-export function difference({ inputs }: PendingCreate, found: Found, { resources = [] }: Deployment): string | undefined {
+export function difference(
+    { inputs }: PendingCreate,
+    found: Found,
+    { resources = [] }: Deployment,
+): string | undefined {
     const owner = resources.find(({ id }) => id === found.id);
     if (owner !== undefined) return `the stack has it as ${nameOf(owner.urn)}`;
     const began = Date.parse(resources.find(({ type }) => type === "pulumi:pulumi:Stack")?.created ?? "");
-    if (Date.parse(found.createdAt) < began - clockSkewMinutes * 60_000) return `it is of ${found.createdAt}, older than the stack`;
+    if (Date.parse(found.createdAt) < began - clockSkewMinutes * 60_000)
+        return `it is of ${found.createdAt}, older than the stack`;
     for (const [key, wanted] of Object.entries(inputs)) {
         // What the provider's functions do not tell of a resource cannot be compared; labels they leave out are none.
         const told = found[key] ?? (key === "labels" ? {} : undefined);
@@ -82,15 +91,19 @@ export function difference({ inputs }: PendingCreate, found: Found, { resources 
 function differs(wanted: unknown, found: unknown): string | undefined {
     if (isMap(wanted) && isMap(found)) return firstDifference(wanted, found);
     if (Array.isArray(wanted) && Array.isArray(found)) {
-        return isMap(wanted[0]) && isMap(found[0]) && "subnetId" in wanted[0] ? firstDifference(wanted[0], found[0]) : undefined;
+        return isMap(wanted[0]) && isMap(found[0]) && "subnetId" in wanted[0]
+            ? firstDifference(wanted[0], found[0])
+            : undefined;
     }
-    if (["string", "number", "boolean"].includes(typeof wanted) && wanted !== found) return ` is ${JSON.stringify(found)}, not ${JSON.stringify(wanted)}`;
+    if (["string", "number", "boolean"].includes(typeof wanted) && wanted !== found)
+        return ` is ${JSON.stringify(found)}, not ${JSON.stringify(wanted)}`;
     return undefined;
 }
 
 function firstDifference(wanted: Inputs, found: Inputs): string | undefined {
     for (const [key, value] of Object.entries(wanted)) {
-        if (typeof value === "string" && value !== found[key]) return `.${key} is ${JSON.stringify(found[key] ?? null)}, not ${JSON.stringify(value)}`;
+        if (typeof value === "string" && value !== found[key])
+            return `.${key} is ${JSON.stringify(found[key] ?? null)}, not ${JSON.stringify(value)}`;
     }
     return undefined;
 }

@@ -73,7 +73,9 @@ export const timeZone = checkedText(timeZoneRule, (name) =>
 const longestScript = 65_536;
 const scriptRule = `must be the text of a script: 1 to ${longestScript} characters, lines that end with a line feed alone, and an absolute path behind #! if it begins with that`;
 export const scriptText = checkedText(scriptRule, (text) =>
-    text.trim() === "" || text.length > longestScript || /[\0\r]/.test(text) || /^#!(?!\s*\/)/.test(text) ? scriptRule : undefined,
+    text.trim() === "" || text.length > longestScript || /[\0\r]/.test(text) || /^#!(?!\s*\/)/.test(text)
+        ? scriptRule
+        : undefined,
 );
 
 const hostRule = "must be a host name or an IPv4 address";

@@ -31,7 +31,8 @@ const reasons: Readonly<Record<Exclude<keyof FixedSettings, "databaseDataDiskSiz
     clusterName: `every machine and disk has its name from it, so all would be made anew, empty. ${another}`,
     networkCidr: `every machine has its address from it. ${another}`,
     zones: `nodes would move to other zones, and their data disks cannot follow. ${another}`,
-    sshUser: "the machines have the account they were made with, and no other lets anybody in. Add keys to sshPublicKeys, or accounts by hand",
+    sshUser:
+        "the machines have the account they were made with, and no other lets anybody in. Add keys to sshPublicKeys, or accounts by hand",
     databaseDataDiskType: `a disk of another type is a new, empty one, for all nodes at once. ${another}`,
 };
 
@@ -43,7 +44,11 @@ const reasons: Readonly<Record<Exclude<keyof FixedSettings, "databaseDataDiskSiz
 export function refusedChanges(had: FixedSettings, wanted: FixedSettings, largestDiskGib: number): readonly Mistake[] {
     const keys = Object.keys(reasons) as (keyof typeof reasons)[];
     const changed = keys.filter((key) => JSON.stringify(had[key]) !== JSON.stringify(wanted[key]));
-    const mistakes = changed.map((key): Mistake => ({ key, value: wanted[key], rule: `must stay ${JSON.stringify(had[key])}: ${reasons[key]}` }));
+    const mistakes = changed.map((key): Mistake => ({
+        key,
+        value: wanted[key],
+        rule: `must stay ${JSON.stringify(had[key])}: ${reasons[key]}`,
+    }));
     if (wanted.databaseDataDiskSizeGib < largestDiskGib) {
         const rule = `must be at least ${largestDiskGib}: a disk cannot shrink, a smaller one would be a new, empty one, for all nodes at once. ${another}`;
         mistakes.push({ key: "databaseDataDiskSizeGib", value: wanted.databaseDataDiskSizeGib, rule });

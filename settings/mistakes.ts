@@ -52,7 +52,9 @@ function show(key: string, value: unknown): string {
 function render(key: string, value: unknown): string {
     // A map's values are told by their own keys; what has no business here may be a secret under any name.
     if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-        return `{${Object.keys(value).map((name) => `${JSON.stringify(name)}:…`).join(",")}}`;
+        return `{${Object.keys(value)
+            .map((name) => `${JSON.stringify(name)}:…`)
+            .join(",")}}`;
     }
     // A script may hold a token.
     if (key.startsWith("patroniCallbacks") || secretName.test(key)) return hidden;

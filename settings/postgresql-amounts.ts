@@ -18,7 +18,10 @@ export function unitsBeside(baseUnit: string): readonly string[] {
  * A value in the parameter's own unit, rounded as PostgreSQL does; undefined where it is none. Units are case-sensitive;
  * without one the number counts base units.
  */
-export function parseAmount(text: string, { type, unit }: Pick<PostgresqlParameter, "type" | "unit">): number | undefined {
+export function parseAmount(
+    text: string,
+    { type, unit }: Pick<PostgresqlParameter, "type" | "unit">,
+): number | undefined {
     const [, digits, given] = amount.exec(text) ?? [];
     if (digits === undefined || given === undefined) return undefined;
     // Patroni takes some parameters by int(), which knows neither 1e2 nor 100.0.

@@ -1,7 +1,11 @@
 /** Which PostgreSQL parameters a stack may set, and to what. */
 import { nearest } from "./mistakes.ts";
 import { baseUnitInMib, parseAmount, showAmount, unitsBeside } from "./postgresql-amounts.ts";
-import { postgresqlParameters17, preloadableLibraries17, type PostgresqlParameter } from "./postgresql-parameters-17.ts";
+import {
+    postgresqlParameters17,
+    preloadableLibraries17,
+    type PostgresqlParameter,
+} from "./postgresql-parameters-17.ts";
 import type { ParameterValue } from "./postgresql-sizing.ts";
 
 /** Canonical names by their lower-case form: PostgreSQL ignores case. */
@@ -19,7 +23,10 @@ const owned: readonly (readonly [names: RegExp, reason: string])[] = [
     ],
     [/^synchronous_standby_names$/, "is set by Patroni; use synchronousMode"],
     [/^(ssl|ssl_.*|password_encryption|krb_.*)$/, setByProgram],
-    [/^unix_socket_(group|permissions)$/, "is set by the program: Patroni, PgBouncer and administrators use the socket"],
+    [
+        /^unix_socket_(group|permissions)$/,
+        "is set by the program: Patroni, PgBouncer and administrators use the socket",
+    ],
     [/^(fsync|full_page_writes)$/, "must stay on, or a power loss destroys data"],
     [/^(tcp_keepalives_.*|tcp_user_timeout|wal_sender_timeout|wal_receiver_timeout)$/, useTimings],
     [/^(timezone|log_timezone)$/, "follows timeZone"],
@@ -68,7 +75,12 @@ const allowedValues: Readonly<Record<string, readonly string[]>> = {
     default_table_access_method: ["heap"],
     timezone_abbreviations: ["Default", "Australia", "India"],
     // Those of glibc itself and of AlmaLinux's glibc-langpack-en; no other package of locales is installed.
-    ...Object.fromEntries(["messages", "monetary", "numeric", "time"].map((kind) => [`lc_${kind}`, ["C", "POSIX", "C.UTF-8", "en_US.UTF-8"]])),
+    ...Object.fromEntries(
+        ["messages", "monetary", "numeric", "time"].map((kind) => [
+            `lc_${kind}`,
+            ["C", "POSIX", "C.UTF-8", "en_US.UTF-8"],
+        ]),
+    ),
     // Patroni's own connections take it, and not every driver knows every encoding; clients say which they want.
     client_encoding: ["UTF8"],
     // Its folder, plugins, is in none of the packages.
@@ -76,7 +88,8 @@ const allowedValues: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Counts of pages, which PostgreSQL wants in sixteens. */
-const inSixteens = /^(commit_timestamp|multixact_member|multixact_offset|notify|serializable|subtransaction|transaction)_buffers$/;
+const inSixteens =
+    /^(commit_timestamp|multixact_member|multixact_offset|notify|serializable|subtransaction|transaction)_buffers$/;
 
 /** Patroni's spellings: those of PostgreSQL but for beginnings of words (`t`, `of`), which Patroni drops. */
 function asBoolean(text: string): boolean | undefined {
@@ -115,7 +128,9 @@ function checkValue(name: string, text: string): string | undefined {
             return asBoolean(text) !== undefined ? undefined : "must be on or off";
         case "enum": {
             const values = parameter.values!;
-            return includes(values, text) || enumBoolean(values, text) !== undefined ? undefined : `must be ${choice(values)}`;
+            return includes(values, text) || enumBoolean(values, text) !== undefined
+                ? undefined
+                : `must be ${choice(values)}`;
         }
         case "integer":
         case "real":
@@ -136,9 +151,11 @@ function checkNumber(name: string, text: string, parameter: PostgresqlParameter)
 
     // What nobody reaches need not be said: the largest 32-bit number of no unit, the largest double.
     const upTo = max! > 1e300 ? undefined : showAmount(max!, unit);
-    const range = upTo === undefined ? `of at least ${showAmount(min, unit)}` : `from ${showAmount(min, unit)} to ${upTo}`;
+    const range =
+        upTo === undefined ? `of at least ${showAmount(min, unit)}` : `from ${showAmount(min, unit)} to ${upTo}`;
     const kind = parameter.type === "integer" ? "a whole number" : "a number";
-    const units = unit === undefined ? "" : `, with a unit (${unitsBeside(unit).join(", ")}; without one it counts ${unit})`;
+    const units =
+        unit === undefined ? "" : `, with a unit (${unitsBeside(unit).join(", ")}; without one it counts ${unit})`;
     const what = unit === undefined ? kind : "an amount";
     const besides = special === undefined ? "" : ` or ${special}`;
     const sixteens = inSixteens.test(name) ? ", in multiples of 16 pages" : "";
@@ -150,16 +167,24 @@ function checkText(name: string, text: string): string | undefined {
     switch (name) {
         case "DateStyle": {
             const words = text.split(",").map((word) => word.trim());
-            const [styles, orders] = [words.filter((word) => dateStyles.test(word)), words.filter((word) => dateOrders.test(word))];
+            const [styles, orders] = [
+                words.filter((word) => dateStyles.test(word)),
+                words.filter((word) => dateOrders.test(word)),
+            ];
             const right = styles.length <= 1 && orders.length <= 1 && styles.length + orders.length === words.length;
-            return right ? undefined : "must be ISO, SQL, Postgres or German, and behind a comma, or alone, DMY, MDY or YMD";
+            return right
+                ? undefined
+                : "must be ISO, SQL, Postgres or German, and behind a comma, or alone, DMY, MDY or YMD";
         }
         case "shared_preload_libraries":
         case "session_preload_libraries":
         case "archive_library": {
-            const names = text.trim() === "" ? [] : text.split(",").map((library) => library.trim().replace(/^"(.*)"$/, "$1"));
+            const names =
+                text.trim() === "" ? [] : text.split(",").map((library) => library.trim().replace(/^"(.*)"$/, "$1"));
             const known = names.every((library) => preloadableLibraries17.includes(library));
-            return known ? undefined : `must be names, with commas between them, of libraries that the packages bring: ${preloadableLibraries17.join(", ")}`;
+            return known
+                ? undefined
+                : `must be names, with commas between them, of libraries that the packages bring: ${preloadableLibraries17.join(", ")}`;
         }
         default:
             return undefined;
@@ -169,8 +194,13 @@ function checkText(name: string, text: string): string | undefined {
 const dateStyles = /^(ISO|SQL|Postgres|German)$/i;
 const dateOrders = /^(DMY|MDY|YMD)$/i;
 
-const includes = (values: readonly string[], text: string) => values.some((value) => value.toLowerCase() === text.toLowerCase());
-const choice = (values: readonly string[]) => values.map((value) => (value === "" ? "empty" : value)).join(" or ").replace(/ or (?=.* or )/g, ", ");
+const includes = (values: readonly string[], text: string) =>
+    values.some((value) => value.toLowerCase() === text.toLowerCase());
+const choice = (values: readonly string[]) =>
+    values
+        .map((value) => (value === "" ? "empty" : value))
+        .join(" or ")
+        .replace(/ or (?=.* or )/g, ", ");
 
 /** An enum that has on and off takes every spelling of them. */
 function enumBoolean(values: readonly string[], text: string): boolean | undefined {

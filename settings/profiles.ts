@@ -191,7 +191,9 @@ export type TimingOverrides = {
 
 /** What a synchronous mode changes of a profile, under what is configured; see `primaryStartTimeoutSeconds`. */
 export function withSynchronousMode(synchronousMode: SynchronousMode, overrides: TimingOverrides): TimingOverrides {
-    return synchronousMode === "off" ? overrides : { ...overrides, patroni: { primaryStartTimeoutSeconds: 0, ...overrides.patroni } };
+    return synchronousMode === "off"
+        ? overrides
+        : { ...overrides, patroni: { primaryStartTimeoutSeconds: 0, ...overrides.patroni } };
 }
 
 export function resolveTimings(profile: ProfileName, overrides: TimingOverrides): Timings {

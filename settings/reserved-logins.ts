@@ -10,7 +10,8 @@ const setup =
 
 /** Those of other packages of AlmaLinux 9's cloud image, which its sysusers.d files and scriptlets make. */
 const cloudImage = {
-    systemd: "input kvm render sgx systemd-journal systemd-network systemd-resolve systemd-coredump systemd-oom systemd-timesync",
+    systemd:
+        "input kvm render sgx systemd-journal systemd-network systemd-resolve systemd-coredump systemd-oom systemd-timesync",
     others: "utmp utempter dbus polkitd ssh_keys sshd chrony tss rpc rpcuser sssd printadmin setroubleshoot cockpit-ws cockpit-wsinstance tcpdump",
     /** cloud-init's own user, by the image's and by Red Hat's name. */
     cloudInit: "almalinux cloud-user",
@@ -19,4 +20,6 @@ const cloudImage = {
 /** Accounts of what the program installs. */
 const program = "postgres etcd haproxy pgbouncer patroni";
 
-export const reservedLogins: ReadonlySet<string> = new Set([setup, ...Object.values(cloudImage), program].flatMap((names) => names.split(" ")));
+export const reservedLogins: ReadonlySet<string> = new Set(
+    [setup, ...Object.values(cloudImage), program].flatMap((names) => names.split(" ")),
+);

@@ -4,7 +4,13 @@ import { mergeParameters, numberOf } from "./postgresql-parameters.ts";
 import { postgresqlSizing, type PostgresqlParameters } from "./postgresql-sizing.ts";
 import { resolveTimings, type Timings, withSynchronousMode } from "./profiles.ts";
 import type { Configuration } from "./schema.ts";
-import type { DatabaseMachineSettings, LoadBalancerSettings, MachineSettings, Settings, UserSettings } from "./settings.ts";
+import type {
+    DatabaseMachineSettings,
+    LoadBalancerSettings,
+    MachineSettings,
+    Settings,
+    UserSettings,
+} from "./settings.ts";
 
 export function resolve(configuration: Configuration): Settings {
     const { jumpHost, database, loadBalancer } = machines(configuration);
@@ -54,7 +60,10 @@ export function resolve(configuration: Configuration): Settings {
         },
         highAvailability: {
             profile: configuration.profile,
-            timings: resolveTimings(configuration.profile, withSynchronousMode(configuration.synchronousMode, configuration.timingOverrides)),
+            timings: resolveTimings(
+                configuration.profile,
+                withSynchronousMode(configuration.synchronousMode, configuration.timingOverrides),
+            ),
             synchronousMode: configuration.synchronousMode,
             maxFailoverLagMib: configuration.maxFailoverLagMib,
             callbacks: configuration.patroniCallbacks,
@@ -159,7 +168,8 @@ function users({ databases, users: named }: Pick<Configuration, "databases" | "u
         databases: databases
             .filter(
                 (database) =>
-                    database.owner === name || named.some((user) => user.name === name && user.databases.includes(database.name)),
+                    database.owner === name ||
+                    named.some((user) => user.name === name && user.databases.includes(database.name)),
             )
             .map((database) => database.name),
     }));

@@ -36,7 +36,13 @@ function rule<const K extends Key>(
 }
 
 const machineKeys = <const Role extends MachineRole>(role: Role) =>
-    [`${role}Cores`, `${role}CoreFraction`, `${role}MemoryGib`, `${role}BootDiskSizeGib`, `${role}BootDiskType`] as const;
+    [
+        `${role}Cores`,
+        `${role}CoreFraction`,
+        `${role}MemoryGib`,
+        `${role}BootDiskSizeGib`,
+        `${role}BootDiskType`,
+    ] as const;
 const fleetKeys = [
     ...machineKeys("jumpHost"),
     ...machineKeys("database"),
@@ -62,7 +68,8 @@ const rules: readonly Rule[] = [
     rule(["zones"], ({ zones }, refuse) => refuseRepeated("zones", zones, refuse)),
 
     rule(["labels"], ({ labels }, refuse) => {
-        const nameRule = "must have a name of 1 to 63 lower-case letters, digits and - _ . / \\ @, beginning with a letter";
+        const nameRule =
+            "must have a name of 1 to 63 lower-case letters, digits and - _ . / \\ @, beginning with a letter";
         const most = 64 - programLabels.length; // 64 is Yandex's limit
         for (const [name, value] of Object.entries(labels)) {
             if ((programLabels as readonly string[]).includes(name)) {
@@ -79,7 +86,8 @@ const rules: readonly Rule[] = [
         if (allowSshFromAnywhere) return;
         const reason = "it would open SSH to the whole Internet; say allowSshFromAnywhere: true if that is meant";
         adminCidrs.forEach((cidr, index) => {
-            if (parseCidr(cidr)!.subnetMask < 8) refuse(`adminCidrs[${index}]`, cidr, `must be /8 or smaller: ${reason}`);
+            if (parseCidr(cidr)!.subnetMask < 8)
+                refuse(`adminCidrs[${index}]`, cidr, `must be /8 or smaller: ${reason}`);
         });
     }),
 
@@ -112,7 +120,11 @@ const rules: readonly Rule[] = [
         users.forEach((user, userIndex) =>
             user.databases.forEach((database, index) => {
                 if (names.includes(database)) return;
-                refuse(`users[${userIndex}].databases[${index}]`, database, `must be one of the databases: ${names.join(", ")}`);
+                refuse(
+                    `users[${userIndex}].databases[${index}]`,
+                    database,
+                    `must be one of the databases: ${names.join(", ")}`,
+                );
             }),
         );
     }),
@@ -124,7 +136,11 @@ const rules: readonly Rule[] = [
             const wrong = checkParameter(name, value);
             if (wrong !== undefined) {
                 refuse(key, value, wrong);
-            } else if (name.toLowerCase() === "synchronous_commit" && synchronousMode !== "off" && !waitsForStandby(value)) {
+            } else if (
+                name.toLowerCase() === "synchronous_commit" &&
+                synchronousMode !== "off" &&
+                !waitsForStandby(value)
+            ) {
                 const reason = "or acknowledged rows can be lost";
                 refuse(key, value, `must be on or remote_apply while synchronousMode is ${synchronousMode}, ${reason}`);
             }
@@ -144,17 +160,28 @@ const rules: readonly Rule[] = [
             refuseParameter("shared_buffers", `must be at most 60 % of databaseMemoryGib: ${mostBuffers}MB`);
         }
         // Of both, PostgreSQL keeps the larger.
-        const [cycle, kept] = [larger("max_wal_size", "min_wal_size"), larger("max_slot_wal_keep_size", "wal_keep_size")];
+        const [cycle, kept] = [
+            larger("max_wal_size", "min_wal_size"),
+            larger("max_slot_wal_keep_size", "wal_keep_size"),
+        ];
         const mostWal = configuration.databaseDataDiskSizeGib * 1024 * 0.75;
         if (mib(cycle) > mostWal) {
             refuseParameter(cycle, "must leave room: it would be more than 75 % of databaseDataDiskSizeGib");
         } else if (mib(cycle) + mib(kept) > mostWal) {
-            refuseParameter(kept, `must leave room: with ${cycle} ${parameters[cycle]} it would be more than 75 % of databaseDataDiskSizeGib`);
+            refuseParameter(
+                kept,
+                `must leave room: with ${cycle} ${parameters[cycle]} it would be more than 75 % of databaseDataDiskSizeGib`,
+            );
         }
 
-        const [most, ...reserved] = ["max_connections", "superuser_reserved_connections", "reserved_connections"].map((name) => numberOf(name, parameters[name]) ?? 0);
+        const [most, ...reserved] = ["max_connections", "superuser_reserved_connections", "reserved_connections"].map(
+            (name) => numberOf(name, parameters[name]) ?? 0,
+        );
         if (reserved[0]! + reserved[1]! >= most!) {
-            refuseParameter("superuser_reserved_connections", `must be, with reserved_connections, less than max_connections ${most}`);
+            refuseParameter(
+                "superuser_reserved_connections",
+                `must be, with reserved_connections, less than max_connections ${most}`,
+            );
         }
     }),
 
@@ -165,7 +192,14 @@ const rules: readonly Rule[] = [
     }),
 
     rule(
-        [...parameterKeys, "databases", "users", "pgbouncerPoolMode", "pgbouncerPoolSize", "pgbouncerMaxClientConnections"],
+        [
+            ...parameterKeys,
+            "databases",
+            "users",
+            "pgbouncerPoolMode",
+            "pgbouncerPoolSize",
+            "pgbouncerMaxClientConnections",
+        ],
         (configuration, refuse) => {
             const { maxConnections, pools } = poolerSize(configuration);
             if (Number.isNaN(maxConnections)) return; // told by the parameter's own rule
@@ -196,7 +230,11 @@ function offered(role: MachineRole): Rule {
         const settings = machine(role, configuration);
         const wrong = checkSize(configuration.platformId, settings);
         if (wrong !== undefined) {
-            refuse(`${role}${wrong.part.charAt(0).toUpperCase()}${wrong.part.slice(1)}`, settings[wrong.part], wrong.rule);
+            refuse(
+                `${role}${wrong.part.charAt(0).toUpperCase()}${wrong.part.slice(1)}`,
+                settings[wrong.part],
+                wrong.rule,
+            );
         }
         refuseDisk(`${role}BootDiskSizeGib`, settings.bootDisk, refuse);
     });

@@ -5,7 +5,17 @@
 import { z } from "zod";
 import { maxLoadBalancers, networkPrefixLengths } from "../components/address-plan.ts";
 import { callbackActions } from "../cloud-init/patroni-callbacks.ts";
-import { databaseName, host, isPrivate, loginName, mirror, roleName, scriptText, sshPublicKey, timeZone } from "./fields.ts";
+import {
+    databaseName,
+    host,
+    isPrivate,
+    loginName,
+    mirror,
+    roleName,
+    scriptText,
+    sshPublicKey,
+    timeZone,
+} from "./fields.ts";
 import { platformIds } from "./platforms.ts";
 import { profiles } from "./profiles.ts";
 import * as value from "./values.ts";
@@ -35,7 +45,10 @@ function machine<const Role extends string>(
         Record<`${Role}BootDiskType`, z.ZodDefault<z.ZodType<(typeof diskTypes)[number]>>>;
 }
 
-const keyFingerprint = value.text(/^ *([0-9A-Fa-f] *){40}$/, "must be the fingerprint of an OpenPGP key: 40 hexadecimal digits, spaces allowed");
+const keyFingerprint = value.text(
+    /^ *([0-9A-Fa-f] *){40}$/,
+    "must be the fingerprint of an OpenPGP key: 40 hexadecimal digits, spaces allowed",
+);
 const milliseconds = value.whole(50, 50_000, "milliseconds").optional();
 const seconds = (max: number) => value.whole(1, max, "seconds").optional();
 const count = value.whole(1, 10).optional();

@@ -3,17 +3,28 @@
 /** A check of one field behind the type, which gives the rule that the field breaks, or undefined. */
 type FieldCheck = (field: Buffer, type: string) => string | undefined;
 
-const incomplete = (type: string) => `must be a whole ${type} key: its data is cut off or not that of such a key; copy the line again`;
-const bytes = (length: number): FieldCheck => (field, type) => (field.length === length ? undefined : incomplete(type));
-const name = (expected: string): FieldCheck => (field, type) => (field.toString() === expected ? undefined : incomplete(type));
+const incomplete = (type: string) =>
+    `must be a whole ${type} key: its data is cut off or not that of such a key; copy the line again`;
+const bytes =
+    (length: number): FieldCheck =>
+    (field, type) =>
+        field.length === length ? undefined : incomplete(type);
+const name =
+    (expected: string): FieldCheck =>
+    (field, type) =>
+        field.toString() === expected ? undefined : incomplete(type);
 /** An uncompressed point: 4, then two coordinates. */
-const point = (coordinate: number): FieldCheck => (field, type) =>
-    field.length === 1 + 2 * coordinate && field[0] === 4 ? undefined : incomplete(type);
+const point =
+    (coordinate: number): FieldCheck =>
+    (field, type) =>
+        field.length === 1 + 2 * coordinate && field[0] === 4 ? undefined : incomplete(type);
 const some: FieldCheck = (field, type) => (field.length > 0 ? undefined : incomplete(type));
 
 const leastRsaBits = 2048;
 const modulus: FieldCheck = (field) =>
-    bitLength(field) < leastRsaBits ? `must be longer: RSA keys of ${leastRsaBits} bits or more, better ssh-ed25519` : undefined;
+    bitLength(field) < leastRsaBits
+        ? `must be longer: RSA keys of ${leastRsaBits} bits or more, better ssh-ed25519`
+        : undefined;
 
 const fields = {
     "ssh-ed25519": [bytes(32)],

@@ -34,7 +34,9 @@ export function optional<T extends z.ZodType>(schema: T) {
 export function oneOf<const T extends readonly string[]>(values: T, reason = "") {
     const rule = `must be one of ${values.join(", ")}${reason}`;
     const quote = ({ input }: { input?: unknown }) =>
-        String(input) === "false" && values.includes("off") ? `${rule}: in the stack's file "off" needs its quotes, or YAML makes it false` : rule;
+        String(input) === "false" && values.includes("off")
+            ? `${rule}: in the stack's file "off" needs its quotes, or YAML makes it false`
+            : rule;
     return z.enum(values, { error: quote });
 }
 

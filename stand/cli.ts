@@ -44,127 +44,164 @@ or "internet"; several with commas.`;
 type Command = (args: string[]) => Promise<number | void>;
 
 const commands: Record<string, Command> = {
-  up,
-  down: async (args) => {
-    const { values } = parseArgs({ args, options: { erase: { type: "boolean" } } });
-    await takeDown(site);
-    if (values.erase) erase(site);
-  },
-  status,
-  shell: ([name, ...command]) => openShell(site, idOf(name), command),
-  console: (args) => {
-    const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { follow: { type: "boolean", short: "f" } } });
-    return inherit("tail", ["-n", "+1", ...(values.follow ? ["-f"] : []), paths.console(site, idOf(positionals[0]))]);
-  },
-  start: ([name]) => start(site, idOf(name)),
-  stop: ([name]) => stop(site, idOf(name)),
-  restart: async ([name]) => {
-    await stop(site, idOf(name));
-    await start(site, idOf(name));
-  },
-  "power-off": ([name]) => powerOff(site, idOf(name)),
-  freeze: ([name]) => freeze(site, idOf(name)),
-  thaw: ([name]) => thaw(site, idOf(name)),
-  cut: (args) => fault("cut", args),
-  loss: ([percent, ...args]) => fault("loss", args, { percent: Number(percent) }),
-  latency: ([milliseconds, ...args]) => fault("latency", args, { milliseconds: Number(milliseconds) }),
-  heal: () => healAll(site),
-  client: (args) => {
-    const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { subnet: { type: "string" }, address: { type: "string" } } });
-    if (positionals.length === 0) throw new Error("client: which command?");
-    return runAsClient(site, positionals, {
-      ...(values.subnet ? { subnetId: values.subnet } : {}),
-      ...(values.address ? { address: values.address } : {}),
-    });
-  },
+    up,
+    down: async (args) => {
+        const { values } = parseArgs({ args, options: { erase: { type: "boolean" } } });
+        await takeDown(site);
+        if (values.erase) erase(site);
+    },
+    status,
+    shell: ([name, ...command]) => openShell(site, idOf(name), command),
+    console: (args) => {
+        const { values, positionals } = parseArgs({
+            args,
+            allowPositionals: true,
+            options: { follow: { type: "boolean", short: "f" } },
+        });
+        return inherit("tail", [
+            "-n",
+            "+1",
+            ...(values.follow ? ["-f"] : []),
+            paths.console(site, idOf(positionals[0])),
+        ]);
+    },
+    start: ([name]) => start(site, idOf(name)),
+    stop: ([name]) => stop(site, idOf(name)),
+    restart: async ([name]) => {
+        await stop(site, idOf(name));
+        await start(site, idOf(name));
+    },
+    "power-off": ([name]) => powerOff(site, idOf(name)),
+    freeze: ([name]) => freeze(site, idOf(name)),
+    thaw: ([name]) => thaw(site, idOf(name)),
+    cut: (args) => fault("cut", args),
+    loss: ([percent, ...args]) => fault("loss", args, { percent: Number(percent) }),
+    latency: ([milliseconds, ...args]) => fault("latency", args, { milliseconds: Number(milliseconds) }),
+    heal: () => healAll(site),
+    client: (args) => {
+        const { values, positionals } = parseArgs({
+            args,
+            allowPositionals: true,
+            options: { subnet: { type: "string" }, address: { type: "string" } },
+        });
+        if (positionals.length === 0) throw new Error("client: which command?");
+        return runAsClient(site, positionals, {
+            ...(values.subnet ? { subnetId: values.subnet } : {}),
+            ...(values.address ? { address: values.address } : {}),
+        });
+    },
 };
 
 async function up(): Promise<void> {
-  await refuseOtherStand(site);
-  if ((await askDaemon(site))?.ready) return console.log("The stand is up already.");
-  await ensureImage((line) => console.log(line));
-  // The flags by which this process reads TypeScript serve the daemon, too.
-  await startDaemon(site, [process.execPath, join(import.meta.dirname, "daemon.ts"), site.folder, site.prefix, `${apiPort}`, publicNetwork]);
-  console.log(`The stand is up: the cloud's API at localhost:${apiPort}.`);
+    await refuseOtherStand(site);
+    if ((await askDaemon(site))?.ready) return console.log("The stand is up already.");
+    await ensureImage((line) => console.log(line));
+    // The flags by which this process reads TypeScript serve the daemon, too.
+    await startDaemon(site, [
+        process.execPath,
+        join(import.meta.dirname, "daemon.ts"),
+        site.folder,
+        site.prefix,
+        `${apiPort}`,
+        publicNetwork,
+    ]);
+    console.log(`The stand is up: the cloud's API at localhost:${apiPort}.`);
 }
 
 async function status(args: string[]): Promise<void> {
-  const { values } = parseArgs({ args, options: { json: { type: "boolean" } } });
-  const machines = await machineStatuses(site);
-  const daemon = await askDaemon(site);
-  const balancers = balancerStatuses(site);
-  const faults = readFaults(site);
-  if (values.json) return console.log(JSON.stringify({ daemon: daemon ?? null, machines, balancers, faults }, undefined, 2));
-  console.log(daemon ? `Daemon ${daemon.pid}${daemon.ready ? "" : ", starting"}` : "No daemon: npm run stand -- up");
-  if (machines.length > 0) console.log(renderStatuses(machines));
-  for (const { name, address, targets } of balancers) {
-    console.log(`Network load balancer ${name}, ${address}: ${Object.entries(targets).map((entry) => entry.join(" ")).join(", ")}`);
-  }
-  for (const fault of faults) console.log(`Fault: ${JSON.stringify(fault)}`);
+    const { values } = parseArgs({ args, options: { json: { type: "boolean" } } });
+    const machines = await machineStatuses(site);
+    const daemon = await askDaemon(site);
+    const balancers = balancerStatuses(site);
+    const faults = readFaults(site);
+    if (values.json)
+        return console.log(JSON.stringify({ daemon: daemon ?? null, machines, balancers, faults }, undefined, 2));
+    console.log(daemon ? `Daemon ${daemon.pid}${daemon.ready ? "" : ", starting"}` : "No daemon: npm run stand -- up");
+    if (machines.length > 0) console.log(renderStatuses(machines));
+    for (const { name, address, targets } of balancers) {
+        console.log(
+            `Network load balancer ${name}, ${address}: ${Object.entries(targets)
+                .map((entry) => entry.join(" "))
+                .join(", ")}`,
+        );
+    }
+    for (const fault of faults) console.log(`Fault: ${JSON.stringify(fault)}`);
 }
 
 async function fault(kind: Fault["kind"], args: string[], details: Partial<Fault> = {}): Promise<void> {
-  const { values, positionals } = parseArgs({
-    args,
-    allowPositionals: true,
-    options: { direction: { type: "string", default: "both" }, protocol: { type: "string" }, port: { type: "string" } },
-  });
-  const [from, to] = positionals;
-  if (!from) throw new Error(`${kind}: between whom?`);
-  await addFault(site, {
-    kind,
-    from: addressesOf(from),
-    ...(to ? { to: addressesOf(to) } : {}),
-    direction: oneOf("direction", values.direction, ["both", "from-to", "to-from"] as const),
-    ...(values.protocol ? { protocol: oneOf("protocol", values.protocol, ["tcp", "udp", "icmp"] as const) } : {}),
-    ...(values.port ? { port: Number(values.port), protocol: oneOf("protocol", values.protocol ?? "tcp", ["tcp", "udp"] as const) } : {}),
-    ...details,
-  });
+    const { values, positionals } = parseArgs({
+        args,
+        allowPositionals: true,
+        options: {
+            direction: { type: "string", default: "both" },
+            protocol: { type: "string" },
+            port: { type: "string" },
+        },
+    });
+    const [from, to] = positionals;
+    if (!from) throw new Error(`${kind}: between whom?`);
+    await addFault(site, {
+        kind,
+        from: addressesOf(from),
+        ...(to ? { to: addressesOf(to) } : {}),
+        direction: oneOf("direction", values.direction, ["both", "from-to", "to-from"] as const),
+        ...(values.protocol ? { protocol: oneOf("protocol", values.protocol, ["tcp", "udp", "icmp"] as const) } : {}),
+        ...(values.port
+            ? {
+                  port: Number(values.port),
+                  protocol: oneOf("protocol", values.protocol ?? "tcp", ["tcp", "udp"] as const),
+              }
+            : {}),
+        ...details,
+    });
 }
 
 /** "db-1,zone:ru-central1-b,10.0.0.0/24" → addresses and blocks */
 function addressesOf(text: string): string[] {
-  return text.split(",").flatMap((part) => {
-    if (part === "internet") return [internet.cidr];
-    if (part.startsWith("zone:")) return zoneBlocks(part.slice("zone:".length));
-    if (/^[\d.]+(\/\d+)?$/.test(part)) {
-      parseBlock(part.includes("/") ? part : `${part}/32`); // refuses what is none
-      return [part];
-    }
-    return [addressOf(site, idOf(part))];
-  });
+    return text.split(",").flatMap((part) => {
+        if (part === "internet") return [internet.cidr];
+        if (part.startsWith("zone:")) return zoneBlocks(part.slice("zone:".length));
+        if (/^[\d.]+(\/\d+)?$/.test(part)) {
+            parseBlock(part.includes("/") ? part : `${part}/32`); // refuses what is none
+            return [part];
+        }
+        return [addressOf(site, idOf(part))];
+    });
 }
 
 function zoneBlocks(zone: string): string[] {
-  const blocks = readNetwork(site).subnets.filter((subnet) => subnet.zone === zone).map((subnet) => subnet.cidr);
-  if (blocks.length === 0) throw new Error(`no subnet is in the zone ${zone}`);
-  return blocks;
+    const blocks = readNetwork(site)
+        .subnets.filter((subnet) => subnet.zone === zone)
+        .map((subnet) => subnet.cidr);
+    if (blocks.length === 0) throw new Error(`no subnet is in the zone ${zone}`);
+    return blocks;
 }
 
 function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
-  if (!(allowed as readonly string[]).includes(value)) throw new Error(`--${name} is ${allowed.join(", ")}, not ${value}`);
-  return value as T;
+    if (!(allowed as readonly string[]).includes(value))
+        throw new Error(`--${name} is ${allowed.join(", ")}, not ${value}`);
+    return value as T;
 }
 
 function idOf(name: string | undefined): string {
-  if (!name) throw new Error("which machine?");
-  return findMachine(site, name).spec.id;
+    if (!name) throw new Error("which machine?");
+    return findMachine(site, name).spec.id;
 }
 
 async function main(): Promise<number> {
-  const [name = "", ...args] = process.argv.slice(2);
-  const command = commands[name];
-  if (!command) {
-    console.error(usage);
-    return name === "" || name === "help" || name === "--help" ? 0 : 64;
-  }
-  return (await command(args)) ?? 0;
+    const [name = "", ...args] = process.argv.slice(2);
+    const command = commands[name];
+    if (!command) {
+        console.error(usage);
+        return name === "" || name === "help" || name === "--help" ? 0 : 64;
+    }
+    return (await command(args)) ?? 0;
 }
 
 main().then(
-  (exitCode) => process.exit(exitCode),
-  (error: unknown) => {
-    console.error((error as Error).message);
-    process.exit(1);
-  },
+    (exitCode) => process.exit(exitCode),
+    (error: unknown) => {
+        console.error((error as Error).message);
+        process.exit(1);
+    },
 );

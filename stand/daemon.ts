@@ -11,36 +11,36 @@ import { Machines } from "./machines/machines.ts";
 import { DaemonLock } from "./machines/ownership.ts";
 
 async function main(folder: string, prefix: string, port: string, publicNetwork: string): Promise<void> {
-  const site = { folder, prefix };
-  const lock = await DaemonLock.take(site);
-  const image = await ensureImage((line) => console.log(line));
-  const certificate = await ensureCertificate(folder);
-  const machines = await Machines.open(site, image);
-  const cloud = await startCloud({
-    driver: machines,
-    stateFile: join(folder, "cloud.json"),
-    port: Number(port),
-    certificate,
-    publicNetwork,
-    log: join(folder, "cloud.log"),
-  });
+    const site = { folder, prefix };
+    const lock = await DaemonLock.take(site);
+    const image = await ensureImage((line) => console.log(line));
+    const certificate = await ensureCertificate(folder);
+    const machines = await Machines.open(site, image);
+    const cloud = await startCloud({
+        driver: machines,
+        stateFile: join(folder, "cloud.json"),
+        port: Number(port),
+        certificate,
+        publicNetwork,
+        log: join(folder, "cloud.log"),
+    });
 
-  const stop = async (): Promise<void> => {
-    await cloud.close();
-    await machines.close();
-    lock.release();
-    console.log("stopped");
-  };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
-    process.once(signal, () => void stop().then(() => process.exit(0), fail));
-  }
-  lock.announce();
-  console.log(`ready, process ${process.pid}`);
+    const stop = async (): Promise<void> => {
+        await cloud.close();
+        await machines.close();
+        lock.release();
+        console.log("stopped");
+    };
+    for (const signal of ["SIGTERM", "SIGINT"] as const) {
+        process.once(signal, () => void stop().then(() => process.exit(0), fail));
+    }
+    lock.announce();
+    console.log(`ready, process ${process.pid}`);
 }
 
 function fail(error: unknown): never {
-  console.error(error);
-  process.exit(1);
+    console.error(error);
+    process.exit(1);
 }
 
 const [folder, prefix, port, publicNetwork] = process.argv.slice(2);

@@ -34,7 +34,9 @@ async function up(): Promise<void> {
     writeStackFile({ epelKeyFingerprint: keyFingerprints.epel, pgdgKeyFingerprint: keyFingerprints.pgdg });
     selectStack();
     pulumi("up", "--stack", stack, "--yes", "--skip-preview");
-    const outputs = JSON.parse(capture("pulumi", ["stack", "output", "--json", "--show-secrets", "--stack", stack])) as Outputs;
+    const outputs = JSON.parse(
+        capture("pulumi", ["stack", "output", "--json", "--show-secrets", "--stack", stack]),
+    ) as Outputs;
     writeClientFiles(outputs);
     console.log(screen(outputs));
 }
@@ -45,7 +47,9 @@ const destroySeconds = 600;
 function down(): void {
     const isDestroyed = !existsSync(stateFile) || destroyed();
     if (isDestroyed && cloudIsEmpty()) return stand("down");
-    console.log("Pulumi could not destroy everything: the stand's machines and disks, and the stack's state, are removed without it.");
+    console.log(
+        "Pulumi could not destroy everything: the stand's machines and disks, and the stack's state, are removed without it.",
+    );
     stand("down", "--erase");
     for (const path of [lockFolder, stateFile, `${stateFile}.attrs`]) {
         rmSync(path, { recursive: true, force: true });
@@ -70,7 +74,10 @@ function cloudIsEmpty(): boolean {
     const file = join(folder, "cloud.json");
     if (!existsSync(file)) return true;
     const tables = parsed<{ tables: Record<string, unknown[]> }>(file)?.tables;
-    return tables !== undefined && Object.entries(tables).every(([kind, rows]) => kind === "operations" || rows.length === 0);
+    return (
+        tables !== undefined &&
+        Object.entries(tables).every(([kind, rows]) => kind === "operations" || rows.length === 0)
+    );
 }
 
 /** Makes the stack and selects it, once: afterwards a person's choice for `npm run pulumi` stays. */
@@ -128,7 +135,10 @@ function writeStackFile(keys: Readonly<Record<string, string>>): void {
     if (existsSync(stackFile)) {
         const document = parseDocument(readFileSync(stackFile, "utf8"));
         // Another number of STAND than last time, or another mirror.
-        const current = { "yandex:endpoint": endpoint, ...Object.fromEntries(Object.entries(keys).map(([name, value]) => [`postgres-ha:${name}`, value])) };
+        const current = {
+            "yandex:endpoint": endpoint,
+            ...Object.fromEntries(Object.entries(keys).map(([name, value]) => [`postgres-ha:${name}`, value])),
+        };
         const changed = Object.entries(current).filter(([name, value]) => document.getIn(["config", name]) !== value);
         if (changed.length > 0) {
             for (const [name, value] of changed) document.setIn(["config", name], value);
@@ -160,7 +170,10 @@ function writeStackFile(keys: Readonly<Record<string, string>>): void {
         zone: "ru-central1-a",
     };
     const config = { ...inNamespace("yandex", cloud), ...inNamespace("postgres-ha", settings) };
-    writeFileSync(stackFile, `# Written by npm run local; yours to change: the next npm run local applies it.\n${stringify({ config })}`);
+    writeFileSync(
+        stackFile,
+        `# Written by npm run local; yours to change: the next npm run local applies it.\n${stringify({ config })}`,
+    );
 }
 
 function inNamespace(namespace: string, values: Readonly<Record<string, unknown>>): Record<string, unknown> {
@@ -201,11 +214,20 @@ function clientEnvironment({ readWrite, readOnly, multiHost, user, password }: O
         READ_ONLY: readOnly,
         MULTI_HOST: multiHost,
     };
-    const lines = Object.entries(variables).map(([name, value]) => `export ${name}='${value.replace(`${user}:${password}@`, `${user}@`)}'\n`);
+    const lines = Object.entries(variables).map(
+        ([name, value]) => `export ${name}='${value.replace(`${user}:${password}@`, `${user}@`)}'\n`,
+    );
     return lines.join("");
 }
 
-function screen({ leaderEndpoint, replicaEndpoint, statisticsUrl, connections, nodes, jumpHostAddress }: Outputs): string {
+function screen({
+    leaderEndpoint,
+    replicaEndpoint,
+    statisticsUrl,
+    connections,
+    nodes,
+    jumpHostAddress,
+}: Outputs): string {
     const [connection] = connections;
     const ssh = "ssh -F .stand/ssh/config";
     const psql = `PGPASSFILE=.stand/pgpass psql "host=${leaderEndpoint.host} port=${leaderEndpoint.port} dbname=${connection?.database} user=${connection?.user} sslmode=verify-full sslrootcert=.stand/cluster-ca.pem"`;
@@ -251,8 +273,13 @@ function execute(command: string, args: string[]): void {
 
 /** @returns the exit status; null when it was killed, as it is after the time limit */
 function run(command: string, args: string[], timeoutSeconds?: number): number | null {
-    const limit = timeoutSeconds === undefined ? {} : { timeout: timeoutSeconds * 1000, killSignal: "SIGKILL" as const };
-    const { status, error } = spawnSync(command, args, { cwd: repository, stdio: ["ignore", "inherit", "inherit"], ...limit });
+    const limit =
+        timeoutSeconds === undefined ? {} : { timeout: timeoutSeconds * 1000, killSignal: "SIGKILL" as const };
+    const { status, error } = spawnSync(command, args, {
+        cwd: repository,
+        stdio: ["ignore", "inherit", "inherit"],
+        ...limit,
+    });
     if (error && (error as NodeJS.ErrnoException).code !== "ETIMEDOUT") {
         throw error;
     }
@@ -260,7 +287,11 @@ function run(command: string, args: string[], timeoutSeconds?: number): number |
 }
 
 function capture(command: string, args: string[]): string {
-    const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: repository, encoding: "utf8", maxBuffer: 16 * 1024 ** 2 });
+    const { status, stdout, stderr, error } = spawnSync(command, args, {
+        cwd: repository,
+        encoding: "utf8",
+        maxBuffer: 16 * 1024 ** 2,
+    });
     if (error) {
         throw error;
     }

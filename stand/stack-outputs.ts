@@ -15,5 +15,10 @@ export interface Outputs {
     readonly sshConfig: string;
     readonly sshKnownHosts: string;
     readonly jumpHostAddress: string;
-    readonly nodes: readonly { readonly hostname: string; readonly fqdn: string; readonly zone: string; readonly address: string }[];
+    readonly nodes: readonly {
+        readonly hostname: string;
+        readonly fqdn: string;
+        readonly zone: string;
+        readonly address: string;
+    }[];
 }

@@ -26,6 +26,6 @@ export const apiPort = 18442 + number;
 export const publicNetwork = `127.${76 + number}.0`;
 
 function numberOf(text: string): number {
-  if (!/^[1-9]$/.test(text)) throw new Error(`STAND is a number from 1 to 9, not ${text}`);
-  return Number(text);
+    if (!/^[1-9]$/.test(text)) throw new Error(`STAND is a number from 1 to 9, not ${text}`);
+    return Number(text);
 }

@@ -20,7 +20,11 @@ interface Outcome {
 const repository = join(import.meta.dirname, "..");
 
 const levels: Readonly<Record<string, () => Promise<Outcome>>> = {
-    check: async () => ({ success: (await run("tools/lint")) === 0 && (await run("tsc", ["--noEmit"])) === 0, totals: none, failures: [] }),
+    check: async () => ({
+        success: (await run("tools/lint")) === 0 && (await run("tsc", ["--noEmit"])) === 0,
+        totals: none,
+        failures: [],
+    }),
     unit: () => vitest("unit"),
     components: () => vitest("components"),
     policy: () => vitest("policy"),
@@ -33,14 +37,20 @@ const besideTheOthers = /^[34789]-/;
 /** Two stands side by side: each mostly waits. A test that fails says so, and why, at once. */
 async function stand(): Promise<Outcome> {
     const files = globSync("test/stand/*.test.ts", { cwd: repository });
-    const [beside, first] = [true, false].map((second) => files.filter((file) => besideTheOthers.test(basename(file)) === second));
+    const [beside, first] = [true, false].map((second) =>
+        files.filter((file) => besideTheOthers.test(basename(file)) === second),
+    );
     const checkout = secondCheckout(repository);
     try {
         const outcomes = await Promise.all([
             vitest("stand", { files: [...first!, "stand/machines"], reporter: "verbose" }),
             vitest("stand", { files: beside!, reporter: "verbose", beside: checkout }),
         ]);
-        return outcomes.reduce((a, b) => ({ success: a.success && b.success, totals: sum(a.totals, b.totals), failures: [...a.failures, ...b.failures] }));
+        return outcomes.reduce((a, b) => ({
+            success: a.success && b.success,
+            totals: sum(a.totals, b.totals),
+            failures: [...a.failures, ...b.failures],
+        }));
     } finally {
         // Whatever a failed run has left of it.
         await run("node", ["stand/cli.ts", "down", "--erase"], checkout);
@@ -59,7 +69,11 @@ interface RunOptions {
 /** Runs a program of this checkout, or of another. @returns its status */
 function run(command: string, args: readonly string[] = [], beside?: RunOptions["beside"]): Promise<number> {
     const child = beside
-        ? spawn("tools/run", [command, ...args], { cwd: beside.folder, env: beside.environment, stdio: ["ignore", "pipe", "pipe"] })
+        ? spawn("tools/run", [command, ...args], {
+              cwd: beside.folder,
+              env: beside.environment,
+              stdio: ["ignore", "pipe", "pipe"],
+          })
         : spawn(command, args, { cwd: repository, stdio: "inherit" });
     for (const stream of [child.stdout, child.stderr]) {
         if (stream) createInterface({ input: stream }).on("line", (line) => console.log(`| ${line}`));
@@ -68,15 +82,34 @@ function run(command: string, args: readonly string[] = [], beside?: RunOptions[
 }
 
 /** Runs a project of vitest.config.ts. No test at all is a failure: a level that finds nothing shows nothing. */
-async function vitest(project: string, { files = [], reporter = "default", beside }: RunOptions = {}): Promise<Outcome> {
+async function vitest(
+    project: string,
+    { files = [], reporter = "default", beside }: RunOptions = {},
+): Promise<Outcome> {
     const folder = mkdtempSync(join(tmpdir(), "postgres-ha-report-"));
     try {
         const file = join(folder, "report.json");
-        const status = await run("vitest", ["run", "--project", project, `--reporter=${reporter}`, "--reporter=json", `--outputFile.json=${file}`, ...files], beside);
+        const status = await run(
+            "vitest",
+            [
+                "run",
+                "--project",
+                project,
+                `--reporter=${reporter}`,
+                "--reporter=json",
+                `--outputFile.json=${file}`,
+                ...files,
+            ],
+            beside,
+        );
         if (!existsSync(file)) return { success: false, totals: none, failures: [`${project}: vitest left no report`] };
         const report: Report = JSON.parse(readFileSync(file, "utf8"));
         const totals = totalsOf(report);
-        return { success: status === 0 && totals.failed === 0 && totals.passed > 0, totals, failures: failuresOf(report) };
+        return {
+            success: status === 0 && totals.failed === 0 && totals.passed > 0,
+            totals,
+            failures: failuresOf(report),
+        };
     } finally {
         rmSync(folder, { recursive: true });
     }

@@ -11,25 +11,25 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/postgres-ha # what is slow to build and th
 # True when this machine has its own Pulumi, which then downloads plug-ins as usual. POSTGRES_HA_BUILD_TOOLS=1
 # builds all of it from source all the same.
 installed_pulumi() {
-  [[ -z ${POSTGRES_HA_BUILD_TOOLS:-} ]] && find_outside pulumi && find_outside pulumi-language-nodejs
+    [[ -z ${POSTGRES_HA_BUILD_TOOLS:-} ]] && find_outside pulumi && find_outside pulumi-language-nodejs
 }
 
 # Is there a program of this name on PATH, other than this project's?
 find_outside() {
-  local found
-  while read -r found; do
-    case $found in "$repository"/*) ;; *) return 0 ;; esac
-  done < <(type -aP "$1")
-  return 1
+    local found
+    while read -r found; do
+        case $found in "$repository"/*) ;; *) return 0 ;; esac
+    done < <(type -aP "$1")
+    return 1
 }
 
 add_to_path() {
-  case ":$PATH:" in *":$1:"*) ;; *) PATH=$1:$PATH ;; esac
+    case ":$PATH:" in *":$1:"*) ;; *) PATH=$1:$PATH ;; esac
 }
 add_to_path "$repository/node_modules/.bin"
 if ! installed_pulumi; then
-  export PULUMI_HOME=$stand/pulumi-home
-  add_to_path "$PULUMI_HOME/bin"
+    export PULUMI_HOME=$stand/pulumi-home
+    add_to_path "$PULUMI_HOME/bin"
 fi
 add_to_path "$tools/node_modules/.bin" # Node.js of the version Pulumi and vitest want
 add_to_path "$tools/bin"
@@ -46,19 +46,19 @@ export PULUMI_NODEJS_TRANSPILE_ONLY=true
 export NODE_COMPILE_CACHE=${NODE_COMPILE_CACHE:-$stand/node-compile-cache}
 export PULUMI_BACKEND_URL=${PULUMI_BACKEND_URL:-file://$stand/pulumi}
 if [[ -z ${PULUMI_CONFIG_PASSPHRASE+set} && -z ${PULUMI_CONFIG_PASSPHRASE_FILE:-} ]]; then
-  export PULUMI_CONFIG_PASSPHRASE_FILE=$stand/passphrase
+    export PULUMI_CONFIG_PASSPHRASE_FILE=$stand/passphrase
 fi
 
 # The Yandex provider checks the emulator's certificate: let it know the stand's own authority, once there is one.
 # AWS_CA_BUNDLE would replace these authorities in part of the provider.
 unset AWS_CA_BUNDLE
 if [[ -s $stand/ca.pem && ${SSL_CERT_FILE:-} != "$stand/ca-bundle.pem" ]]; then
-  for authorities in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
-    [[ -r $authorities ]] && break
-  done
-  if [[ $stand/ca.pem -nt $stand/ca-bundle.pem || $authorities -nt $stand/ca-bundle.pem ]]; then
-    cat "$authorities" "$stand/ca.pem" > "$stand/ca-bundle.pem.$$"
-    mv "$stand/ca-bundle.pem.$$" "$stand/ca-bundle.pem"
-  fi
-  export SSL_CERT_FILE=$stand/ca-bundle.pem
+    for authorities in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
+        [[ -r $authorities ]] && break
+    done
+    if [[ $stand/ca.pem -nt $stand/ca-bundle.pem || $authorities -nt $stand/ca-bundle.pem ]]; then
+        cat "$authorities" "$stand/ca.pem" >"$stand/ca-bundle.pem.$$"
+        mv "$stand/ca-bundle.pem.$$" "$stand/ca-bundle.pem"
+    fi
+    export SSL_CERT_FILE=$stand/ca-bundle.pem
 fi

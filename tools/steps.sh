@@ -13,7 +13,7 @@ steps+=(program linters)
 hash_of_input() { sha256sum | cut -c 1-16; }
 
 # Prints which of these paths exist: a deleted result is an undone step.
-exist() { stat --format %n "$@" 2> /dev/null || true; }
+exist() { stat --format %n "$@" 2>/dev/null || true; }
 
 # --- Debian packages -------------------------------------------------------------------------------------------
 
@@ -22,34 +22,34 @@ system_packages_inputs() { missing_packages; }
 
 # Another kind of system has the same programs under other names: there they are for the user to install.
 missing_packages() {
-  command -v dpkg-query > /dev/null || return 0
-  comm -23 <(sed 's/#.*//' "$tools/apt-packages" | xargs -n 1 | sort) \
-    <(dpkg-query --show --showformat '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort)
+    command -v dpkg-query >/dev/null || return 0
+    comm -23 <(sed 's/#.*//' "$tools/apt-packages" | xargs -n 1 | sort) \
+        <(dpkg-query --show --showformat '${db:Status-Status} ${Package}\n' | sed -n 's/^installed //p' | sort)
 }
 
 system_packages_make() {
-  local missing as_root=()
-  mapfile -t missing < <(missing_packages)
-  ((${#missing[@]} > 0)) || return 0
-  ((EUID == 0)) || as_root=(sudo)
-  export DEBIAN_FRONTEND=noninteractive
-  "${as_root[@]}" apt-get update
-  "${as_root[@]}" apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}"
+    local missing as_root=()
+    mapfile -t missing < <(missing_packages)
+    ((${#missing[@]} > 0)) || return 0
+    ((EUID == 0)) || as_root=(sudo)
+    export DEBIAN_FRONTEND=noninteractive
+    "${as_root[@]}" apt-get update
+    "${as_root[@]}" apt-get install --yes --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}"
 }
 
 # --- npm packages ----------------------------------------------------------------------------------------------
 
 node_title() { echo "Node.js"; }
 node_inputs() {
-  cat "$tools/package.json" "$tools/package-lock.json"
-  exist "$tools/node_modules/.bin/node"
+    cat "$tools/package.json" "$tools/package-lock.json"
+    exist "$tools/node_modules/.bin/node"
 }
 node_make() { (cd "$tools" && npm ci); }
 
 emulator_title() { echo "npm packages of the stand"; }
 emulator_inputs() {
-  cat "$repository"/stand/package{,-lock}.json
-  exist "$repository/stand/node_modules/.package-lock.json"
+    cat "$repository"/stand/package{,-lock}.json
+    exist "$repository/stand/node_modules/.package-lock.json"
 }
 emulator_make() { (cd "$repository/stand" && npm ci); }
 
@@ -57,21 +57,21 @@ emulator_make() { (cd "$repository/stand" && npm ci); }
 # them: npm alone cannot, because package.json names a folder that is not there yet.
 program_title() { echo "npm packages of the program, and the SDK of the Yandex provider"; }
 program_inputs() {
-  cat "$repository"/package{,-lock}.json
-  sed -n '/^packages:/,/^[^ #]/p' "$repository/Pulumi.yaml"
-  echo "${PULUMI_HOME:-}"
-  exist "$repository/node_modules/.package-lock.json" "$repository/sdks/yandex/bin/index.js"
+    cat "$repository"/package{,-lock}.json
+    sed -n '/^packages:/,/^[^ #]/p' "$repository/Pulumi.yaml"
+    echo "${PULUMI_HOME:-}"
+    exist "$repository/node_modules/.package-lock.json" "$repository/sdks/yandex/bin/index.js"
 }
 program_make() { (cd "$repository" && "$tools/bin/pulumi" install); }
 
 linters_title() { echo "the linter of the machines' Python"; }
 linters_inputs() {
-  cat "$tools/python-requirements.txt"
-  exist "$tools/python/bin/ruff"
+    cat "$tools/python-requirements.txt"
+    exist "$tools/python/bin/ruff"
 }
 linters_make() {
-  rm -rf "$tools/python"
-  python3 -m pip install --quiet --disable-pip-version-check --target "$tools/python" --requirement "$tools/python-requirements.txt"
+    rm -rf "$tools/python"
+    python3 -m pip install --quiet --disable-pip-version-check --target "$tools/python" --requirement "$tools/python-requirements.txt"
 }
 
 # --- Go tools --------------------------------------------------------------------------------------------------
@@ -79,58 +79,58 @@ linters_make() {
 
 # go_folder NAME: where the tools of the Go module tools/go/NAME are, or will be
 go_folder() {
-  local key
-  key=$(
-    cd "$tools/go/$1" || exit
-    {
-      find . -type f ! -name '*_test.go' -print0 | sort -z | xargs -0 sha256sum
-      "build_$1_version"
-      declare -f "build_$1"
-      uname -m
-    } | hash_of_input
-  )
-  echo "$cache/$1-$key"
+    local key
+    key=$(
+        cd "$tools/go/$1" || exit
+        {
+            find . -type f ! -name '*_test.go' -print0 | sort -z | xargs -0 sha256sum
+            "build_$1_version"
+            declare -f "build_$1"
+            uname -m
+        } | hash_of_input
+    )
+    echo "$cache/$1-$key"
 }
 
 # build_cached NAME: calls build_NAME FOLDER in the module's folder, unless that was done before
 build_cached() {
-  local folder building
-  folder=$(go_folder "$1")
-  building=$cache/building-$1
-  mkdir -p "$cache"
-  if ! command -v go > /dev/null; then
-    echo "Neither Pulumi nor Go is on PATH: install Pulumi, or Go to build it with." >&2
-    return 1
-  fi
-  exec {lock}> "$cache/lock-$1"
-  flock "$lock" # held until this step's shell ends
-  [[ -d $folder ]] && return
-  rm -rf "$building"
-  mkdir "$building"
-  (
-    cd "$tools/go/$1" || exit
-    # The linker drops what debuggers need (-s -w), so the compiler need not make it; and with memory to spare it need not
-    # collect garbage. Together a third less processor time: 45 s against 67 s for net/http and some more.
-    export GOFLAGS="-gcflags=all=-dwarf=false ${GOFLAGS:-}"
-    if (($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo) >= 8 * 1024 ** 2)); then
-      export GOGC="${GOGC:-off}" GOMEMLIMIT="${GOMEMLIMIT:-2GiB}"
+    local folder building
+    folder=$(go_folder "$1")
+    building=$cache/building-$1
+    mkdir -p "$cache"
+    if ! command -v go >/dev/null; then
+        echo "Neither Pulumi nor Go is on PATH: install Pulumi, or Go to build it with." >&2
+        return 1
     fi
-    "build_$1" "$building"
-  ) {lock}>&-
-  mv "$building" "$folder"
-  # Whoever still needs a build this old builds it again.
-  find "$cache" -maxdepth 1 -name "$1-*" -mtime +30 -exec rm -rf {} +
+    exec {lock}>"$cache/lock-$1"
+    flock "$lock" # held until this step's shell ends
+    [[ -d $folder ]] && return
+    rm -rf "$building"
+    mkdir "$building"
+    (
+        cd "$tools/go/$1" || exit
+        # The linker drops what debuggers need (-s -w), so the compiler need not make it; and with memory to spare it need not
+        # collect garbage. Together a third less processor time: 45 s against 67 s for net/http and some more.
+        export GOFLAGS="-gcflags=all=-dwarf=false ${GOFLAGS:-}"
+        if (($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo) >= 8 * 1024 ** 2)); then
+            export GOGC="${GOGC:-off}" GOMEMLIMIT="${GOMEMLIMIT:-2GiB}"
+        fi
+        "build_$1" "$building"
+    ) {lock}>&-
+    mv "$building" "$folder"
+    # Whoever still needs a build this old builds it again.
+    find "$cache" -maxdepth 1 -name "$1-*" -mtime +30 -exec rm -rf {} +
 }
 
 # Fetches the modules of the tools that are still to be built, one after another. What fails here is tried again, and
 # told, by the step that needs it.
 fetch_modules() {
-  local name
-  command -v go > /dev/null || return 0
-  for name in pulumi bridge provider; do
-    [[ " $* " == *" $name "* && ! -d $(go_folder "$name") ]] || continue
-    (cd "$tools/go/$name" && go list -deps tool ./... > /dev/null 2>&1) || true
-  done
+    local name
+    command -v go >/dev/null || return 0
+    for name in pulumi bridge provider; do
+        [[ " $* " == *" $name "* && ! -d $(go_folder "$name") ]] || continue
+        (cd "$tools/go/$name" && go list -deps tool ./... >/dev/null 2>&1) || true
+    done
 }
 
 module_version() { sed -n "s#^\t\?\(require \)\?$1 \(v[^ ]*\).*#\2#p" go.mod; }
@@ -142,20 +142,20 @@ pulumi_inputs() { exist "$(go_folder pulumi)"; }
 pulumi_make() { build_cached pulumi; }
 
 build_pulumi_version() {
-  local plugin
-  for plugin in "${plugins[@]}"; do npm_version "@pulumi/$plugin"; done
+    local plugin
+    for plugin in "${plugins[@]}"; do npm_version "@pulumi/$plugin"; done
 }
 build_pulumi() {
-  local version plugin
-  version=$(module_version github.com/pulumi/pulumi/pkg/v3)
-  local flags="-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$version"
-  flags+=" -X github.com/pulumi/pulumi/pkg/v3/version.Version=$version"
-  go build -v -trimpath -ldflags "$flags" -o "$1/pulumi" github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
-  go build -v -trimpath -ldflags "$flags" -o "$1/pulumi-language-nodejs" ./language-host
-  for plugin in "${plugins[@]}"; do
-    go build -v -trimpath -ldflags "-s -w -X main.version=$(npm_version "@pulumi/$plugin")" \
-      -o "$1/pulumi-resource-$plugin" "./$plugin"
-  done
+    local version plugin
+    version=$(module_version github.com/pulumi/pulumi/pkg/v3)
+    local flags="-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$version"
+    flags+=" -X github.com/pulumi/pulumi/pkg/v3/version.Version=$version"
+    go build -v -trimpath -ldflags "$flags" -o "$1/pulumi" github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
+    go build -v -trimpath -ldflags "$flags" -o "$1/pulumi-language-nodejs" ./language-host
+    for plugin in "${plugins[@]}"; do
+        go build -v -trimpath -ldflags "-s -w -X main.version=$(npm_version "@pulumi/$plugin")" \
+            -o "$1/pulumi-resource-$plugin" "./$plugin"
+    done
 }
 
 # The bridge that makes a Pulumi package of a Terraform provider, and that provider.
@@ -165,11 +165,11 @@ bridge_make() { build_cached bridge; }
 
 build_bridge_version() { package_version; }
 build_bridge() {
-  # Two of its dependencies register the same protobuf type, as in the released plug-in.
-  local flags="-s -w -X google.golang.org/protobuf/reflect/protoregistry.conflictPolicy=ignore"
-  flags+=" -X github.com/pulumi/pulumi-terraform-bridge/v3/dynamic/version.version=v$(package_version)"
-  go build -v -trimpath -ldflags "$flags" -o "$1/pulumi-resource-terraform-provider" \
-    github.com/pulumi/pulumi-terraform-bridge/v3/dynamic
+    # Two of its dependencies register the same protobuf type, as in the released plug-in.
+    local flags="-s -w -X google.golang.org/protobuf/reflect/protoregistry.conflictPolicy=ignore"
+    flags+=" -X github.com/pulumi/pulumi-terraform-bridge/v3/dynamic/version.version=v$(package_version)"
+    go build -v -trimpath -ldflags "$flags" -o "$1/pulumi-resource-terraform-provider" \
+        github.com/pulumi/pulumi-terraform-bridge/v3/dynamic
 }
 # The version of the bridge that Pulumi.yaml names for the package yandex.
 package_version() { sed -n '/^packages:/,$s/^ *version: *\([0-9.]*\)$/\1/p' "$repository/Pulumi.yaml"; }
@@ -180,8 +180,8 @@ provider_make() { build_cached provider; }
 
 build_provider_version() { :; }
 build_provider() {
-  go build -v -trimpath -ldflags "-s -w" -o "$1/terraform-provider-yandex" \
-    github.com/yandex-cloud/terraform-provider-yandex
+    go build -v -trimpath -ldflags "-s -w" -o "$1/terraform-provider-yandex" \
+        github.com/yandex-cloud/terraform-provider-yandex
 }
 
 # --- this clone's data -----------------------------------------------------------------------------------------
@@ -189,51 +189,51 @@ build_provider() {
 data_folder_title() { echo "the folder .stand"; }
 data_folder_inputs() { exist "$stand/pulumi" "$stand/passphrase"; }
 data_folder_make() {
-  mkdir -p "$stand/pulumi"
-  # Encrypts the secrets in the stacks of this clone's stand.
-  [[ -s $stand/passphrase ]] || (umask 077 && openssl rand -base64 24 > "$stand/passphrase")
+    mkdir -p "$stand/pulumi"
+    # Encrypts the secrets in the stacks of this clone's stand.
+    [[ -s $stand/passphrase ]] || (umask 077 && openssl rand -base64 24 >"$stand/passphrase")
 }
 
 # Pulumi looks for a plug-in only in real folders, so the folders are made here and the programs linked.
 pulumi_home_title() { echo "Pulumi's home, with links to the tools"; }
 pulumi_home_inputs() {
-  pulumi_links
-  pulumi_links | cut -f 2 | while read -r link; do readlink "$link" || true; done
+    pulumi_links
+    pulumi_links | cut -f 2 | while read -r link; do readlink "$link" || true; done
 }
 pulumi_home_make() {
-  rm -rf "${PULUMI_HOME:?}"/{bin,plugins,dynamic_tf_plugins}
-  pulumi_links | while IFS=$'\t' read -r program link; do
-    mkdir -p "$(dirname "$link")"
-    ln -s "$program" "$link"
-  done
+    rm -rf "${PULUMI_HOME:?}"/{bin,plugins,dynamic_tf_plugins}
+    pulumi_links | while IFS=$'\t' read -r program link; do
+        mkdir -p "$(dirname "$link")"
+        ln -s "$program" "$link"
+    done
 }
 
 # Prints "PROGRAM<tab>LINK" lines.
 pulumi_links() {
-  local folder plugin version registry
-  folder=$(go_folder pulumi)
-  printf '%s\t%s\n' "$folder/pulumi" "$PULUMI_HOME/bin/pulumi"
-  printf '%s\t%s\n' "$folder/pulumi-language-nodejs" "$PULUMI_HOME/bin/pulumi-language-nodejs"
-  for plugin in "${plugins[@]}"; do
-    version=$(npm_version "@pulumi/$plugin")
-    printf '%s\t%s\n' "$folder/pulumi-resource-$plugin" \
-      "$PULUMI_HOME/plugins/resource-$plugin-v$version/pulumi-resource-$plugin"
-  done
-  printf '%s\t%s\n' "$(go_folder bridge)/pulumi-resource-terraform-provider" \
-    "$PULUMI_HOME/plugins/resource-terraform-provider-v$(package_version)/pulumi-resource-terraform-provider"
-  # Where the bridge keeps the providers it has downloaded, by registry. Pulumi.yaml names the first; stacks made before it
-  # did have the second in their state, and a refresh or destroy of such a stack loads the provider from there.
-  version=$(cd "$tools/go/provider" && module_version github.com/yandex-cloud/terraform-provider-yandex)
-  for registry in registry.terraform.io registry.opentofu.org; do
-    printf '%s\t%s\n' "$(go_folder provider)/terraform-provider-yandex" \
-      "$PULUMI_HOME/dynamic_tf_plugins/$registry/yandex-cloud/yandex/${version#v}/linux_$(go_architecture)/terraform-provider-yandex_$version"
-  done
+    local folder plugin version registry
+    folder=$(go_folder pulumi)
+    printf '%s\t%s\n' "$folder/pulumi" "$PULUMI_HOME/bin/pulumi"
+    printf '%s\t%s\n' "$folder/pulumi-language-nodejs" "$PULUMI_HOME/bin/pulumi-language-nodejs"
+    for plugin in "${plugins[@]}"; do
+        version=$(npm_version "@pulumi/$plugin")
+        printf '%s\t%s\n' "$folder/pulumi-resource-$plugin" \
+            "$PULUMI_HOME/plugins/resource-$plugin-v$version/pulumi-resource-$plugin"
+    done
+    printf '%s\t%s\n' "$(go_folder bridge)/pulumi-resource-terraform-provider" \
+        "$PULUMI_HOME/plugins/resource-terraform-provider-v$(package_version)/pulumi-resource-terraform-provider"
+    # Where the bridge keeps the providers it has downloaded, by registry. Pulumi.yaml names the first; stacks made before it
+    # did have the second in their state, and a refresh or destroy of such a stack loads the provider from there.
+    version=$(cd "$tools/go/provider" && module_version github.com/yandex-cloud/terraform-provider-yandex)
+    for registry in registry.terraform.io registry.opentofu.org; do
+        printf '%s\t%s\n' "$(go_folder provider)/terraform-provider-yandex" \
+            "$PULUMI_HOME/dynamic_tf_plugins/$registry/yandex-cloud/yandex/${version#v}/linux_$(go_architecture)/terraform-provider-yandex_$version"
+    done
 }
 
 go_architecture() {
-  case $(uname -m) in
+    case $(uname -m) in
     x86_64) echo amd64 ;;
     aarch64) echo arm64 ;;
     *) uname -m ;;
-  esac
+    esac
 }

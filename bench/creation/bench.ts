@@ -35,12 +35,16 @@ async function createByPulumi(recording: Recording): Promise<Creation> {
     const [endedAt, writtenAt] = await Promise.all([up, written]);
     return {
         seconds: (writtenAt - startedAt) / 1000,
-        milestones: { ...(await milestonesOf(site, startedAt)), "every promise checked: up has ended": (endedAt - startedAt) / 1000 },
+        milestones: {
+            ...(await milestonesOf(site, startedAt)),
+            "every promise checked: up has ended": (endedAt - startedAt) / 1000,
+        },
     };
 }
 
 function report(result: CreationResult, run: number): void {
     addResult(creationResults, result);
     console.log(`create by ${result.way} #${run}: ${result.seconds.toFixed(1)} s`);
-    for (const [name, seconds] of Object.entries(result.milestones)) console.log(`    ${seconds.toFixed(1).padStart(6)} s  ${name}`);
+    for (const [name, seconds] of Object.entries(result.milestones))
+        console.log(`    ${seconds.toFixed(1).padStart(6)} s  ${name}`);
 }

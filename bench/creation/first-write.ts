@@ -23,11 +23,20 @@ export async function firstWrite(site: Site, { uri, caCertificate }: Connection)
     const { username, password, hostname, port, pathname } = new URL(uri);
     const plan: FirstWritePlan = {
         server: { host: hostname, port: Number(port) },
-        login: { database: pathname.slice(1), user: username, password: decodeURIComponent(password), caCertificate, timeoutMilliseconds: 10_000 },
+        login: {
+            database: pathname.slice(1),
+            user: username,
+            password: decodeURIComponent(password),
+            caCertificate,
+            timeoutMilliseconds: 10_000,
+        },
         limitSeconds,
     };
     const command = [process.execPath, join(import.meta.dirname, "first-write-process.ts")];
-    const { exitCode, stdout, stderr } = await captureAsClient(site, command, { input: JSON.stringify(plan), timeoutSeconds: limitSeconds + 30 });
+    const { exitCode, stdout, stderr } = await captureAsClient(site, command, {
+        input: JSON.stringify(plan),
+        timeoutSeconds: limitSeconds + 30,
+    });
     if (exitCode !== 0) throw new Error(stderr);
     return Number(stdout);
 }

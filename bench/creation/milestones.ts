@@ -30,8 +30,17 @@ export const milestones: readonly Milestone[] = [
 export async function milestonesOf(site: Site, startedAt: number): Promise<Milestones> {
     const journals = await Promise.all(
         listMachines(site).map(async ({ spec }) => {
-            const { stdout } = await executeInGuest(site, spec.id, ["journalctl", "--no-pager", "--boot", "--output=json", "--output-fields=MESSAGE"]);
-            return stdout.split("\n").filter(Boolean).map((line) => JSON.parse(line) as { MESSAGE?: unknown; __REALTIME_TIMESTAMP: string });
+            const { stdout } = await executeInGuest(site, spec.id, [
+                "journalctl",
+                "--no-pager",
+                "--boot",
+                "--output=json",
+                "--output-fields=MESSAGE",
+            ]);
+            return stdout
+                .split("\n")
+                .filter(Boolean)
+                .map((line) => JSON.parse(line) as { MESSAGE?: unknown; __REALTIME_TIMESTAMP: string });
         }),
     );
     const entries = milestones.flatMap(({ name, pattern }) => {

@@ -32,7 +32,10 @@ export async function record(): Promise<Recording> {
         const { create, stdin } = resource("command:remote:Command", name).inputs;
         return { machine, command: plain(create), input: plain(stdin) };
     };
-    const clusterName = machines.map(({ hostname }) => hostname).find((name) => name.endsWith("-jump"))!.replace(/-jump$/, "");
+    const clusterName = machines
+        .map(({ hostname }) => hostname)
+        .find((name) => name.endsWith("-jump"))!
+        .replace(/-jump$/, "");
     return {
         clusterName,
         network: readNetwork(site),
@@ -40,7 +43,9 @@ export async function record(): Promise<Recording> {
         configure: machines.map(({ hostname }) => command(`${hostname}-configured`, hostname)),
         objects: command(`${clusterName}-db-objects`, `${clusterName}-db-1`),
         outputs: await stackOutputs(),
-        deployKey: plain(resource("tls:index/privateKey:PrivateKey", `${clusterName}-deploy`).outputs["privateKeyOpenssh"]),
+        deployKey: plain(
+            resource("tls:index/privateKey:PrivateKey", `${clusterName}-deploy`).outputs["privateKeyOpenssh"],
+        ),
     };
 }
 
@@ -50,20 +55,31 @@ export async function decidedConnection({ clusterName, machines, outputs }: Reco
     const ask = async () => {
         const resource = await exportedResources();
         const { certPem } = resource("tls:index/selfSignedCert:SelfSignedCert", `${clusterName}-ca`).outputs;
-        const { result } = resource("random:index/randomPassword:RandomPassword", `${clusterName}-credentials-user-${uri.username}`).outputs;
+        const { result } = resource(
+            "random:index/randomPassword:RandomPassword",
+            `${clusterName}-credentials-user-${uri.username}`,
+        ).outputs;
         uri.password = encodeURIComponent(plain(result));
         return { uri: uri.href, caCertificate: plain(certPem) };
     };
     // Each look at the stack costs a second of processor time, which would slow down the `up`; so not while it makes machines.
-    await eventually(120, async () => listMachines(site).length, (count) => count === machines.length);
+    await eventually(
+        120,
+        async () => listMachines(site).length,
+        (count) => count === machines.length,
+    );
     return eventually(120, ask, () => true);
 }
 
 /** The stack's resources, which can be read while an `up` goes on. Looking one up throws where there is none. */
 async function exportedResources(): Promise<(type: string, name: string) => Resource> {
-    const exported = JSON.parse(await mustRun("nice", ["pulumi", "stack", "export", "--show-secrets", "--stack", "local"])) as { deployment: { resources: Resource[] } };
+    const exported = JSON.parse(
+        await mustRun("nice", ["pulumi", "stack", "export", "--show-secrets", "--stack", "local"]),
+    ) as { deployment: { resources: Resource[] } };
     return (type, name) => {
-        const found = exported.deployment.resources.find(({ type: own, urn }) => own === type && urn.endsWith(`::${name}`));
+        const found = exported.deployment.resources.find(
+            ({ type: own, urn }) => own === type && urn.endsWith(`::${name}`),
+        );
         if (!found) throw new Error(`the stack has no ${name}`);
         return found;
     };

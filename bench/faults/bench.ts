@@ -25,19 +25,27 @@ export const pictureOf = (fault: string, variant: Variant): string => `images/fa
 /** Runs faults and keeps their results; a run in which the cluster did not come back ends it all with an error. */
 export async function benchFaults({ faults, runs, variant, add, limitSeconds }: FaultBenchOptions): Promise<void> {
     const name = resultsName(variant);
-    if (!add) writeResults<FaultResult>(name, readResults<FaultResult>(name).filter(({ fault }) => !faults.some((one) => one.name === fault)));
+    if (!add)
+        writeResults<FaultResult>(
+            name,
+            readResults<FaultResult>(name).filter(({ fault }) => !faults.some((one) => one.name === fault)),
+        );
     const started = Date.now();
     await withVariant(variant, async () => {
         const outputs = await stackOutputs();
         for (let run = 1; run <= runs; run++) {
             for (const fault of faults) {
-                if (limitSeconds !== undefined && Date.now() - started > limitSeconds * 1000) return console.log(`stopped before run ${run} of ${fault.name}: the time is over`);
+                if (limitSeconds !== undefined && Date.now() - started > limitSeconds * 1000)
+                    return console.log(`stopped before run ${run} of ${fault.name}: the time is over`);
                 const { result, trace } = await runFault(fault, outputs);
                 addResult(name, result);
                 console.log(line(result, run));
                 const file = join(repository, "docs", pictureOf(fault.name, variant));
                 mkdirSync(join(file, ".."), { recursive: true });
-                writeFileSync(file, renderTimeline(`${fault.title} (profile ${variant.title})`, trace, await eventsOf(trace)));
+                writeFileSync(
+                    file,
+                    renderTimeline(`${fault.title} (profile ${variant.title})`, trace, await eventsOf(trace)),
+                );
             }
         }
     });

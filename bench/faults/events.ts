@@ -38,12 +38,21 @@ export async function eventsOf(trace: Trace): Promise<Event[]> {
     const since = (trace.span.from + trace.wallOffset) / 1000;
     const events = await Promise.all(
         listMachines(site).map(async ({ spec }) => {
-            const { stdout } = await executeInGuest(
-                site,
-                spec.id,
-                ["journalctl", "--no-pager", "--output=json", "--output-fields=MESSAGE,_SYSTEMD_UNIT", `--since=@${since.toFixed(3)}`, "--unit=patroni", "--unit=etcd", "--unit=haproxy", "--unit=replica-guard"],
-            );
-            return stdout.split("\n").filter(Boolean).flatMap((line) => toEvents(spec.hostname, JSON.parse(line) as JournalEntry));
+            const { stdout } = await executeInGuest(site, spec.id, [
+                "journalctl",
+                "--no-pager",
+                "--output=json",
+                "--output-fields=MESSAGE,_SYSTEMD_UNIT",
+                `--since=@${since.toFixed(3)}`,
+                "--unit=patroni",
+                "--unit=etcd",
+                "--unit=haproxy",
+                "--unit=replica-guard",
+            ]);
+            return stdout
+                .split("\n")
+                .filter(Boolean)
+                .flatMap((line) => toEvents(spec.hostname, JSON.parse(line) as JournalEntry));
         }),
     );
     return events
@@ -67,7 +76,9 @@ interface JournalEntry {
 
 function toEvents(machine: string, entry: JournalEntry): Event[] {
     const message = typeof entry.MESSAGE === "string" ? entry.MESSAGE : Buffer.from(entry.MESSAGE).toString();
-    const known = patterns.find(([unit, pattern]) => entry._SYSTEMD_UNIT === `${unit}.service` && pattern.test(message));
+    const known = patterns.find(
+        ([unit, pattern]) => entry._SYSTEMD_UNIT === `${unit}.service` && pattern.test(message),
+    );
     if (!known) return [];
     const [, pattern, name] = known;
     const text = name.replace("$1", pattern.exec(message)?.[1] ?? "");

@@ -8,7 +8,15 @@ import { storageFaults } from "./storage.ts";
 import { zoneFaults } from "./zones.ts";
 
 /** Every fault, in the order of the tables. */
-export const faults: readonly Fault[] = [...powerFaults, ...zoneFaults, ...networkFaults, ...processFaults, ...replicationFaults, ...storageFaults, ...operationFaults];
+export const faults: readonly Fault[] = [
+    ...powerFaults,
+    ...zoneFaults,
+    ...networkFaults,
+    ...processFaults,
+    ...replicationFaults,
+    ...storageFaults,
+    ...operationFaults,
+];
 
 /** @throws Error that lists the names if there is none of this name */
 export function faultNamed(name: string): Fault {

@@ -33,7 +33,9 @@ export const networkFaults: readonly Fault[] = [
     {
         name: "leader-without-etcd",
         title: "Leader cut off from the other etcd members only",
-        inject: harm(({ leader, replicas }) => etcdPorts.map((port) => ({ ...cut([leader], replicas), protocol: "tcp", port }))),
+        inject: harm(({ leader, replicas }) =>
+            etcdPorts.map((port) => ({ ...cut([leader], replicas), protocol: "tcp", port })),
+        ),
         lasts: 40,
     },
     {
@@ -71,7 +73,14 @@ export const networkFaults: readonly Fault[] = [
         title: "200 ms between the database nodes for 30 s",
         inject: harm((_, { nodes }) => {
             const addresses = nodes.map(address);
-            return addresses.map((from, index) => ({ kind: "latency", milliseconds: 100, from: [from], to: addresses.filter((__, other) => other > index) })).filter(({ to }) => to.length > 0) as LinkFault[];
+            return addresses
+                .map((from, index) => ({
+                    kind: "latency",
+                    milliseconds: 100,
+                    from: [from],
+                    to: addresses.filter((__, other) => other > index),
+                }))
+                .filter(({ to }) => to.length > 0) as LinkFault[];
         }),
         lasts: 30,
     },

@@ -3,13 +3,30 @@ import { onMachine } from "../../test/stand/support/stand.ts";
 import type { Fault } from "./fault.ts";
 
 /** @param candidate whether it names who shall lead */
-const switchover = (candidate: boolean): Fault["inject"] => async (cluster) => {
-    const { leader, replicas } = await cluster.roles();
-    const to = candidate ? ["--candidate", replicas[0]!] : [];
-    await onMachine(replicas[0]!, "patronictl", "-c", "/etc/patroni", "switchover", "--leader", leader, ...to, "--force");
-};
+const switchover =
+    (candidate: boolean): Fault["inject"] =>
+    async (cluster) => {
+        const { leader, replicas } = await cluster.roles();
+        const to = candidate ? ["--candidate", replicas[0]!] : [];
+        await onMachine(
+            replicas[0]!,
+            "patronictl",
+            "-c",
+            "/etc/patroni",
+            "switchover",
+            "--leader",
+            leader,
+            ...to,
+            "--force",
+        );
+    };
 
 export const operationFaults: readonly Fault[] = [
     { name: "switchover", title: "Switchover under load", writeGapGoalSeconds: 1, inject: switchover(false) },
-    { name: "switchover-to-candidate", title: "Switchover to a named candidate", writeGapGoalSeconds: 1, inject: switchover(true) },
+    {
+        name: "switchover-to-candidate",
+        title: "Switchover to a named candidate",
+        writeGapGoalSeconds: 1,
+        inject: switchover(true),
+    },
 ];

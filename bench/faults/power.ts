@@ -33,7 +33,12 @@ const aheadMib = 64;
 
 /** How far the leader is, in bytes, as the others know it. */
 async function publishedPosition(node: string): Promise<number> {
-    const values = await onMachine(node, "bash", "-c", ". /etc/profile.d/postgres-ha-etcd.sh; etcdctl get --prefix --print-value-only /service/");
+    const values = await onMachine(
+        node,
+        "bash",
+        "-c",
+        ". /etc/profile.d/postgres-ha-etcd.sh; etcdctl get --prefix --print-value-only /service/",
+    );
     return Number(/"optime":\s*(\d+)/.exec(values)?.[1] ?? 0);
 }
 
@@ -74,7 +79,11 @@ export const powerFaults: readonly Fault[] = [
                 await writeWal(leader, aheadMib);
                 const written = Number(await superuserSql(leader, "SELECT pg_current_wal_lsn() - '0/0'"));
                 // Patroni tells the others how far the leader is, once in each of its rounds.
-                await eventually(15, () => publishedPosition(leader), (position) => position >= written);
+                await eventually(
+                    15,
+                    () => publishedPosition(leader),
+                    (position) => position >= written,
+                );
             });
             return losePower([leader]);
         },

@@ -18,7 +18,12 @@ function signal(name: string, choose: Choice, unit: string): Fault["inject"] {
 /** Kills the server process, whose id its own file holds. */
 function killPostgres(choose: Choice): Fault["inject"] {
     return async (cluster) => {
-        await onMachine(await choose(cluster), "bash", "-c", "kill -9 $(head -n 1 /var/lib/pgsql/17/data/postmaster.pid)");
+        await onMachine(
+            await choose(cluster),
+            "bash",
+            "-c",
+            "kill -9 $(head -n 1 /var/lib/pgsql/17/data/postmaster.pid)",
+        );
     };
 }
 
@@ -45,7 +50,14 @@ export const processFaults: readonly Fault[] = [
         title: "postgres on the leader killed every half second until another leads",
         inject: async (cluster) => {
             const leader = await onLeader(cluster);
-            await onMachine(leader, "systemd-run", "--unit=bench-crash-loop", "bash", "-c", "while true; do kill -9 $(head -n 1 /var/lib/pgsql/17/data/postmaster.pid); sleep 0.5; done");
+            await onMachine(
+                leader,
+                "systemd-run",
+                "--unit=bench-crash-loop",
+                "bash",
+                "-c",
+                "while true; do kill -9 $(head -n 1 /var/lib/pgsql/17/data/postmaster.pid); sleep 0.5; done",
+            );
             return async () => {
                 await onMachine(leader, "systemctl", "stop", "bench-crash-loop");
             };

@@ -18,7 +18,10 @@ export const replicationFaults: readonly Fault[] = [
             const { leader, replicas } = await cluster.roles();
             const replica = replicas[0]!;
             // Patroni soon ends a pause by pg_wal_replay_pause().
-            const process = await superuserSql(replica, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'");
+            const process = await superuserSql(
+                replica,
+                "SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'",
+            );
             const resume: End = async () => {
                 await onMachine(replica, "kill", "-CONT", process);
             };
@@ -26,7 +29,11 @@ export const replicationFaults: readonly Fault[] = [
                 await onMachine(replica, "kill", "-STOP", process);
                 await writeWal(leader, lagMib);
                 // Otherwise the run would show nothing.
-                await eventually(20, () => cluster.servers(), (servers) => servers?.replicas.includes(replica) === false);
+                await eventually(
+                    20,
+                    () => cluster.servers(),
+                    (servers) => servers?.replicas.includes(replica) === false,
+                );
             });
         },
         lasts: 30,
@@ -38,11 +45,18 @@ export const replicationFaults: readonly Fault[] = [
             const { leader, replicas } = await cluster.roles();
             const [confirms, resting] = replicas as [string, string];
             const bringBack: End = async () => {
-                await Promise.all([start(site, machineId(confirms)), onMachine(resting, "systemctl", "start", "patroni.service")]);
+                await Promise.all([
+                    start(site, machineId(confirms)),
+                    onMachine(resting, "systemctl", "start", "patroni.service"),
+                ]);
             };
             return orUndo(bringBack, async () => {
                 await onMachine(resting, "systemctl", "stop", "patroni.service");
-                await eventually(30, () => superuserSql(leader, standbysThatCount), (names) => names === confirms);
+                await eventually(
+                    30,
+                    () => superuserSql(leader, standbysThatCount),
+                    (names) => names === confirms,
+                );
                 await powerOff(site, machineId(confirms));
             });
         },

@@ -84,7 +84,14 @@ export async function runFault(fault: Fault, outputs: Outputs): Promise<{ result
                 leaderMoved,
                 ...verification,
             },
-            trace: { attempts, injected, ...(ended === undefined ? {} : { ended }), whole, span, wallOffset: Date.now() - monotonicMilliseconds() },
+            trace: {
+                attempts,
+                injected,
+                ...(ended === undefined ? {} : { ended }),
+                whole,
+                span,
+                wallOffset: Date.now() - monotonicMilliseconds(),
+            },
         };
     } catch (error) {
         throw new Error(`${fault.name}: ${messageOf(error)}\n${await cluster.report()}`, { cause: error });
@@ -94,8 +101,12 @@ export async function runFault(fault: Fault, outputs: Outputs): Promise<{ result
     }
 }
 
-function gaps(attempts: readonly Attempt[], span: Span): Pick<FaultResult, "writeGapSeconds" | "slowestWriterGapSeconds" | "readGapSeconds"> {
-    const gap = (kind: Attempt["kind"], client?: number): number => length(longestGap(acknowledgements(attempts, kind, client), span));
+function gaps(
+    attempts: readonly Attempt[],
+    span: Span,
+): Pick<FaultResult, "writeGapSeconds" | "slowestWriterGapSeconds" | "readGapSeconds"> {
+    const gap = (kind: Attempt["kind"], client?: number): number =>
+        length(longestGap(acknowledgements(attempts, kind, client), span));
     const writers = [...new Set(attempts.filter(({ kind }) => kind === "write").map(({ client }) => client))];
     return {
         writeGapSeconds: seconds(gap("write")),

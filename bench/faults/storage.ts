@@ -22,7 +22,8 @@ const missed = { pieces: 12, mib: 64 };
 const mostWalMib = keptForReplicaMib + 256 + 128 + 2 * missed.mib;
 
 /** Whether every replica that streams has what is written; the dead one's connection may still seem to be there. */
-const receivedByOthers = (dead: string) => `SELECT bool_and(flush_lsn >= pg_current_wal_lsn() - 1024 * 1024::numeric) FROM pg_stat_replication WHERE application_name <> '${dead}'`;
+const receivedByOthers = (dead: string) =>
+    `SELECT bool_and(flush_lsn >= pg_current_wal_lsn() - 1024 * 1024::numeric) FROM pg_stat_replication WHERE application_name <> '${dead}'`;
 
 export const storageFaults: readonly Fault[] = [
     {
@@ -36,7 +37,10 @@ export const storageFaults: readonly Fault[] = [
             return orUndo(makeRoom, async () => {
                 await onMachine(leader, "bash", "-c", fillDisk);
                 // Ends with an error when the server does, which it must.
-                const outlived = await writeWal(leader, walUntilFullMib).then(() => true, () => false);
+                const outlived = await writeWal(leader, walUntilFullMib).then(
+                    () => true,
+                    () => false,
+                );
                 if (outlived) throw new Error(`${leader} wrote ${walUntilFullMib} MiB on a full disk`);
             });
         },
@@ -59,14 +63,23 @@ export const storageFaults: readonly Fault[] = [
                 for (let piece = 0; piece < missed.pieces; piece++) {
                     await writeWal(leader, missed.mib);
                     // The other replica must not lose its slot as well, however slow the computer is.
-                    await eventually(120, () => superuserSql(leader, receivedByOthers(replica)), (answer) => answer === "t");
+                    await eventually(
+                        120,
+                        () => superuserSql(leader, receivedByOthers(replica)),
+                        (answer) => answer === "t",
+                    );
                     await superuserSql(leader, "CHECKPOINT");
                     const size = await walMib(leader);
-                    if (size > mostWalMib) throw new Error(`${leader} keeps ${size} MiB of WAL, more than ${mostWalMib}`);
+                    if (size > mostWalMib)
+                        throw new Error(`${leader} keeps ${size} MiB of WAL, more than ${mostWalMib}`);
                 }
                 // Lost, or dropped already and made anew for WAL that is written from then on.
                 const slot = `SELECT count(*) FROM pg_replication_slots WHERE slot_name = '${replica.replaceAll("-", "_")}' AND wal_status <> 'lost' AND restart_lsn <= '${lastReceived}'`;
-                await eventually(60, () => superuserSql(leader, slot), (count) => count === "0");
+                await eventually(
+                    60,
+                    () => superuserSql(leader, slot),
+                    (count) => count === "0",
+                );
             });
         },
         lasts: 0,

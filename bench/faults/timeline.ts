@@ -18,7 +18,13 @@ export function renderTimeline(title: string, trace: Trace, events: readonly Eve
 
     const plots = (["write", "read"] as const).map((kind, index) => {
         const top = margin.top + index * (plot.height / (index + 1) + plot.gap);
-        return bars(kind, acknowledgements(trace.attempts, kind), { from, to, top, height: plot.height / (index + 1), x });
+        return bars(kind, acknowledgements(trace.attempts, kind), {
+            from,
+            to,
+            top,
+            height: plot.height / (index + 1),
+            x,
+        });
     });
     const bottom = margin.top + plot.height * 1.5 + plot.gap;
     const marks: { at: number; text: string; color: string }[] = [
@@ -27,12 +33,14 @@ export function renderTimeline(title: string, trace: Trace, events: readonly Eve
         { at: trace.whole, text: "one leader, all streaming", color: "#2e7d32" },
         ...events.map(({ at, machine, text }) => ({ at, text: `${machine}: ${text}`, color: "#5c6f82" })),
     ];
-    const labels = marks.sort((a, b) => a.at - b.at).map(({ at, text, color }, index) => {
-        const y = bottom + 38 + index * labelHeight;
-        const toTheLeft = x(at) > width * 0.62;
-        return `<line x1="${round(x(at))}" x2="${round(x(at))}" y1="${margin.top}" y2="${y - 4}" stroke="${color}" stroke-opacity="0.45" stroke-dasharray="2 3"/>
+    const labels = marks
+        .sort((a, b) => a.at - b.at)
+        .map(({ at, text, color }, index) => {
+            const y = bottom + 38 + index * labelHeight;
+            const toTheLeft = x(at) > width * 0.62;
+            return `<line x1="${round(x(at))}" x2="${round(x(at))}" y1="${margin.top}" y2="${y - 4}" stroke="${color}" stroke-opacity="0.45" stroke-dasharray="2 3"/>
 <text x="${round(x(at) + (toTheLeft ? -4 : 4))}" y="${y}" fill="${color}" text-anchor="${toTheLeft ? "end" : "start"}">${second(at)}  ${escape(text)}</text>`;
-    });
+        });
     const height = bottom + 48 + marks.length * labelHeight;
     return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="11">
 <rect width="${width}" height="${height}" fill="#fff"/>
@@ -64,7 +72,9 @@ function bars(kind: "write" | "read", moments: readonly number[], { from, to, to
     const path = counts
         .map((count, bin) => {
             const barHeight = (count / highest) * height;
-            return count === 0 ? "" : `M${round(x(from + bin * binMilliseconds))} ${round(top + height)}v${round(-barHeight)}h${round(binWidth)}v${round(barHeight)}z`;
+            return count === 0
+                ? ""
+                : `M${round(x(from + bin * binMilliseconds))} ${round(top + height)}v${round(-barHeight)}h${round(binWidth)}v${round(barHeight)}z`;
         })
         .join("");
     return `<path d="${path}" fill="${color}"/>
@@ -79,7 +89,9 @@ function axis(from: number, to: number, zero: number, y: number, x: (at: number)
     const first = Math.ceil((from - zero) / 1000 / step) * step;
     const ticks: string[] = [];
     for (let seconds = first; zero + seconds * 1000 <= to; seconds += step) {
-        ticks.push(`<text x="${round(x(zero + seconds * 1000))}" y="${y + 14}" text-anchor="middle" fill="#5c6f82">${seconds} s</text>`);
+        ticks.push(
+            `<text x="${round(x(zero + seconds * 1000))}" y="${y + 14}" text-anchor="middle" fill="#5c6f82">${seconds} s</text>`,
+        );
     }
     return ticks.join("\n");
 }

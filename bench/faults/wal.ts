@@ -4,7 +4,11 @@ import { superuserSql } from "../cluster.ts";
 
 /** Writes so much WAL, as many applications at work would. */
 export async function writeWal(leader: string, mib: number): Promise<void> {
-    await superuserSql(leader, `SELECT count(pg_logical_emit_message(false, 'bench', repeat('x', 1024 * 1024))) FROM generate_series(1, ${mib})`, 120);
+    await superuserSql(
+        leader,
+        `SELECT count(pg_logical_emit_message(false, 'bench', repeat('x', 1024 * 1024))) FROM generate_series(1, ${mib})`,
+        120,
+    );
 }
 
 /** Size of pg_wal. */
@@ -15,7 +19,18 @@ export async function walMib(leader: string): Promise<number> {
 /** Changes a parameter of the cluster that is reloaded, and waits until the leader has it. @returns what puts the old value back */
 export async function setParameter(leader: string, name: string, value: string): Promise<() => Promise<void>> {
     const current = () => superuserSql(leader, `SHOW ${name}`);
-    const set = (to: string) => onMachine(leader, "patronictl", "-c", "/etc/patroni", "edit-config", "--force", "--quiet", "--set", `postgresql.parameters.${name}=${to}`);
+    const set = (to: string) =>
+        onMachine(
+            leader,
+            "patronictl",
+            "-c",
+            "/etc/patroni",
+            "edit-config",
+            "--force",
+            "--quiet",
+            "--set",
+            `postgresql.parameters.${name}=${to}`,
+        );
     const before = await current();
     await set(value);
     await eventually(30, current, (now) => now === value);

@@ -38,8 +38,14 @@ export const zoneFaults: readonly Fault[] = [
         prepare: leadThere,
         inject: async (cluster) => {
             const { name, machines } = lostZone(cluster);
-            const others = readNetwork(site).subnets.filter(({ zone }) => zone !== name).map(({ cidr }) => cidr);
-            await addFault(site, { kind: "cut", from: machines.map((machine) => addressOf(site, machineId(machine))), to: others });
+            const others = readNetwork(site)
+                .subnets.filter(({ zone }) => zone !== name)
+                .map(({ cidr }) => cidr);
+            await addFault(site, {
+                kind: "cut",
+                from: machines.map((machine) => addressOf(site, machineId(machine))),
+                to: others,
+            });
             return () => healAll(site);
         },
         lasts: "until writes flow",

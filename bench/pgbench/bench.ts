@@ -37,17 +37,34 @@ export async function benchPgbench({ seconds, rounds, scale, add, limitSeconds }
         try {
             await superuserSql(leader, `CREATE DATABASE ${database} OWNER ${user}`);
             await withDirectAccess(leader, client.address, database, async () => {
-                await client.run("pgbench", ["--initialize", "--quiet", `--scale=${scale}`, target(outputs, leader, { way: "direct", tls: true })], { timeoutSeconds: 600 });
+                await client.run(
+                    "pgbench",
+                    [
+                        "--initialize",
+                        "--quiet",
+                        `--scale=${scale}`,
+                        target(outputs, leader, { way: "direct", tls: true }),
+                    ],
+                    { timeoutSeconds: 600 },
+                );
                 await superuserSql(leader, "CHECKPOINT");
                 if (!add) writeResults<PgbenchResult>(pgbenchResults, []);
                 for (let round = 1; round <= rounds; round++) {
-                    if (limitSeconds !== undefined && Date.now() - started > limitSeconds * 1000) return console.log(`stopped before round ${round}: the time is over`);
+                    if (limitSeconds !== undefined && Date.now() - started > limitSeconds * 1000)
+                        return console.log(`stopped before round ${round}: the time is over`);
                     for (const measurement of plannedRound(round)) {
                         const figures = await measure(client, outputs, leader, measurement, seconds);
-                        addResult<PgbenchResult>(pgbenchResults, { ...measurement, round: roundNumber(measurement), scale, seconds, ...figures });
+                        addResult<PgbenchResult>(pgbenchResults, {
+                            ...measurement,
+                            round: roundNumber(measurement),
+                            scale,
+                            seconds,
+                            ...figures,
+                        });
                         console.log(line(measurement, round, figures.transactionsPerSecond));
                     }
-                    if ((await cluster.roles()).leader !== leader) throw new Error(`${leader} does not lead any more: this round compares nothing`);
+                    if ((await cluster.roles()).leader !== leader)
+                        throw new Error(`${leader} does not lead any more: this round compares nothing`);
                 }
             });
         } finally {
@@ -59,10 +76,20 @@ export async function benchPgbench({ seconds, rounds, scale, add, limitSeconds }
 async function measure(client: PgClient, outputs: Outputs, leader: string, measurement: Measurement, seconds: number) {
     const { clients, script, waitsFor, way } = measurement;
     // PgBouncer keeps its connections for the next client; on a small machine there is no room for as many beside them.
-    await superuserSql(leader, `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '${database}' AND backend_type = 'client backend'`);
+    await superuserSql(
+        leader,
+        `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '${database}' AND backend_type = 'client backend'`,
+    );
     const environment: Record<string, string> = waitsFor === "disk" ? { PGOPTIONS: "-c synchronous_commit=local" } : {};
     const run = (time: number) => {
-        const args = ["--no-vacuum", `--builtin=${script}`, `--client=${clients}`, `--jobs=${Math.min(clients, 2)}`, `--time=${time}`, target(outputs, leader, measurement)];
+        const args = [
+            "--no-vacuum",
+            `--builtin=${script}`,
+            `--client=${clients}`,
+            `--jobs=${Math.min(clients, 2)}`,
+            `--time=${time}`,
+            target(outputs, leader, measurement),
+        ];
         return client.run("pgbench", args, { timeoutSeconds: time + 60, environment });
     };
     // PgBouncer makes its server connections one after another when the first clients ask for them.
@@ -82,10 +109,19 @@ function target(outputs: Outputs, leader: string, { way, tls }: Pick<Measurement
 
 /** Rounds of all invocations are counted together: those of a round were measured side by side. */
 function roundNumber({ script, way, tls, waitsFor, clients }: Measurement): number {
-    const same = (result: PgbenchResult) => result.script === script && result.way === way && result.tls === tls && result.waitsFor === waitsFor && result.clients === clients;
+    const same = (result: PgbenchResult) =>
+        result.script === script &&
+        result.way === way &&
+        result.tls === tls &&
+        result.waitsFor === waitsFor &&
+        result.clients === clients;
     return readResults<PgbenchResult>(pgbenchResults).filter(same).length + 1;
 }
 
-function line({ script, way, tls, waitsFor, clients }: Measurement, round: number, transactionsPerSecond: number): string {
+function line(
+    { script, way, tls, waitsFor, clients }: Measurement,
+    round: number,
+    transactionsPerSecond: number,
+): string {
     return `${script} ${way}${tls ? "" : " without TLS"}${waitsFor === "disk" ? ", commit waits for the disk only" : ""}, ${clients} clients #${round}: ${transactionsPerSecond.toFixed(0)} tps`;
 }

@@ -8,14 +8,22 @@ import { machineId, site } from "../../test/stand/support/stand.ts";
 export interface PgClient {
     readonly address: string;
     /** @throws Error with what the program printed, if it failed */
-    run(program: string, args: readonly string[], options: { readonly timeoutSeconds: number; readonly environment?: Readonly<Record<string, string>> }): Promise<string>;
+    run(
+        program: string,
+        args: readonly string[],
+        options: { readonly timeoutSeconds: number; readonly environment?: Readonly<Record<string, string>> },
+    ): Promise<string>;
 }
 
 /**
  * Lends a client for as long as `work` takes. The host may have no pgbench, or an older one: it takes the files of
  * a database machine's, but neither its network nor its rights.
  */
-export async function withPgClient<T>(filesOf: string, password: string, work: (client: PgClient) => Promise<T>): Promise<T> {
+export async function withPgClient<T>(
+    filesOf: string,
+    password: string,
+    work: (client: PgClient) => Promise<T>,
+): Promise<T> {
     return withClient(site, {}, async (enter) => {
         const execute = async (command: readonly string[], timeoutSeconds: number, input = "") => {
             const [file, ...args] = [...enter, ...command];
@@ -23,14 +31,34 @@ export async function withPgClient<T>(filesOf: string, password: string, work: (
             if (exitCode !== 0) throw new Error(`${command.at(-1)}: ${stderr || stdout}`);
             return stdout;
         };
-        const [{ addr_info: [{ local: address }] }] = JSON.parse(await execute(["ip", "-json", "-4", "address", "show", "dev", "eth0"], 10)) as [{ addr_info: [{ local: string }] }];
+        const [
+            {
+                addr_info: [{ local: address }],
+            },
+        ] = JSON.parse(await execute(["ip", "-json", "-4", "address", "show", "dev", "eth0"], 10)) as [
+            { addr_info: [{ local: string }] },
+        ];
         return work({
             address,
             run: (program, args, { timeoutSeconds, environment = {} }) => {
-                const variables = Object.entries({ LANG: "C.UTF-8", ...environment }).map(([name, value]) => `${name}=${value}`);
+                const variables = Object.entries({ LANG: "C.UTF-8", ...environment }).map(
+                    ([name, value]) => `${name}=${value}`,
+                );
                 const command = [
-                    ...["chroot", "--userspec=65534:65534", "--groups=", `/proc/${initProcess(site, machineId(filesOf))}/root`],
-                    ...["env", "--ignore-environment", ...variables, ...takingPassword, `/usr/pgsql-17/bin/${program}`, ...args],
+                    ...[
+                        "chroot",
+                        "--userspec=65534:65534",
+                        "--groups=",
+                        `/proc/${initProcess(site, machineId(filesOf))}/root`,
+                    ],
+                    ...[
+                        "env",
+                        "--ignore-environment",
+                        ...variables,
+                        ...takingPassword,
+                        `/usr/pgsql-17/bin/${program}`,
+                        ...args,
+                    ],
                 ];
                 return execute(command, timeoutSeconds, `${password}\n`);
             },

@@ -17,24 +17,49 @@ const mark = "# npm run bench -- pgbench";
 export const overSocket = (database: string): string => `${database}_over_socket`;
 
 /** Lets an address in while `work` runs. @param leader the node that leads, which must not change meanwhile */
-export async function withDirectAccess<T>(leader: string, address: string, database: string, work: () => Promise<T>): Promise<T> {
+export async function withDirectAccess<T>(
+    leader: string,
+    address: string,
+    database: string,
+    work: () => Promise<T>,
+): Promise<T> {
     const cloud = cloudNamespace(site);
     const accept = ["ip", "saddr", address, "tcp", "dport", "5432", "accept"];
     try {
         await inNamespace(cloud, "nft", ["insert", "rule", "inet", "vpc", "forward", ...accept]);
         await onMachine(leader, "nft", "insert", "rule", "inet", "postgres_ha", "input", ...accept);
-        await onMachine(leader, "bash", "-c", `echo 'host ${database} all ${address}/32 scram-sha-256 ${mark}' >>${postgresqlRules}`);
+        await onMachine(
+            leader,
+            "bash",
+            "-c",
+            `echo 'host ${database} all ${address}/32 scram-sha-256 ${mark}' >>${postgresqlRules}`,
+        );
         // The load balancer's connections come from its own address.
-        await onMachine(leader, "bash", "-c", `echo 'host ${database},${overSocket(database)} all all scram-sha-256 ${mark}' >>${pgbouncerRules}`);
+        await onMachine(
+            leader,
+            "bash",
+            "-c",
+            `echo 'host ${database},${overSocket(database)} all all scram-sha-256 ${mark}' >>${pgbouncerRules}`,
+        );
         const entry = `${overSocket(database)} = host=${localEndpoint.socketDirectory} port=${localEndpoint.port} dbname=${database}`;
-        await edit(leader, pgbouncerConfiguration, `/^\\[databases\\]$/a ${entry}`, "s/^client_tls_sslmode = require$/client_tls_sslmode = allow/");
+        await edit(
+            leader,
+            pgbouncerConfiguration,
+            `/^\\[databases\\]$/a ${entry}`,
+            "s/^client_tls_sslmode = require$/client_tls_sslmode = allow/",
+        );
         await reload(leader);
         return await work();
     } finally {
         await removeRule(cloud, address);
         await onMachine(leader, "systemctl", "reload", "nftables.service");
         await onMachine(leader, "sed", "-i", `/${mark.replaceAll("/", "\\/")}/d`, postgresqlRules, pgbouncerRules);
-        await edit(leader, pgbouncerConfiguration, `/^${overSocket(database)} = /d`, "s/^client_tls_sslmode = allow$/client_tls_sslmode = require/");
+        await edit(
+            leader,
+            pgbouncerConfiguration,
+            `/^${overSocket(database)} = /d`,
+            "s/^client_tls_sslmode = allow$/client_tls_sslmode = require/",
+        );
         await reload(leader);
     }
 }
@@ -51,9 +76,12 @@ async function reload(leader: string): Promise<void> {
 
 /** Gone already where the cloud's rules were made anew meanwhile. */
 async function removeRule(cloud: string, address: string): Promise<void> {
-    const { nftables } = JSON.parse(await inNamespace(cloud, "nft", ["--json", "--handle", "list", "chain", "inet", "vpc", "forward"])) as {
+    const { nftables } = JSON.parse(
+        await inNamespace(cloud, "nft", ["--json", "--handle", "list", "chain", "inet", "vpc", "forward"]),
+    ) as {
         nftables: { rule?: { handle: number; expr: unknown } }[];
     };
     const own = nftables.filter(({ rule }) => rule !== undefined && JSON.stringify(rule.expr).includes(`"${address}"`));
-    for (const { rule } of own) await inNamespace(cloud, "nft", ["delete", "rule", "inet", "vpc", "forward", "handle", `${rule!.handle}`]);
+    for (const { rule } of own)
+        await inNamespace(cloud, "nft", ["delete", "rule", "inet", "vpc", "forward", "handle", `${rule!.handle}`]);
 }

@@ -32,14 +32,18 @@ export const clientCounts = [1, 8, 32] as const;
  */
 export function plannedRound(round: number): readonly Measurement[] {
     const inOrder = clientCounts.flatMap((clients) =>
-        (["tpcb-like", "select-only"] as const).flatMap((script) => [true, false].flatMap((tls) => compared({ clients, script, tls }))),
+        (["tpcb-like", "select-only"] as const).flatMap((script) =>
+            [true, false].flatMap((tls) => compared({ clients, script, tls })),
+        ),
     );
     return round % 2 === 1 ? inOrder : [...inOrder].reverse();
 }
 
 function compared(same: Pick<Measurement, "clients" | "script" | "tls">): Measurement[] {
     // Over the socket is compared as it would be used: with TLS on the client's side.
-    const throughEach = ways.filter((way) => way !== "socket" || same.tls).map((way): Measurement => ({ ...same, way, waitsFor: "standby" }));
+    const throughEach = ways
+        .filter((way) => way !== "socket" || same.tls)
+        .map((way): Measurement => ({ ...same, way, waitsFor: "standby" }));
     const doesNotWait = same.script === "tpcb-like" && same.tls;
     return doesNotWait ? [{ ...same, way: "direct", waitsFor: "disk" }, ...throughEach] : throughEach;
 }

@@ -22,7 +22,9 @@ const colors = ["#2471a3", "#b9770e", "#2e7d32", "#8e44ad"];
 
 /** Panels of grouped bars beside each other, each with a scale of its own; bars of a name have one colour. */
 export function renderBars(panels: readonly BarPanel[]): string {
-    const names = [...new Set(panels.flatMap(({ groups }) => groups.flatMap(({ bars }) => bars.map(({ name }) => name))))];
+    const names = [
+        ...new Set(panels.flatMap(({ groups }) => groups.flatMap(({ bars }) => bars.map(({ name }) => name)))),
+    ];
     const color = (name: string): string => colors[names.indexOf(name) % colors.length]!;
     const width = panelWidth * panels.length;
     const height = plot.top + plot.height + 56;

@@ -10,7 +10,10 @@ export function creationSection(): string {
     const of = (way: CreationResult["way"]) => samples.filter((sample) => sample.way === way);
     // An interrupted bench leaves one without the other.
     if (of("pulumi").length === 0 || of("script").length === 0) return "";
-    const medians = { pulumi: median(of("pulumi").map((sample) => sample.seconds)), script: median(of("script").map((sample) => sample.seconds)) };
+    const medians = {
+        pulumi: median(of("pulumi").map((sample) => sample.seconds)),
+        script: median(of("script").map((sample) => sample.seconds)),
+    };
     const totals = (["pulumi", "script"] as const).map((way) => {
         const summary = summarize(of(way).map((sample) => sample.seconds));
         return [ways[way], of(way).length, seconds(summary.median), seconds(summary.worst)];

@@ -16,7 +16,10 @@ type Sample = FaultResult & Origin;
 const samplesOf = (variant: Variant): readonly Sample[] => readResults<FaultResult>(resultsName(variant));
 
 /** Median, 95th percentile and worst; of a single run, its value. */
-function distribution(samples: readonly Sample[], key: "writeGapSeconds" | "readGapSeconds" | "redundancySeconds"): string {
+function distribution(
+    samples: readonly Sample[],
+    key: "writeGapSeconds" | "readGapSeconds" | "redundancySeconds",
+): string {
     const { median, p95, worst } = summarize(samples.map((sample) => sample[key]));
     return samples.length === 1 ? seconds(worst) : [median, p95, worst].map(seconds).join(" / ");
 }
@@ -31,7 +34,16 @@ export function comparisonSection(): string {
         variants.flatMap((variant) => {
             const samples = samplesOf(variant).filter((sample) => sample.fault === fault.name);
             if (samples.length === 0) return [];
-            return [[fault.title, variant.title, samples.length, distribution(samples, "writeGapSeconds"), sum(samples, "acknowledged"), sum(samples, "lost")]];
+            return [
+                [
+                    fault.title,
+                    variant.title,
+                    samples.length,
+                    distribution(samples, "writeGapSeconds"),
+                    sum(samples, "acknowledged"),
+                    sum(samples, "lost"),
+                ],
+            ];
         }),
     );
     if (rows.length === 0) return "";
@@ -70,7 +82,10 @@ ${table(["fault", "runs", "write gap, s", "goal", "read gap, s", "whole again, s
 
 function row(fault: Fault, variant: Variant, samples: readonly Sample[]): (string | number)[] {
     const picture = pictureOf(fault.name, variant);
-    const goal = typeof fault.writeGapGoalSeconds === "object" ? fault.writeGapGoalSeconds[variant.name] : fault.writeGapGoalSeconds;
+    const goal =
+        typeof fault.writeGapGoalSeconds === "object"
+            ? fault.writeGapGoalSeconds[variant.name]
+            : fault.writeGapGoalSeconds;
     const moved = samples.filter(({ leaderMoved }) => leaderMoved).length;
     return [
         existsSync(join(repository, "docs", picture)) ? `[${fault.title}](${picture})` : fault.title,

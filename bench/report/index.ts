@@ -11,7 +11,16 @@ import { notes } from "./notes.ts";
 import { pgbenchSection } from "./pgbench.ts";
 
 export function writeReport(): void {
-    const sections = [introduction, comparisonSection(), ...faultSections(), notes, pgbenchSection(), creationSection(), noopSection(), memorySection()];
+    const sections = [
+        introduction,
+        comparisonSection(),
+        ...faultSections(),
+        notes,
+        pgbenchSection(),
+        creationSection(),
+        noopSection(),
+        memorySection(),
+    ];
     writeFileSync(join(repository, "docs", "benchmarks.md"), sections.filter(Boolean).join("\n"));
 }
 

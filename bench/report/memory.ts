@@ -9,7 +9,11 @@ export function memorySection(): string {
     const holders = [...new Set(samples.map(({ holder }) => holder))];
     const rows = holders.map((holder) => {
         const own = samples.filter((sample) => sample.holder === holder);
-        return [holder, median(own.map((sample) => sample.programsMib)), median(own.map((sample) => sample.pageCacheMib))] as const;
+        return [
+            holder,
+            median(own.map((sample) => sample.programsMib)),
+            median(own.map((sample) => sample.pageCacheMib)),
+        ] as const;
     });
     const total = (column: 1 | 2): number => rows.reduce((sum, row) => sum + row[column], 0);
     return `## Memory of the stand

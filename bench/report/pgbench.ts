@@ -11,8 +11,16 @@ import { provenance, table } from "./table.ts";
 
 type Sample = PgbenchResult & Origin;
 
-const scripts = { "tpcb-like": { title: "TPC-B", goal: 0.9 }, "select-only": { title: "select-only", goal: 0.75 } } as const;
-const wayTitles: Readonly<Record<Way, string>> = { direct: "PostgreSQL", pgbouncer: "PgBouncer", socket: "PgBouncer over the socket", haproxy: "HAProxy and PgBouncer" };
+const scripts = {
+    "tpcb-like": { title: "TPC-B", goal: 0.9 },
+    "select-only": { title: "select-only", goal: 0.75 },
+} as const;
+const wayTitles: Readonly<Record<Way, string>> = {
+    direct: "PostgreSQL",
+    pgbouncer: "PgBouncer",
+    socket: "PgBouncer over the socket",
+    haproxy: "HAProxy and PgBouncer",
+};
 const picture = "images/pgbench.svg";
 
 export function pgbenchSection(): string {
@@ -36,19 +44,39 @@ to PostgreSQL is verified TLS over the loopback, or, over the socket, \`pgbounce
 
 ![Transactions a second, with TLS](${picture})
 
-${table(["", "TLS", "clients", "rounds", ...ways.map((way) => wayTitles[way]), "ratio, PgBouncer", "ratio, over the socket", "ratio, HAProxy and PgBouncer"], rows.filter((row) => row.length > 0))}
+${table(
+    [
+        "",
+        "TLS",
+        "clients",
+        "rounds",
+        ...ways.map((way) => wayTitles[way]),
+        "ratio, PgBouncer",
+        "ratio, over the socket",
+        "ratio, HAProxy and PgBouncer",
+    ],
+    rows.filter((row) => row.length > 0),
+)}
 
 What a commit that waits for a standby costs, TPC-B straight to PostgreSQL with TLS, against one that waits for the leader's disk
 only (\`synchronous_commit = local\`, as \`synchronousMode: off\` does):
 
-${table(["clients", "rounds", "quorum, tps", "asynchronous, tps", "ratio"], commits.filter((row) => row.length > 0))}
+${table(
+    ["clients", "rounds", "quorum, tps", "asynchronous, tps", "ratio"],
+    commits.filter((row) => row.length > 0),
+)}
 `;
 }
 
 const figures = (samples: readonly Sample[], wanted: Partial<Measurement>): readonly Sample[] =>
-    samples.filter((sample) => Object.entries(wanted).every(([key, value]) => sample[key as keyof Measurement] === value));
+    samples.filter((sample) =>
+        Object.entries(wanted).every(([key, value]) => sample[key as keyof Measurement] === value),
+    );
 
-function throughputRow(samples: readonly Sample[], wanted: Pick<Measurement, "script" | "tls" | "clients">): (string | number)[] {
+function throughputRow(
+    samples: readonly Sample[],
+    wanted: Pick<Measurement, "script" | "tls" | "clients">,
+): (string | number)[] {
     const of = (way: Way) => figures(samples, { ...wanted, waitsFor: "standby", way });
     if (of("direct").length === 0) return [];
     return [
@@ -64,12 +92,15 @@ function throughputRow(samples: readonly Sample[], wanted: Pick<Measurement, "sc
 }
 
 function commitRow(samples: readonly Sample[], clients: number): (string | number)[] {
-    const [quorum, local] = (["standby", "disk"] as const).map((waitsFor) => figures(samples, { script: "tpcb-like", way: "direct", tls: true, clients, waitsFor })) as [Sample[], Sample[]];
+    const [quorum, local] = (["standby", "disk"] as const).map((waitsFor) =>
+        figures(samples, { script: "tpcb-like", way: "direct", tls: true, clients, waitsFor }),
+    ) as [Sample[], Sample[]];
     if (quorum.length === 0 || local.length === 0) return [];
     return [clients, quorum.length, range(quorum), range(local), ratio(quorum, local)];
 }
 
-const transactions = (samples: readonly Sample[]): number[] => samples.map(({ transactionsPerSecond }) => transactionsPerSecond);
+const transactions = (samples: readonly Sample[]): number[] =>
+    samples.map(({ transactionsPerSecond }) => transactionsPerSecond);
 
 function range(samples: readonly Sample[]): string {
     const values = transactions(samples);
@@ -92,7 +123,16 @@ function writePicture(samples: readonly Sample[]): void {
         groups: clientCounts.flatMap((clients): BarGroup[] => {
             const bars = ways.flatMap((way) => {
                 const values = transactions(figures(samples, { script, clients, way, tls: true, waitsFor: "standby" }));
-                return values.length === 0 ? [] : [{ name: wayTitles[way], value: median(values), least: Math.min(...values), most: Math.max(...values) }];
+                return values.length === 0
+                    ? []
+                    : [
+                          {
+                              name: wayTitles[way],
+                              value: median(values),
+                              least: Math.min(...values),
+                              most: Math.max(...values),
+                          },
+                      ];
             });
             return bars.length === 0 ? [] : [{ name: clients === 1 ? "1 client" : `${clients} clients`, bars }];
         }),

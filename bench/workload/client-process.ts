@@ -33,8 +33,14 @@ async function run(plan: WorkloadPlan, kind: Attempt["kind"], client: number): P
     for (let sequence = 1; !stopped; sequence++) {
         const started = monotonicMilliseconds();
         const attempt = await session.query(statements[kind], kind === "write" ? [client, sequence] : []).then(
-            (rows) => ({ outcome: "acknowledged" as const, ...(kind === "read" ? { fromReplica: rows[0]?.["from_replica"] === true } : {}) }),
-            (error: unknown) => ({ outcome: isRolledBack(error) ? ("failed" as const) : ("unknown" as const), error: messageOf(error) }),
+            (rows) => ({
+                outcome: "acknowledged" as const,
+                ...(kind === "read" ? { fromReplica: rows[0]?.["from_replica"] === true } : {}),
+            }),
+            (error: unknown) => ({
+                outcome: isRolledBack(error) ? ("failed" as const) : ("unknown" as const),
+                error: messageOf(error),
+            }),
         );
         report({ kind, client, sequence, started, ended: monotonicMilliseconds(), ...attempt });
         await pause(attempt.outcome === "acknowledged" ? plan.pauseMilliseconds : plan.backoffMilliseconds);

@@ -16,12 +16,23 @@ export interface Verification {
 }
 
 /** PgBouncer gives its first client after PostgreSQL was away the error of then, and tries anew for the next. */
-const askNode = (uri: string, statement: string): Promise<string> => eventually(10, () => sql(uri, statement), () => true);
+const askNode = (uri: string, statement: string): Promise<string> =>
+    eventually(
+        10,
+        () => sql(uri, statement),
+        () => true,
+    );
 
 /** Compares every node, asked through its own PgBouncer, with the attempts. The workload must have ended. */
 export async function verify(outputs: Outputs, attempts: readonly Attempt[]): Promise<Verification> {
-    const nodes = outputs.nodes.filter(({ hostname }) => /-db-\d+$/.test(hostname)).map(({ fqdn }) => nodeUri(outputs, fqdn));
-    const recovery = await Promise.all(nodes.map((uri) => askNode(uri, "SELECT pg_is_in_recovery(), coalesce(pg_last_wal_replay_lsn(), pg_current_wal_lsn())")));
+    const nodes = outputs.nodes
+        .filter(({ hostname }) => /-db-\d+$/.test(hostname))
+        .map(({ fqdn }) => nodeUri(outputs, fqdn));
+    const recovery = await Promise.all(
+        nodes.map((uri) =>
+            askNode(uri, "SELECT pg_is_in_recovery(), coalesce(pg_last_wal_replay_lsn(), pg_current_wal_lsn())"),
+        ),
+    );
     const leaders = recovery.filter((line) => line.startsWith("f|"));
     if (leaders.length !== 1) throw new Error(`${leaders.length} nodes are out of recovery: ${recovery.join(" ")}`);
     const position = leaders[0]!.slice(2);
@@ -34,7 +45,8 @@ export async function verify(outputs: Outputs, attempts: readonly Attempt[]): Pr
         acknowledged: acknowledged.length,
         lost: acknowledged.filter((row) => !leader.has(row)).length,
         duplicated: [...leader.values()].filter((count) => count > 1).length,
-        resurrected: writes.filter(({ outcome }) => outcome === "failed").filter((attempt) => leader.has(key(attempt))).length,
+        resurrected: writes.filter(({ outcome }) => outcome === "failed").filter((attempt) => leader.has(key(attempt)))
+            .length,
         replicasDiffer: Math.max(...rows.map((replica) => differences(leader, replica))),
     };
 }
@@ -53,7 +65,13 @@ async function rowsOf(uri: string, position: string): Promise<Map<string, number
         await new Promise((resolve) => setTimeout(resolve, 500));
     }
     const text = await askNode(uri, `SELECT writer || ' ' || sequence, count(*) FROM ${table} GROUP BY 1`);
-    return new Map(text.split("\n").filter(Boolean).map((line) => line.split("|") as [string, string]).map(([row, count]) => [row, Number(count)]));
+    return new Map(
+        text
+            .split("\n")
+            .filter(Boolean)
+            .map((line) => line.split("|") as [string, string])
+            .map(([row, count]) => [row, Number(count)]),
+    );
 }
 
 const key = ({ client, sequence }: Attempt): string => `${client} ${sequence}`;

@@ -74,7 +74,10 @@ export class Workload {
             const now = monotonicMilliseconds();
             since = now - this.lastWrite < 500 ? (since ?? now) : undefined;
             if (since !== undefined && now - since >= forSeconds * 1000) return;
-            if (now > deadline) throw new Error(`no steady writes within ${withinSeconds} s; last attempts: ${JSON.stringify(this.attempts.slice(-4))}`);
+            if (now > deadline)
+                throw new Error(
+                    `no steady writes within ${withinSeconds} s; last attempts: ${JSON.stringify(this.attempts.slice(-4))}`,
+                );
             await new Promise((resolve) => setTimeout(resolve, 50));
         }
     }
@@ -89,22 +92,33 @@ export class Workload {
 
 function targets(outputs: Outputs, { through }: ClientPlace): { write: Target; read: Target } {
     const { readWrite, readOnly, multiHost } = outputs.connections[0]!;
-    if (through !== "nodes") return { write: { servers: serversOf(readWrite), needsLeader: false }, read: { servers: serversOf(readOnly), needsLeader: false } };
+    if (through !== "nodes")
+        return {
+            write: { servers: serversOf(readWrite), needsLeader: false },
+            read: { servers: serversOf(readOnly), needsLeader: false },
+        };
     const nodes = serversOf(multiHost);
-    return { write: { servers: nodes, needsLeader: true }, read: { servers: [...nodes].reverse(), needsLeader: false } };
+    return {
+        write: { servers: nodes, needsLeader: true },
+        read: { servers: [...nodes].reverse(), needsLeader: false },
+    };
 }
 
 /** In a connection string's order. */
 function serversOf(uri: string): Server[] {
     const [, list = ""] = /@([^/]+)\//.exec(uri) ?? [];
-    return list.split(",").map((server) => server.split(":")).map(([host = "", port]) => ({ host, port: Number(port) }));
+    return list
+        .split(",")
+        .map((server) => server.split(":"))
+        .map(([host = "", port]) => ({ host, port: Number(port) }));
 }
 
 /** Starts the clients' process in a network of its own, which lasts as long as it does. */
 function spawnClient({ zone }: ClientPlace): Promise<{ child: ChildProcess; finished: Promise<void> }> {
     const program = [process.execPath, join(import.meta.dirname, "client-process.ts")];
     return new Promise((resolve, reject) => {
-        const subnetId = zone === undefined ? undefined : readNetwork(site).subnets.find((subnet) => subnet.zone === zone)?.id;
+        const subnetId =
+            zone === undefined ? undefined : readNetwork(site).subnets.find((subnet) => subnet.zone === zone)?.id;
         const finished = withClient(site, subnetId === undefined ? {} : { subnetId }, async (enter) => {
             const [file, ...args] = [...enter, ...program];
             const child = spawn(file!, args, { cwd: repository, stdio: ["pipe", "pipe", "inherit"] });

@@ -14,6 +14,7 @@ Usage: apply-dynamic-configuration                       all of it
        apply-dynamic-configuration difference            print what Patroni's configuration lacks, as JSON
        apply-dynamic-configuration restart [in-place]    restart this node, under the lock of one-after-another
 """
+
 import json
 import os
 import re
@@ -46,7 +47,11 @@ FAILED_SECONDS = 15
 # After the configuration was put back Patroni starts PostgreSQL within a round.
 START_SECONDS = 90
 
-RESTART = ["/usr/local/libexec/postgres-ha/one-after-another", "/usr/local/libexec/postgres-ha/apply-dynamic-configuration", "restart"]
+RESTART = [
+    "/usr/local/libexec/postgres-ha/one-after-another",
+    "/usr/local/libexec/postgres-ha/apply-dynamic-configuration",
+    "restart",
+]
 CHECK = ["/usr/local/libexec/postgres-ha/check-cluster", "parameters"]
 PATRONICTL = ["patronictl", "-c", "/etc/patroni"]
 LEADERS = ("leader", "master", "primary", "standby_leader")
@@ -69,7 +74,9 @@ def request(path, method="GET", body=None, address="127.0.0.1", timeout_seconds=
     context = ssl.create_default_context(cafile=f"{TLS}/ca.crt")
     context.load_cert_chain(f"{TLS}/node.crt", f"{TLS}/node.key")
     data = None if body is None else json.dumps(body).encode()
-    call = urllib.request.Request(f"https://{address}:8008{path}", data=data, method=method, headers={"Content-Type": "application/json"})
+    call = urllib.request.Request(
+        f"https://{address}:8008{path}", data=data, method=method, headers={"Content-Type": "application/json"}
+    )
     with urllib.request.urlopen(call, timeout=timeout_seconds, context=context) as response:
         text = response.read().decode()
     try:
@@ -86,7 +93,11 @@ def read_json(path):
 def same(wanted, found):
     """Patroni's tools keep off as false, which is no other value."""
     spellings = {"on": True, "off": False}
-    return spellings.get(wanted, wanted) == spellings.get(found, found) if isinstance(wanted, (str, bool)) and isinstance(found, (str, bool)) else wanted == found
+    return (
+        spellings.get(wanted, wanted) == spellings.get(found, found)
+        if isinstance(wanted, (str, bool)) and isinstance(found, (str, bool))
+        else wanted == found
+    )
 
 
 def difference(desired, actual):
@@ -125,7 +136,9 @@ def change_dynamic_configuration(desired):
 def configuration_file(parameters):
     """postgresql.conf for the trial. What each session loads, and a reload would bring in, is loaded at once."""
     tried = dict(parameters)
-    libraries = [str(tried[name]) for name in ("shared_preload_libraries", "session_preload_libraries") if tried.get(name)]
+    libraries = [
+        str(tried[name]) for name in ("shared_preload_libraries", "session_preload_libraries") if tried.get(name)
+    ]
     tried["shared_preload_libraries"] = ",".join(libraries)
     quoted = {name: str(value).replace("\\", "\\\\").replace("'", "''") for name, value in tried.items()}
     return "".join(f"{name} = '{value}'\n" for name, value in quoted.items())
@@ -147,13 +160,28 @@ def try_parameters(cluster, parameters):
             with open(f"{scratch}/{name}", "w", encoding="utf-8") as target:
                 target.write(text)
         subprocess.run(["chown", "-R", "postgres:", scratch], check=True, timeout=TRY_SECONDS)
-        command = ["runuser", "-u", "postgres", "--", f"{cluster['binDirectory']}/postgres", "-C", "shared_memory_size", "-D", scratch, "-c", "log_line_prefix="]
+        command = [
+            "runuser",
+            "-u",
+            "postgres",
+            "--",
+            f"{cluster['binDirectory']}/postgres",
+            "-C",
+            "shared_memory_size",
+            "-D",
+            scratch,
+            "-c",
+            "log_line_prefix=",
+        ]
         result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=TRY_SECONDS, cwd="/")
     finally:
         shutil.rmtree(scratch)
     if result.returncode != 0:
         words = [line for line in result.stderr.splitlines() if line.strip() and "contains errors" not in line]
-        raise Refused("PostgreSQL does not take the parameters, nothing was changed:\n" + "\n".join(words or [f"postgres -C ended with {result.returncode}"]))
+        raise Refused(
+            "PostgreSQL does not take the parameters, nothing was changed:\n"
+            + "\n".join(words or [f"postgres -C ended with {result.returncode}"])
+        )
 
 
 def own_state():
@@ -168,9 +196,17 @@ def is_in_force(name):
 
 def why_not_started():
     """PostgreSQL's last complaints; Patroni's journal has them."""
-    lines = subprocess.run(["journalctl", "--no-pager", "--unit=patroni", "--lines=60", "--output=cat"], check=False, capture_output=True, text=True, timeout=10).stdout.splitlines()
+    lines = subprocess.run(
+        ["journalctl", "--no-pager", "--unit=patroni", "--lines=60", "--output=cat"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=10,
+    ).stdout.splitlines()
     # Without the time and process before them.
-    words = [line[found.start():] for line in lines for found in [re.search("(FATAL|PANIC|DETAIL|HINT): ", line)] if found]
+    words = [
+        line[found.start() :] for line in lines for found in [re.search("(FATAL|PANIC|DETAIL|HINT): ", line)] if found
+    ]
     return "\n".join(words[-3:]) or "journalctl -u patroni says why"
 
 
@@ -188,7 +224,11 @@ def wait_for_start():
 def lowered(member):
     """What standbys must not have less of than their leader, and this member has less of after a restart: the new values."""
     reasons = member.get("pending_restart_reason") or {}
-    values = {name: (int(reason["old_value"]), int(reason["new_value"])) for name, reason in reasons.items() if name in NOT_LOWER_THAN_LEADER}
+    values = {
+        name: (int(reason["old_value"]), int(reason["new_value"]))
+        for name, reason in reasons.items()
+        if name in NOT_LOWER_THAN_LEADER
+    }
     return {name: new for name, (old, new) in values.items() if new < old}
 
 
@@ -246,7 +286,9 @@ def restart_in_turn(deadline):
         is_next = name in next_to_restart(members) and not leader_still_has_more(own)
         if is_next or now > min(turn_ends, deadline):
             in_place = any(member["name"] == name and lowered(member) for member in members)
-            result = subprocess.run(RESTART + (["in-place"] if in_place else []), check=False, timeout=max(60, deadline - now))
+            result = subprocess.run(
+                RESTART + (["in-place"] if in_place else []), check=False, timeout=max(60, deadline - now)
+            )
             if result.returncode != 0:
                 sys.exit(1)  # It has said why.
             return
@@ -310,9 +352,13 @@ def wait_until(is_right, deadline, what):
         now = time.monotonic()
         failed_since = failed_since or (now if state.get("state") == "start failed" else None)
         if failed_since is not None and now > failed_since + FAILED_SECONDS:
-            raise Refused(f"PostgreSQL does not start. No other node is restarted: put the parameters back, then `up` again.\n{why_not_started()}")
+            raise Refused(
+                f"PostgreSQL does not start. No other node is restarted: put the parameters back, then `up` again.\n{why_not_started()}"
+            )
         if now > deadline:
-            raise Refused(f"{what} took more than {RESTART_SECONDS} s: PostgreSQL is {state.get('state')} as {state.get('role')}")
+            raise Refused(
+                f"{what} took more than {RESTART_SECONDS} s: PostgreSQL is {state.get('state')} as {state.get('role')}"
+            )
         time.sleep(0.5)
 
 
@@ -326,7 +372,9 @@ def restart(in_place):
     name, scope = own["patroni"]["name"], own["patroni"]["scope"]
     if not in_place and own["role"] in LEADERS:
         subprocess.run(PATRONICTL + ["switchover", "--leader", name, "--force"], check=True, timeout=RESTART_SECONDS)
-        wait_until(lambda state: state.get("state") == "running" and state["role"] not in LEADERS, deadline, "handing over")
+        wait_until(
+            lambda state: state.get("state") == "running" and state["role"] not in LEADERS, deadline, "handing over"
+        )
     # It ends with 0 whatever becomes of the restart.
     subprocess.run(PATRONICTL + ["restart", scope, name, "--force"], check=True, timeout=RESTART_SECONDS)
     wait_until(lambda state: state.get("state") == "running", deadline, "the restart")

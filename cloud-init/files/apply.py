@@ -11,6 +11,7 @@ they have succeeded: a run that dies half-way is completed by the next one.
 
 Nothing of the contents is ever printed. Options: --root DIR (a prefix for all paths, for tests).
 """
+
 import argparse
 import grp
 import json
@@ -59,7 +60,9 @@ def replace(path, content, mode, ids):
         os.unlink(temporary)
         raise
     if os.path.exists("/usr/sbin/restorecon"):
-        subprocess.run(["/usr/sbin/restorecon", "-F", path], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            ["/usr/sbin/restorecon", "-F", path], check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
 
 
 def read_pending(path):
@@ -98,7 +101,12 @@ def main():
         print(f"changed {path}")
     for command in commands:
         print(f"running {command}", flush=True)
-        subprocess.run(["/bin/bash", "-euo", "pipefail", "-c", command], check=True, timeout=COMMAND_TIMEOUT_SECONDS, stdin=subprocess.DEVNULL)
+        subprocess.run(
+            ["/bin/bash", "-euo", "pipefail", "-c", command],
+            check=True,
+            timeout=COMMAND_TIMEOUT_SECONDS,
+            stdin=subprocess.DEVNULL,
+        )
     if commands:
         os.unlink(pending_path)
     print(f"{len(due)} of {len(files)} files changed")

@@ -15,6 +15,7 @@ force; each user can log in and connect to its databases; each PgBouncer reaches
 right role; through every load balancer a write on 5000 is read back on 5001 from a replica. Each
 connection verifies the server's certificate and name.
 """
+
 import contextlib
 import json
 import math
@@ -43,7 +44,14 @@ class NotYet(Exception):
 
 def run(arguments, environment=None):
     try:
-        result = subprocess.run(arguments, capture_output=True, text=True, timeout=STEP_SECONDS, env={**os.environ, **(environment or {})}, check=False)
+        result = subprocess.run(
+            arguments,
+            capture_output=True,
+            text=True,
+            timeout=STEP_SECONDS,
+            env={**os.environ, **(environment or {})},
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         return 124, f"no answer within {STEP_SECONDS} s"
     return result.returncode, (result.stdout if result.returncode == 0 else result.stderr).strip()
@@ -54,7 +62,11 @@ def ask(url, patch=None, timeout_seconds=STEP_SECONDS):
     context = ssl.create_default_context(cafile=CA)
     context.load_cert_chain(f"{TLS}/node.crt", f"{TLS}/node.key")
     try:
-        request = urllib.request.Request(url) if patch is None else urllib.request.Request(url, json.dumps(patch).encode(), method="PATCH")
+        request = (
+            urllib.request.Request(url)
+            if patch is None
+            else urllib.request.Request(url, json.dumps(patch).encode(), method="PATCH")
+        )
         response = urllib.request.urlopen(request, timeout=timeout_seconds, context=context)
     except urllib.error.HTTPError as refusal:
         response = refusal
@@ -90,7 +102,9 @@ def check_patroni(cluster):
     except OSError as error:
         raise NotYet(f"Patroni on this node does not answer: {error}") from error
     if state.get("pause"):
-        raise NotYet("Patroni is paused, nobody would take over from a lost leader: `patronictl resume` on a database node ends that")
+        raise NotYet(
+            "Patroni is paused, nobody would take over from a lost leader: `patronictl resume` on a database node ends that"
+        )
     members = state["members"]
     found = {member["name"]: member for member in members}
     leaders = [member["name"] for member in members if member["role"] in ("leader", "standby_leader")]
@@ -102,9 +116,13 @@ def check_patroni(cluster):
             raise NotYet(f"{expected['name']}: patroni.service has not joined the cluster")
         wanted = "running" if expected["name"] == leaders[0] else "streaming"
         if member["state"] != wanted or member.get("timeline") != found[leaders[0]].get("timeline"):
-            raise NotYet(f"{expected['name']}: PostgreSQL is {member['state']} on timeline {member.get('timeline')}, not {wanted} on {found[leaders[0]].get('timeline')}")
+            raise NotYet(
+                f"{expected['name']}: PostgreSQL is {member['state']} on timeline {member.get('timeline')}, not {wanted} on {found[leaders[0]].get('timeline')}"
+            )
         if member.get("pending_restart"):
-            raise NotYet(f"{expected['name']}: PostgreSQL waits for a restart to take {', '.join(member.get('pending_restart_reason') or ['its parameters'])}")
+            raise NotYet(
+                f"{expected['name']}: PostgreSQL waits for a restart to take {', '.join(member.get('pending_restart_reason') or ['its parameters'])}"
+            )
     synchronous = [member["name"] for member in members if member["role"] in ("sync_standby", "quorum_standby")]
     if cluster["synchronousMode"] != "off" and not synchronous:
         raise NotYet("no replica is a synchronous standby")
@@ -122,8 +140,22 @@ def wake_patroni(cluster):
 def psql(host, port, sql, password=None):
     """As the health check's role, or as the superuser where no password is given."""
     user = "user=postgres passfile=/etc/postgres-ha/superuser.pgpass" if password is None else f"user={ROLE}"
-    connection = f"host={host} port={port} dbname=postgres {user} connect_timeout=5 sslmode=verify-full sslrootcert={CA}"
-    return run(["psql", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", f"--command={sql}", connection], {} if password is None else {"PGPASSWORD": password})
+    connection = (
+        f"host={host} port={port} dbname=postgres {user} connect_timeout=5 sslmode=verify-full sslrootcert={CA}"
+    )
+    return run(
+        [
+            "psql",
+            "--no-psqlrc",
+            "--quiet",
+            "--tuples-only",
+            "--no-align",
+            "--set=ON_ERROR_STOP=1",
+            f"--command={sql}",
+            connection,
+        ],
+        {} if password is None else {"PGPASSWORD": password},
+    )
 
 
 def literal(text):
@@ -151,7 +183,16 @@ def number(text, unit):
 
 
 def truth(text):
-    return {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}.get(text.lower())
+    return {
+        "on": True,
+        "true": True,
+        "yes": True,
+        "1": True,
+        "off": False,
+        "false": False,
+        "no": False,
+        "0": False,
+    }.get(text.lower())
 
 
 def words(text):
@@ -166,14 +207,20 @@ def in_force(name, wanted, vartype, unit, actual):
         except (AttributeError, KeyError, ValueError):
             return False
         # pg_settings shows six digits of a real number.
-        return round(value) == int(actual) if vartype == "integer" else math.isclose(value, float(actual), rel_tol=1e-5, abs_tol=1e-9)
+        return (
+            round(value) == int(actual)
+            if vartype == "integer"
+            else math.isclose(value, float(actual), rel_tol=1e-5, abs_tol=1e-9)
+        )
     if vartype in ("bool", "enum") and truth(wanted) is not None:
         return truth(wanted) == truth(actual)
     if name.lower() == "datestyle":
         # Asked for by half, the other half stays PostgreSQL's.
         return set(words(wanted)) <= set(words(actual))
     # Of its texts, PostgreSQL respells the names of encodings.
-    return wanted.lower() == actual.lower() if vartype == "enum" or name.lower() == "client_encoding" else wanted == actual
+    return (
+        wanted.lower() == actual.lower() if vartype == "enum" or name.lower() == "client_encoding" else wanted == actual
+    )
 
 
 # The session has a value of its own, which says nothing of the server's.
@@ -192,7 +239,11 @@ def wrong_parameters(wanted, found):
         computed = source == "override" and text in ("-1", "0")
         if source in OF_THE_SESSION or computed or in_force(name, text, vartype, unit, actual or ""):
             continue
-        by_hand = f" (by ALTER SYSTEM; `ALTER SYSTEM RESET {name}` on this node takes that back)" if (file or "").endswith("/postgresql.auto.conf") else ""
+        by_hand = (
+            f" (by ALTER SYSTEM; `ALTER SYSTEM RESET {name}` on this node takes that back)"
+            if (file or "").endswith("/postgresql.auto.conf")
+            else ""
+        )
         sentences.append(f"{name} is {shown}, not {text}{by_hand}")
     return sentences
 
@@ -213,7 +264,9 @@ def check_parameters(cluster):
     parameters = different.get("postgresql", {}).pop("parameters", {})
     keys = [*parameters, *(key for key, value in different.items() if value != {})]
     if keys:
-        raise NotYet(f"Patroni's configuration is not the one asked for: {', '.join(keys)} differ. `pulumi up --replace '**-revision'` sends it again")
+        raise NotYet(
+            f"Patroni's configuration is not the one asked for: {', '.join(keys)} differ. `pulumi up --replace '**-revision'` sends it again"
+        )
 
     sql = SETTINGS.format(names=literal(",".join(wanted).lower()))
     for member in cluster["members"]:
@@ -222,7 +275,9 @@ def check_parameters(cluster):
             raise NotYet(f"{member['name']}: PostgreSQL does not serve the superuser: {output[-300:]}")
         found = json.loads(output)
         if found["errors"]:
-            raise NotYet(f"{member['name']}: PostgreSQL's configuration files have errors, and it would not start again: {'; '.join(found['errors'])}")
+            raise NotYet(
+                f"{member['name']}: PostgreSQL's configuration files have errors, and it would not start again: {'; '.join(found['errors'])}"
+            )
         wrong = wrong_parameters(wanted, found["settings"])
         if wrong:
             raise NotYet(f"{member['name']}: {'; '.join(wrong)}")
@@ -289,7 +344,11 @@ def check_everything(cluster, password):
 def told_by(member):
     """What describe-node has Patroni tell of a node, in headers of its answers."""
     try:
-        answer = urllib.request.urlopen(f"https://{member['address']}:8008/patroni", timeout=STEP_SECONDS, context=ssl.create_default_context(cafile=CA))
+        answer = urllib.request.urlopen(
+            f"https://{member['address']}:8008/patroni",
+            timeout=STEP_SECONDS,
+            context=ssl.create_default_context(cafile=CA),
+        )
     except urllib.error.HTTPError as refusal:
         answer = refusal
     except OSError:
@@ -308,12 +367,22 @@ def remarks(cluster):
             builds.setdefault(package.rsplit("-", 2)[0], {}).setdefault(package, []).append(name)
     for versions in builds.values():
         if len(versions) > 1:
-            lines.append("WARNING: nodes have different versions: " + ", ".join(f"{package} on {' '.join(names)}" for package, names in sorted(versions.items())))
-    watchdogs = {name: headers["postgres-ha-watchdog"] for name, headers in told.items() if "postgres-ha-watchdog" in headers}
+            lines.append(
+                "WARNING: nodes have different versions: "
+                + ", ".join(f"{package} on {' '.join(names)}" for package, names in sorted(versions.items()))
+            )
+    watchdogs = {
+        name: headers["postgres-ha-watchdog"] for name, headers in told.items() if "postgres-ha-watchdog" in headers
+    }
     without = [name for name, watchdog in watchdogs.items() if watchdog == "none"]
     if without:
-        lines.append(f"WARNING: no watchdog on {' '.join(without)}: nothing resets such a machine when it leads and hangs, and Patroni goes on without")
-    return lines + [f"{name}: Patroni's watchdog, while it leads, is {watchdogs[name]}" for name in sorted(set(watchdogs) - set(without))]
+        lines.append(
+            f"WARNING: no watchdog on {' '.join(without)}: nothing resets such a machine when it leads and hangs, and Patroni goes on without"
+        )
+    return lines + [
+        f"{name}: Patroni's watchdog, while it leads, is {watchdogs[name]}"
+        for name in sorted(set(watchdogs) - set(without))
+    ]
 
 
 def explain():
@@ -332,7 +401,9 @@ def main():
         cluster = json.load(source)
     if sys.argv[1] == "parameters":
         try:
-            return check_parameters({"members": [member for member in cluster["members"] if member["name"] == sys.argv[2]]})
+            return check_parameters(
+                {"members": [member for member in cluster["members"] if member["name"] == sys.argv[2]]}
+            )
         except NotYet as reason:
             sys.exit(str(reason))
     deadline_seconds = int(sys.argv[1])
@@ -360,7 +431,9 @@ def main():
             time.sleep(0.3)
     for line in remarks(cluster):
         print(line)
-    print(f"healthy: leader {leader}, {len(cluster['members']) - 1} replicas streaming, writes and reads verified through {len(cluster['loadBalancers'])} load balancer(s)")
+    print(
+        f"healthy: leader {leader}, {len(cluster['members']) - 1} replicas streaming, writes and reads verified through {len(cluster['loadBalancers'])} load balancer(s)"
+    )
 
 
 if __name__ == "__main__":

@@ -11,7 +11,10 @@ machine=$(hostname)
 exec {lock}>/run/lock/postgres-ha-configure
 if ! flock --nonblock "$lock"; then
     printf '%s: waiting for an earlier configure that still runs\n' "$machine" >&2
-    flock --timeout 1800 "$lock" || { printf '%s: an earlier configure still runs after 1800 s\n' "$machine" >&2; exit 1; }
+    flock --timeout 1800 "$lock" || {
+        printf '%s: an earlier configure still runs after 1800 s\n' "$machine" >&2
+        exit 1
+    }
 fi
 if ! timeout --kill-after=10 1800 "$directory/apply" {lock}>&-; then
     printf '%s: the configuration could not be applied\n' "$machine" >&2

@@ -4,6 +4,7 @@
 For a person who has to choose the node that goes on when etcd is lost, and with it Patroni's knowledge of who had
 everything: the highest timeline wins, then the highest position. PostgreSQL need not run.
 """
+
 import json
 import re
 import subprocess
@@ -20,9 +21,16 @@ def control_data(cluster):
 
 def end_of_wal(cluster, timeline, start):
     """The position of the last whole record; the start where there is none behind it."""
-    command = [f"{cluster['binDirectory']}/pg_waldump", f"--path={cluster['dataDirectory']}/pg_wal", f"--timeline={timeline}", f"--start={start}"]
+    command = [
+        f"{cluster['binDirectory']}/pg_waldump",
+        f"--path={cluster['dataDirectory']}/pg_wal",
+        f"--timeline={timeline}",
+        f"--start={start}",
+    ]
     last = start
-    with subprocess.Popen(["timeout", str(DEADLINE_SECONDS), *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as records:
+    with subprocess.Popen(
+        ["timeout", str(DEADLINE_SECONDS), *command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as records:
         for line in records.stdout:
             position = re.search(r"lsn: ([0-9A-F]+/[0-9A-F]+),", line)
             last = position.group(1) if position else last

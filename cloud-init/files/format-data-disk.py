@@ -12,6 +12,7 @@ its superblock.
 
 Usage: format-data-disk DEVICE LABEL
 """
+
 import os
 import signal
 import subprocess
@@ -30,7 +31,9 @@ GROUPS_WITH_COPY = (1, 3, 5, 7)
 
 def file_system(device):
     """The type of the file system or partition table on the device, read from the device itself; empty if none is known."""
-    found = subprocess.run(["blkid", "--probe", "--output", "export", device], capture_output=True, text=True, check=False)
+    found = subprocess.run(
+        ["blkid", "--probe", "--output", "export", device], capture_output=True, text=True, check=False
+    )
     fields = dict(line.split("=", 1) for line in found.stdout.splitlines() if "=" in line)
     return fields.get("TYPE") or fields.get("PTTYPE") or ""
 

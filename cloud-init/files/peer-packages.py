@@ -5,6 +5,7 @@ answers, else those of the first node that does. Prints nothing where nobody ans
 Each node tells its own in a header of Patroni's answers (see describe-node). Reads /etc/postgres-ha/cluster.json:
 {"members": [{name, fqdn, address}]}, and more for others. Takes a second at most where no node is there.
 """
+
 import concurrent.futures
 import json
 import re
@@ -32,7 +33,11 @@ def ask(address):
         return None
     try:
         try:
-            response = urllib.request.urlopen(f"https://{address}:{PORT}/patroni", timeout=ANSWER_SECONDS, context=ssl.create_default_context(cafile=CA))
+            response = urllib.request.urlopen(
+                f"https://{address}:{PORT}/patroni",
+                timeout=ANSWER_SECONDS,
+                context=ssl.create_default_context(cafile=CA),
+            )
         except urllib.error.HTTPError as refusal:
             response = refusal
         with response:

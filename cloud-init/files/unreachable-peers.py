@@ -43,7 +43,10 @@ table inet unreachable_peers {{
 
 def nft(commands):
     """Runs them as one transaction. Whether it succeeded."""
-    return subprocess.run(["nft", "-f", "-"], input=commands, text=True, timeout=COMMAND_SECONDS, check=False).returncode == 0
+    return (
+        subprocess.run(["nft", "-f", "-"], input=commands, text=True, timeout=COMMAND_SECONDS, check=False).returncode
+        == 0
+    )
 
 
 def set_refused(address, refused):

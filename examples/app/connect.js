@@ -21,7 +21,15 @@ async function firstThatAnswers([server, ...others]) {
     const [host, port] = server.split(":");
     const { user, password, database } = connection;
     // Names and addresses alike are in the certificate.
-    const client = new Client({ host, port: Number(port), user, password, database, ssl: { ca, host }, connectionTimeoutMillis: 5_000 });
+    const client = new Client({
+        host,
+        port: Number(port),
+        user,
+        password,
+        database,
+        ssl: { ca, host },
+        connectionTimeoutMillis: 5_000,
+    });
     try {
         await client.connect();
         return client;

@@ -19,7 +19,9 @@ const database = config.get("database") ?? "app";
 const connection = cluster.requireOutput("connections").apply((connections: Connection[]) => {
     const found = connections.find((candidate) => candidate.database === database);
     if (found === undefined) {
-        throw new Error(`the cluster has no user for database ${database}; it has ${connections.map(({ database: name }) => name).join(", ")}`);
+        throw new Error(
+            `the cluster has no user for database ${database}; it has ${connections.map(({ database: name }) => name).join(", ")}`,
+        );
     }
     return found;
 });

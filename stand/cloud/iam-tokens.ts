@@ -8,13 +8,13 @@ const lifetimeHours = 12;
 
 /** Exchanges an OAuth token or a service account's JWT for an IAM token. The stand believes anybody. */
 export function iamTokenHandlers(): Handlers<typeof IamTokenServiceService> {
-  return {
-    create: ({ yandexPassportOauthToken, jwt }) => {
-      if (!yandexPassportOauthToken && !jwt) throw unauthenticated("Neither an OAuth token nor a JWT was given");
-      return {
-        iamToken: `t1.stand.${randomBytes(16).toString("hex")}`,
-        expiresAt: new Date(Date.now() + lifetimeHours * 3_600_000),
-      };
-    },
-  };
+    return {
+        create: ({ yandexPassportOauthToken, jwt }) => {
+            if (!yandexPassportOauthToken && !jwt) throw unauthenticated("Neither an OAuth token nor a JWT was given");
+            return {
+                iamToken: `t1.stand.${randomBytes(16).toString("hex")}`,
+                expiresAt: new Date(Date.now() + lifetimeHours * 3_600_000),
+            };
+        },
+    };
 }

@@ -40,33 +40,33 @@ import { subnetHandlers } from "./vpc/subnets.ts";
 const closeTimeoutSeconds = 35;
 
 export interface CloudOptions {
-  /** The machines behind the instances. */
-  driver: Driver;
-  /** Everything that the cloud knows; created when it is not there. */
-  stateFile: string;
-  /** Of 127.0.0.1; 0 lets the system choose. */
-  port: number;
-  /**
-   * The first three numbers of the cloud's public addresses, which the driver must be able to give to machines.
-   * @default "127.77.0"
-   */
-  publicNetwork?: string;
-  /** PEM texts, good for `localhost`. */
-  certificate: { key: string; cert: string };
-  /** File that gets a JSON line for every call, without secrets. */
-  log: string;
-  /**
-   * The id of image family `almalinux-9` in folder `standard-images`.
-   * @default "fd8almalinux9stand00"
-   */
-  imageId?: string;
+    /** The machines behind the instances. */
+    driver: Driver;
+    /** Everything that the cloud knows; created when it is not there. */
+    stateFile: string;
+    /** Of 127.0.0.1; 0 lets the system choose. */
+    port: number;
+    /**
+     * The first three numbers of the cloud's public addresses, which the driver must be able to give to machines.
+     * @default "127.77.0"
+     */
+    publicNetwork?: string;
+    /** PEM texts, good for `localhost`. */
+    certificate: { key: string; cert: string };
+    /** File that gets a JSON line for every call, without secrets. */
+    log: string;
+    /**
+     * The id of image family `almalinux-9` in folder `standard-images`.
+     * @default "fd8almalinux9stand00"
+     */
+    imageId?: string;
 }
 
 export interface RunningCloud {
-  /** The API's port of 127.0.0.1. */
-  port: number;
-  /** Finishes the calls under way; the machines go on. */
-  close(): Promise<void>;
+    /** The API's port of 127.0.0.1. */
+    port: number;
+    /** Finishes the calls under way; the machines go on. */
+    close(): Promise<void>;
 }
 
 /**
@@ -76,56 +76,56 @@ export interface RunningCloud {
  * @throws Error when the port is taken, the state file cannot be understood or the machines cannot follow it
  */
 export async function startCloud(options: CloudOptions): Promise<RunningCloud> {
-  const store = new Store(options.stateFile, options.publicNetwork ?? "127.77.0");
-  const cloud = new Cloud(store, options.driver);
-  const images = new Images(options.imageId ?? "fd8almalinux9stand00");
+    const store = new Store(options.stateFile, options.publicNetwork ?? "127.77.0");
+    const cloud = new Cloud(store, options.driver);
+    const images = new Images(options.imageId ?? "fd8almalinux9stand00");
 
-  const log = new RequestLog(options.log);
-  const server = new ApiServer(log, cloud.operations);
-  server.serve(NetworkServiceService, networkHandlers(cloud));
-  server.serve(SubnetServiceService, subnetHandlers(cloud));
-  server.serve(GatewayServiceService, gatewayHandlers(cloud));
-  server.serve(RouteTableServiceService, routeTableHandlers(cloud));
-  server.serve(SecurityGroupServiceService, securityGroupHandlers(cloud));
-  server.serve(AddressServiceService, addressHandlers(cloud));
-  server.serve(ImageServiceService, imageHandlers(images));
-  server.serve(DiskServiceService, diskHandlers(cloud, images));
-  server.serve(InstanceServiceService, instanceHandlers(cloud, images));
-  server.serve(PlacementGroupServiceService, placementGroupHandlers(cloud));
-  server.serve(TargetGroupServiceService, targetGroupHandlers(cloud));
-  server.serve(NetworkLoadBalancerServiceService, networkLoadBalancerHandlers(cloud));
-  server.serve(OperationServiceService, operationHandlers(store));
-  server.serve(IamTokenServiceService, iamTokenHandlers(), "anyone");
-  // Clients are told the port, so it must be known: the system's choice is made by listening.
-  const endpoints = endpointHandlers(() => `localhost:${port}`);
-  server.serve(ApiEndpointServiceService, endpoints, "anyone");
+    const log = new RequestLog(options.log);
+    const server = new ApiServer(log, cloud.operations);
+    server.serve(NetworkServiceService, networkHandlers(cloud));
+    server.serve(SubnetServiceService, subnetHandlers(cloud));
+    server.serve(GatewayServiceService, gatewayHandlers(cloud));
+    server.serve(RouteTableServiceService, routeTableHandlers(cloud));
+    server.serve(SecurityGroupServiceService, securityGroupHandlers(cloud));
+    server.serve(AddressServiceService, addressHandlers(cloud));
+    server.serve(ImageServiceService, imageHandlers(images));
+    server.serve(DiskServiceService, diskHandlers(cloud, images));
+    server.serve(InstanceServiceService, instanceHandlers(cloud, images));
+    server.serve(PlacementGroupServiceService, placementGroupHandlers(cloud));
+    server.serve(TargetGroupServiceService, targetGroupHandlers(cloud));
+    server.serve(NetworkLoadBalancerServiceService, networkLoadBalancerHandlers(cloud));
+    server.serve(OperationServiceService, operationHandlers(store));
+    server.serve(IamTokenServiceService, iamTokenHandlers(), "anyone");
+    // Clients are told the port, so it must be known: the system's choice is made by listening.
+    const endpoints = endpointHandlers(() => `localhost:${port}`);
+    server.serve(ApiEndpointServiceService, endpoints, "anyone");
 
-  // First of all that has an effect: where another emulator has the port, this one must leave its machines alone.
-  const port = await server.listen(options.port, options.certificate);
-  try {
-    await cloud.applyNetwork();
-    await resume(cloud);
-    await removeHalfMadeDisks(cloud);
-    await store.save();
-  } catch (error) {
-    await server.close(0);
-    throw error;
-  }
-  server.open();
+    // First of all that has an effect: where another emulator has the port, this one must leave its machines alone.
+    const port = await server.listen(options.port, options.certificate);
+    try {
+        await cloud.applyNetwork();
+        await resume(cloud);
+        await removeHalfMadeDisks(cloud);
+        await store.save();
+    } catch (error) {
+        await server.close(0);
+        throw error;
+    }
+    server.open();
 
-  return {
-    port,
-    close: async () => {
-      await server.close(closeTimeoutSeconds);
-      await log.close();
-    },
-  };
+    return {
+        port,
+        close: async () => {
+            await server.close(closeTimeoutSeconds);
+            await log.close();
+        },
+    };
 }
 
 /** Disks whose creation or deletion was cut off; their client never got an answer. */
 async function removeHalfMadeDisks({ store, driver }: Cloud): Promise<void> {
-  for (const { id } of store.disks.where(({ status }) => status !== Disk_Status.READY)) {
-    await driver.deleteDisk(id);
-    store.disks.delete(id);
-  }
+    for (const { id } of store.disks.where(({ status }) => status !== Disk_Status.READY)) {
+        await driver.deleteDisk(id);
+        store.disks.delete(id);
+    }
 }

@@ -5,7 +5,7 @@ export const zones: readonly string[] = ["ru-central1-a", "ru-central1-b", "ru-c
 
 /** @throws INVALID_ARGUMENT */
 export function requireZone(zoneId: string): void {
-  if (!zones.includes(zoneId)) {
-    throw invalidArgument(`Zone ${zoneId} not found; available: ${zones.join(", ")}`);
-  }
+    if (!zones.includes(zoneId)) {
+        throw invalidArgument(`Zone ${zoneId} not found; available: ${zones.join(", ")}`);
+    }
 }

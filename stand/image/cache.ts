@@ -6,12 +6,12 @@ import { run } from "./run.ts";
 
 /** Where products that are slow to build and the same for every clone are kept. */
 export function cacheFolder(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "postgres-ha");
+    return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "postgres-ha");
 }
 
 /** Where a product with these inputs is, or will be. */
 export function productFolder(name: string, id: string): string {
-  return join(cacheFolder(), `${name}-${id}`);
+    return join(cacheFolder(), `${name}-${id}`);
 }
 
 /**
@@ -19,33 +19,39 @@ export function productFolder(name: string, id: string): string {
  * it is built beside its place and renamed when complete. Call it under {@link withLock}.
  * @param build fills the folder it is given.
  */
-export async function ensureProduct(name: string, id: string, build: (folder: string) => Promise<void>): Promise<string> {
-  const folder = productFolder(name, id);
-  if (existsSync(folder)) return folder;
-  await removeLeftovers(name);
-  // A name of its own: a command that outlived an interrupted build may still be writing into that build's folder.
-  const partial = `${folder}${PARTIAL}${process.pid}`;
-  mkdirSync(partial, { recursive: true });
-  try {
-    await build(partial);
-    renameSync(partial, folder);
-  } finally {
+export async function ensureProduct(
+    name: string,
+    id: string,
+    build: (folder: string) => Promise<void>,
+): Promise<string> {
+    const folder = productFolder(name, id);
+    if (existsSync(folder)) return folder;
     await removeLeftovers(name);
-  }
-  return folder;
+    // A name of its own: a command that outlived an interrupted build may still be writing into that build's folder.
+    const partial = `${folder}${PARTIAL}${process.pid}`;
+    mkdirSync(partial, { recursive: true });
+    try {
+        await build(partial);
+        renameSync(partial, folder);
+    } finally {
+        await removeLeftovers(name);
+    }
+    return folder;
 }
 
 const PARTIAL = ".partial-";
 
 /** Removes what builds of a product left; what cannot be removed now will be by the next build. */
 async function removeLeftovers(name: string): Promise<void> {
-  const leftovers = readdirSync(cacheFolder()).filter((entry) => entry.startsWith(`${name}-`) && entry.includes(PARTIAL));
-  for (const leftover of leftovers) await removeTree(join(cacheFolder(), leftover)).catch(() => undefined);
+    const leftovers = readdirSync(cacheFolder()).filter(
+        (entry) => entry.startsWith(`${name}-`) && entry.includes(PARTIAL),
+    );
+    for (const leftover of leftovers) await removeTree(join(cacheFolder(), leftover)).catch(() => undefined);
 }
 
 /** Removes a tree, but nothing that may be mounted in it. */
 export async function removeTree(folder: string): Promise<void> {
-  await run("rm", ["-rf", "--one-file-system", folder]);
+    await run("rm", ["-rf", "--one-file-system", folder]);
 }
 
 /**
@@ -54,23 +60,23 @@ export async function removeTree(folder: string): Promise<void> {
  * @param onWait called once when another process holds the lock.
  */
 export async function withLock<T>(onWait: () => void, work: () => Promise<T>): Promise<T> {
-  mkdirSync(cacheFolder(), { recursive: true });
-  const holder = spawn("flock", [join(cacheFolder(), "image.lock"), "sh", "-c", "echo locked; exec cat"], {
-    stdio: ["pipe", "pipe", "inherit"],
-    // Its own process group: the keyboard's interrupt ends the build, and only then the lock.
-    detached: true,
-  });
-  const waiting = setTimeout(onWait, 500);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      holder.stdout.once("data", () => resolve());
-      holder.once("error", reject);
-      holder.once("close", (status) => reject(new Error(`flock ended with status ${status}`)));
+    mkdirSync(cacheFolder(), { recursive: true });
+    const holder = spawn("flock", [join(cacheFolder(), "image.lock"), "sh", "-c", "echo locked; exec cat"], {
+        stdio: ["pipe", "pipe", "inherit"],
+        // Its own process group: the keyboard's interrupt ends the build, and only then the lock.
+        detached: true,
     });
-    clearTimeout(waiting);
-    return await work();
-  } finally {
-    clearTimeout(waiting);
-    holder.stdin.end();
-  }
+    const waiting = setTimeout(onWait, 500);
+    try {
+        await new Promise<void>((resolve, reject) => {
+            holder.stdout.once("data", () => resolve());
+            holder.once("error", reject);
+            holder.once("close", (status) => reject(new Error(`flock ended with status ${status}`)));
+        });
+        clearTimeout(waiting);
+        return await work();
+    } finally {
+        clearTimeout(waiting);
+        holder.stdin.end();
+    }
 }

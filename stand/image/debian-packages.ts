@@ -10,14 +10,16 @@ import { run } from "./run.ts";
  * @param folder gets the files.
  */
 export async function fetchDebianPackages(baseRoot: string, names: readonly string[], folder: string): Promise<void> {
-  const work = join(folder, "apt");
-  for (const path of ["lists/partial", "cache/archives/partial"]) mkdirSync(join(work, path), { recursive: true });
+    const work = join(folder, "apt");
+    for (const path of ["lists/partial", "cache/archives/partial"]) mkdirSync(join(work, path), { recursive: true });
 
-  const binaries = readFileSync(join(baseRoot, "etc/apt/sources.list"), "utf8");
-  writeFileSync(join(work, "sources.list"), binaries + binaries.replaceAll(/^deb /gm, "deb-src "));
-  // Of the host's settings only the proxy is wanted: its hooks and additional indexes belong to its own release.
-  const proxy = await run("apt-config", ["dump", "Acquire::http"]);
-  writeFileSync(join(work, "apt.conf"), `
+    const binaries = readFileSync(join(baseRoot, "etc/apt/sources.list"), "utf8");
+    writeFileSync(join(work, "sources.list"), binaries + binaries.replaceAll(/^deb /gm, "deb-src "));
+    // Of the host's settings only the proxy is wanted: its hooks and additional indexes belong to its own release.
+    const proxy = await run("apt-config", ["dump", "Acquire::http"]);
+    writeFileSync(
+        join(work, "apt.conf"),
+        `
 Dir::Etc::main "/dev/null";
 Dir::Etc::parts "/dev/null";
 Dir::Etc::sourcelist "${work}/sources.list";
@@ -29,10 +31,12 @@ Dir::Cache "${work}/cache";
 APT::Sandbox::User "root";
 Acquire::Languages "none";
 Acquire::Retries "3";
-${proxy}`);
-  const apt = (...args: string[]) => run("apt-get", args, { cwd: folder, env: { APT_CONFIG: join(work, "apt.conf") } });
-  await apt("update");
-  await apt("download", ...names);
-  await apt("source", "--download-only", "cloud-init");
-  await removeTree(work);
+${proxy}`,
+    );
+    const apt = (...args: string[]) =>
+        run("apt-get", args, { cwd: folder, env: { APT_CONFIG: join(work, "apt.conf") } });
+    await apt("update");
+    await apt("download", ...names);
+    await apt("source", "--download-only", "cloud-init");
+    await removeTree(work);
 }

@@ -1,14 +1,25 @@
 import { createHash } from "node:crypto";
-import { chmodSync, copyFileSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync } from "node:fs";
+import {
+    chmodSync,
+    copyFileSync,
+    existsSync,
+    lstatSync,
+    mkdirSync,
+    readdirSync,
+    readFileSync,
+    readlinkSync,
+    rmSync,
+    symlinkSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 
 /** Every file and symbolic link below a folder, as sorted paths that begin with "/". A folder that does not exist has none. */
 export function listTree(folder: string): string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => !entry.isDirectory())
-    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length))
-    .sort();
+    if (!existsSync(folder)) return [];
+    return readdirSync(folder, { recursive: true, withFileTypes: true })
+        .filter((entry) => !entry.isDirectory())
+        .map((entry) => join(entry.parentPath, entry.name).slice(folder.length))
+        .sort();
 }
 
 /**
@@ -16,19 +27,19 @@ export function listTree(folder: string): string[] {
  * because a checkout's other bits depend on the umask of whoever made it.
  */
 export function copyTree(from: string, to: string): void {
-  for (const path of listTree(from)) {
-    const source = join(from, path);
-    const target = join(to, path);
-    mkdirSync(dirname(target), { recursive: true });
-    rmSync(target, { force: true });
-    const status = lstatSync(source);
-    if (status.isSymbolicLink()) {
-      symlinkSync(readlinkSync(source), target);
-    } else {
-      copyFileSync(source, target);
-      chmodSync(target, status.mode & 0o100 ? 0o755 : 0o644);
+    for (const path of listTree(from)) {
+        const source = join(from, path);
+        const target = join(to, path);
+        mkdirSync(dirname(target), { recursive: true });
+        rmSync(target, { force: true });
+        const status = lstatSync(source);
+        if (status.isSymbolicLink()) {
+            symlinkSync(readlinkSync(source), target);
+        } else {
+            copyFileSync(source, target);
+            chmodSync(target, status.mode & 0o100 ? 0o755 : 0o644);
+        }
     }
-  }
 }
 
 /**
@@ -36,18 +47,21 @@ export function copyTree(from: string, to: string): void {
  * @param inputs paths of files and folders (their names, execute bits and contents count, but tests do not) and other values (as JSON).
  * @returns 12 hexadecimal digits.
  */
-export function fingerprint(inputs: { readonly paths: readonly string[]; readonly values: readonly unknown[] }): string {
-  const hash = createHash("sha256");
-  for (const root of inputs.paths) {
-    const status = lstatSync(root);
-    for (const path of status.isDirectory() ? listTree(root).filter((path) => !path.endsWith(".test.ts")) : [""]) {
-      const file = root + path;
-      const entry = lstatSync(file);
-      hash.update(`${path}\0${entry.mode & 0o100 ? "x" : "-"}\0`);
-      hash.update(entry.isSymbolicLink() ? readlinkSync(file) : readFileSync(file));
-      hash.update("\0");
+export function fingerprint(inputs: {
+    readonly paths: readonly string[];
+    readonly values: readonly unknown[];
+}): string {
+    const hash = createHash("sha256");
+    for (const root of inputs.paths) {
+        const status = lstatSync(root);
+        for (const path of status.isDirectory() ? listTree(root).filter((path) => !path.endsWith(".test.ts")) : [""]) {
+            const file = root + path;
+            const entry = lstatSync(file);
+            hash.update(`${path}\0${entry.mode & 0o100 ? "x" : "-"}\0`);
+            hash.update(entry.isSymbolicLink() ? readlinkSync(file) : readFileSync(file));
+            hash.update("\0");
+        }
     }
-  }
-  hash.update(JSON.stringify(inputs.values));
-  return hash.digest("hex").slice(0, 12);
+    hash.update(JSON.stringify(inputs.values));
+    return hash.digest("hex").slice(0, 12);
 }

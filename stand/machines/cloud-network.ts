@@ -2,8 +2,21 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { renderDnsConfiguration, renderHosts } from "./dns.ts";
 import { cloudNamespace, internetInterface, internetNamespace, machineNamespace, paths, type Site } from "./names.ts";
-import { attemptInNamespace, createNamespace, deleteNamespace, inNamespace, ip, namespaceExists } from "./namespaces.ts";
-import { healthCheckAddress, internet, metadataAddress, type NetworkPlan, type PlannedInterface } from "./network-plan.ts";
+import {
+    attemptInNamespace,
+    createNamespace,
+    deleteNamespace,
+    inNamespace,
+    ip,
+    namespaceExists,
+} from "./namespaces.ts";
+import {
+    healthCheckAddress,
+    internet,
+    metadataAddress,
+    type NetworkPlan,
+    type PlannedInterface,
+} from "./network-plan.ts";
 import { run } from "./run.ts";
 import { renderSecurityGroups } from "./security-groups.ts";
 
@@ -16,20 +29,20 @@ import { renderSecurityGroups } from "./security-groups.ts";
  *   https://yandex.cloud/en/docs/vpc/concepts/security-groups
  */
 const cloudSettings = [
-  "net.ipv4.ip_forward=1",
-  "net.ipv6.conf.all.disable_ipv6=1",
-  "net.ipv6.conf.default.disable_ipv6=1",
-  "net.ipv4.conf.all.rp_filter=0",
-  "net.ipv4.conf.default.rp_filter=1",
-  "net.ipv4.conf.default.proxy_arp=1",
-  "net.ipv4.conf.all.send_redirects=0",
-  "net.ipv4.conf.default.send_redirects=0",
+    "net.ipv4.ip_forward=1",
+    "net.ipv6.conf.all.disable_ipv6=1",
+    "net.ipv6.conf.default.disable_ipv6=1",
+    "net.ipv4.conf.all.rp_filter=0",
+    "net.ipv4.conf.default.rp_filter=1",
+    "net.ipv4.conf.default.proxy_arp=1",
+    "net.ipv4.conf.all.send_redirects=0",
+    "net.ipv4.conf.default.send_redirects=0",
 ];
 const connectionTracking = [
-  "net.netfilter.nf_conntrack_tcp_timeout_established=180",
-  "net.netfilter.nf_conntrack_tcp_loose=0",
-  "net.netfilter.nf_conntrack_udp_timeout=180",
-  "net.netfilter.nf_conntrack_udp_timeout_stream=180",
+    "net.netfilter.nf_conntrack_tcp_timeout_established=180",
+    "net.netfilter.nf_conntrack_tcp_loose=0",
+    "net.netfilter.nf_conntrack_udp_timeout=180",
+    "net.netfilter.nf_conntrack_udp_timeout_stream=180",
 ];
 
 /** Frozen machines, before anything else sees their packets. */
@@ -45,117 +58,141 @@ const silenceTable = `table inet silence {
 
 /** Makes the namespaces of the cloud and of the Internet and the cable between them, unless they are there. */
 export async function createCloud(site: Site): Promise<void> {
-  const cloud = cloudNamespace(site);
-  const outside = internetNamespace(site);
-  const isComplete = namespaceExists(cloud) && (await attemptInNamespace(cloud, "ip", ["link", "show", internetInterface])).exitCode === 0;
-  if (isComplete) return;
+    const cloud = cloudNamespace(site);
+    const outside = internetNamespace(site);
+    const isComplete =
+        namespaceExists(cloud) &&
+        (await attemptInNamespace(cloud, "ip", ["link", "show", internetInterface])).exitCode === 0;
+    if (isComplete) return;
 
-  await deleteNamespace(outside);
-  await deleteNamespace(cloud);
-  await createNamespace(cloud);
-  await inNamespace(cloud, "sysctl", ["-qw", ...cloudSettings]);
-  // The connection tracking settings exist once something in the namespace tracks connections.
-  await inNamespace(cloud, "nft", ["-f", "-"], { input: renderSecurityGroups({ subnets: [], interfaces: [], securityGroups: [], networkLoadBalancers: [] }) });
-  await inNamespace(cloud, "sysctl", ["-qw", ...connectionTracking]);
-  await inNamespace(cloud, "nft", ["-f", "-"], { input: silenceTable });
+    await deleteNamespace(outside);
+    await deleteNamespace(cloud);
+    await createNamespace(cloud);
+    await inNamespace(cloud, "sysctl", ["-qw", ...cloudSettings]);
+    // The connection tracking settings exist once something in the namespace tracks connections.
+    await inNamespace(cloud, "nft", ["-f", "-"], {
+        input: renderSecurityGroups({ subnets: [], interfaces: [], securityGroups: [], networkLoadBalancers: [] }),
+    });
+    await inNamespace(cloud, "sysctl", ["-qw", ...connectionTracking]);
+    await inNamespace(cloud, "nft", ["-f", "-"], { input: silenceTable });
 
-  await createNamespace(outside);
-  const { router, hosts, administrator, repository, prefixLength } = internet;
-  await ip(outside, [
-    `link add eth0 type veth peer name ${internetInterface} netns ${cloud}`,
-    ...[hosts, administrator, repository].map((address) => `address add ${address}/${prefixLength} dev eth0`),
-    "link set eth0 up",
-  ]);
-  await ip(cloud, [
-    `address add ${router}/${prefixLength} dev ${internetInterface}`,
-    `address add ${metadataAddress}/32 dev lo`,
-    `link set ${internetInterface} up`,
-    // So that packets to anywhere reach the filter instead of being answered "no route".
-    `route add default via ${hosts}`,
-  ]);
-  await ip(outside, [`route add default via ${router}`]);
+    await createNamespace(outside);
+    const { router, hosts, administrator, repository, prefixLength } = internet;
+    await ip(outside, [
+        `link add eth0 type veth peer name ${internetInterface} netns ${cloud}`,
+        ...[hosts, administrator, repository].map((address) => `address add ${address}/${prefixLength} dev eth0`),
+        "link set eth0 up",
+    ]);
+    await ip(cloud, [
+        `address add ${router}/${prefixLength} dev ${internetInterface}`,
+        `address add ${metadataAddress}/32 dev lo`,
+        `link set ${internetInterface} up`,
+        // So that packets to anywhere reach the filter instead of being answered "no route".
+        `route add default via ${hosts}`,
+    ]);
+    await ip(outside, [`route add default via ${router}`]);
 }
 
 /** Makes routes, the cloud's own addresses, filter and names match the plan. */
 export async function applyPlan(site: Site, plan: NetworkPlan): Promise<void> {
-  const cloud = cloudNamespace(site);
-  await inNamespace(cloud, "nft", ["-f", "-"], { input: renderSecurityGroups(plan) });
+    const cloud = cloudNamespace(site);
+    await inNamespace(cloud, "nft", ["-f", "-"], { input: renderSecurityGroups(plan) });
 
-  const checks = plan.networkLoadBalancers.length > 0 ? [`${healthCheckAddress}/32`] : [];
-  const ownAddresses = [...plan.subnets.flatMap((subnet) => [`${subnet.gateway}/32`, `${subnet.dns}/32`]), ...checks];
-  const present = (await localAddresses(cloud)).filter((address) => address !== `${metadataAddress}/32`);
-  const blocks = plan.subnets.map((subnet) => subnet.cidr);
-  const presentBlocks = await subnetRoutes(cloud);
-  await ip(cloud, [
-    ...present.filter((address) => !ownAddresses.includes(address)).map((address) => `address delete ${address} dev lo`),
-    ...ownAddresses.filter((address) => !present.includes(address)).map((address) => `address add ${address} dev lo`),
-    ...presentBlocks.filter((block) => !blocks.includes(block)).map((block) => `route delete ${block} dev ${internetInterface}`),
-    // An address without a machine: the cloud answers ARP for it and the filter drops what is sent there.
-    ...blocks.filter((block) => !presentBlocks.includes(block)).map((block) => `route add ${block} dev ${internetInterface}`),
-  ]);
-  await applyNames(site, plan);
+    const checks = plan.networkLoadBalancers.length > 0 ? [`${healthCheckAddress}/32`] : [];
+    const ownAddresses = [...plan.subnets.flatMap((subnet) => [`${subnet.gateway}/32`, `${subnet.dns}/32`]), ...checks];
+    const present = (await localAddresses(cloud)).filter((address) => address !== `${metadataAddress}/32`);
+    const blocks = plan.subnets.map((subnet) => subnet.cidr);
+    const presentBlocks = await subnetRoutes(cloud);
+    await ip(cloud, [
+        ...present
+            .filter((address) => !ownAddresses.includes(address))
+            .map((address) => `address delete ${address} dev lo`),
+        ...ownAddresses
+            .filter((address) => !present.includes(address))
+            .map((address) => `address add ${address} dev lo`),
+        ...presentBlocks
+            .filter((block) => !blocks.includes(block))
+            .map((block) => `route delete ${block} dev ${internetInterface}`),
+        // An address without a machine: the cloud answers ARP for it and the filter drops what is sent there.
+        ...blocks
+            .filter((block) => !presentBlocks.includes(block))
+            .map((block) => `route add ${block} dev ${internetInterface}`),
+    ]);
+    await applyNames(site, plan);
 }
 
 interface AddressInfo {
-  local: string;
-  prefixlen: number;
-  family: string;
+    local: string;
+    prefixlen: number;
+    family: string;
 }
 
 async function localAddresses(cloud: string): Promise<string[]> {
-  const [lo] = JSON.parse(await run("ip", ["-j", "-n", cloud, "address", "show", "dev", "lo"])) as { addr_info: AddressInfo[] }[];
-  return (lo?.addr_info ?? [])
-    .filter((info) => info.family === "inet" && !info.local.startsWith("127."))
-    .map((info) => `${info.local}/${info.prefixlen}`);
+    const [lo] = JSON.parse(await run("ip", ["-j", "-n", cloud, "address", "show", "dev", "lo"])) as {
+        addr_info: AddressInfo[];
+    }[];
+    return (lo?.addr_info ?? [])
+        .filter((info) => info.family === "inet" && !info.local.startsWith("127."))
+        .map((info) => `${info.local}/${info.prefixlen}`);
 }
 
 async function subnetRoutes(cloud: string): Promise<string[]> {
-  const routes = JSON.parse(await run("ip", ["-j", "-n", cloud, "route", "show", "dev", internetInterface])) as { dst: string; protocol?: string }[];
-  return routes.filter((route) => route.dst !== "default" && route.protocol !== "kernel").map((route) => route.dst);
+    const routes = JSON.parse(await run("ip", ["-j", "-n", cloud, "route", "show", "dev", internetInterface])) as {
+        dst: string;
+        protocol?: string;
+    }[];
+    return routes.filter((route) => route.dst !== "default" && route.protocol !== "kernel").map((route) => route.dst);
 }
 
 function dnsFiles(site: Site): { configuration: string; hosts: string; pid: string; log: string } {
-  const run = paths.run(site);
-  return { configuration: join(run, "dnsmasq.conf"), hosts: join(run, "hosts"), pid: join(run, "dnsmasq.pid"), log: join(run, "dnsmasq.log") };
+    const run = paths.run(site);
+    return {
+        configuration: join(run, "dnsmasq.conf"),
+        hosts: join(run, "hosts"),
+        pid: join(run, "dnsmasq.pid"),
+        log: join(run, "dnsmasq.log"),
+    };
 }
 
 /** The DNS server outlives the daemon, as the machines do; whichever daemon comes next makes it read its names again. */
 async function applyNames(site: Site, plan: NetworkPlan): Promise<void> {
-  const files = dnsFiles(site);
-  mkdirSync(paths.run(site), { recursive: true });
-  writeFileSync(files.hosts, renderHosts(plan));
-  if (isDnsServer(pidIn(files.pid), files.configuration)) {
-    process.kill(pidIn(files.pid) as number, "SIGHUP");
-    return;
-  }
-  writeFileSync(files.configuration, renderDnsConfiguration(files));
-  await inNamespace(cloudNamespace(site), "dnsmasq", [`--conf-file=${files.configuration}`]);
+    const files = dnsFiles(site);
+    mkdirSync(paths.run(site), { recursive: true });
+    writeFileSync(files.hosts, renderHosts(plan));
+    if (isDnsServer(pidIn(files.pid), files.configuration)) {
+        process.kill(pidIn(files.pid) as number, "SIGHUP");
+        return;
+    }
+    writeFileSync(files.configuration, renderDnsConfiguration(files));
+    await inNamespace(cloudNamespace(site), "dnsmasq", [`--conf-file=${files.configuration}`]);
 }
 
 function pidIn(file: string): number | undefined {
-  try {
-    return Number(readFileSync(file, "utf8"));
-  } catch {
-    return undefined;
-  }
+    try {
+        return Number(readFileSync(file, "utf8"));
+    } catch {
+        return undefined;
+    }
 }
 
 /** A pid may have been given to another process meanwhile. */
 function isDnsServer(pid: number | undefined, configuration: string): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(configuration);
-  } catch {
-    return false;
-  }
+    try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(configuration);
+    } catch {
+        return false;
+    }
 }
 
 /** Gives a machine its namespace and a cable to the cloud. */
 export async function connectMachine(site: Site, nic: PlannedInterface): Promise<void> {
-  const cloud = cloudNamespace(site);
-  const namespace = machineNamespace(site, nic.instanceId);
-  await createNamespace(namespace);
-  await ip(namespace, [`link add eth0 address ${nic.macAddress} type veth peer name ${nic.hostInterface} netns ${cloud}`]);
-  await plugIn(cloud, nic.hostInterface, nic.address, nic.macAddress);
+    const cloud = cloudNamespace(site);
+    const namespace = machineNamespace(site, nic.instanceId);
+    await createNamespace(namespace);
+    await ip(namespace, [
+        `link add eth0 address ${nic.macAddress} type veth peer name ${nic.hostInterface} netns ${cloud}`,
+    ]);
+    await plugIn(cloud, nic.hostInterface, nic.address, nic.macAddress);
 }
 
 /**
@@ -163,31 +200,34 @@ export async function connectMachine(site: Site, nic: PlannedInterface): Promise
  * a machine that is gone must leave silence behind, not the cloud's "host unreachable".
  */
 export async function plugIn(cloud: string, hostInterface: string, address: string, macAddress: string): Promise<void> {
-  await inNamespace(cloud, "sysctl", ["-qw", `net.ipv4.neigh.${hostInterface}.proxy_delay=0`]);
-  await ip(cloud, [
-    `link set ${hostInterface} up`,
-    `route replace ${address}/32 dev ${hostInterface}`,
-    `neighbour replace ${address} lladdr ${macAddress} dev ${hostInterface} nud permanent`,
-  ]);
+    await inNamespace(cloud, "sysctl", ["-qw", `net.ipv4.neigh.${hostInterface}.proxy_delay=0`]);
+    await ip(cloud, [
+        `link set ${hostInterface} up`,
+        `route replace ${address}/32 dev ${hostInterface}`,
+        `neighbour replace ${address} lladdr ${macAddress} dev ${hostInterface} nud permanent`,
+    ]);
 }
 
 /** Pulls the cable: from now on nothing a machine sends arrives anywhere. */
 export async function unplug(site: Site, hostInterface: string): Promise<void> {
-  const cloud = cloudNamespace(site);
-  if (namespaceExists(cloud)) await attemptInNamespace(cloud, "ip", ["link", "delete", hostInterface]);
+    const cloud = cloudNamespace(site);
+    if (namespaceExists(cloud)) await attemptInNamespace(cloud, "ip", ["link", "delete", hostInterface]);
 }
 
 /** Removes a machine's cable and namespace, and with it connections that it left open. */
 export async function disconnectMachine(site: Site, id: string, hostInterface: string): Promise<void> {
-  await unplug(site, hostInterface);
-  await deleteNamespace(machineNamespace(site, id));
+    await unplug(site, hostInterface);
+    await deleteNamespace(machineNamespace(site, id));
 }
 
 /** Loses every packet from and to an address, or no longer; the guest's interface stays up. */
 export async function setSilent(site: Site, address: string, silent: boolean): Promise<void> {
-  const element = ["element", "inet", "silence", "machines", `{ ${address} }`];
-  const cloud = cloudNamespace(site);
-  if (silent) await inNamespace(cloud, "nft", ["add", ...element]);
-  // Deleting what is not there is an error.
-  else await inNamespace(cloud, "nft", ["-f", "-"], { input: `add ${element.join(" ")}\ndelete ${element.join(" ")}\n` });
+    const element = ["element", "inet", "silence", "machines", `{ ${address} }`];
+    const cloud = cloudNamespace(site);
+    if (silent) await inNamespace(cloud, "nft", ["add", ...element]);
+    // Deleting what is not there is an error.
+    else
+        await inNamespace(cloud, "nft", ["-f", "-"], {
+            input: `add ${element.join(" ")}\ndelete ${element.join(" ")}\n`,
+        });
 }

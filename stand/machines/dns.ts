@@ -6,23 +6,23 @@ import { internetNames, type NetworkPlan } from "./network-plan.ts";
  * or refusing server would cost each look-up a time-out).
  */
 export function renderDnsConfiguration(files: { hosts: string; pid: string; log: string }): string {
-  return [
-    "no-resolv",
-    "no-hosts",
-    `addn-hosts=${files.hosts}`,
-    `pid-file=${files.pid}`,
-    `log-facility=${files.log}`,
-    "user=root",
-    "bogus-priv",
-    "address=/#/",
-    "local-ttl=5",
-    "",
-  ].join("\n");
+    return [
+        "no-resolv",
+        "no-hosts",
+        `addn-hosts=${files.hosts}`,
+        `pid-file=${files.pid}`,
+        `log-facility=${files.log}`,
+        "user=root",
+        "bogus-priv",
+        "address=/#/",
+        "local-ttl=5",
+        "",
+    ].join("\n");
 }
 
 /** The hosts file: an instance by its FQDN, which is its name in reverse look-ups, too, and by its host name. */
 export function renderHosts(plan: NetworkPlan): string {
-  const instances = plan.interfaces.map((nic) => `${nic.address} ${nic.fqdn} ${nic.hostname}`);
-  const others = Object.entries(internetNames).map(([name, address]) => `${address} ${name}`);
-  return [...instances, ...others, ""].join("\n");
+    const instances = plan.interfaces.map((nic) => `${nic.address} ${nic.fqdn} ${nic.hostname}`);
+    const others = Object.entries(internetNames).map(([name, address]) => `${address} ${name}`);
+    return [...instances, ...others, ""].join("\n");
 }

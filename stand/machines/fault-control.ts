@@ -9,28 +9,28 @@ import { readFaults, readNetwork, writeFaults } from "./records.ts";
  * @throws Error if it makes no sense
  */
 export async function addFault(site: Site, fault: Fault): Promise<void> {
-  const problem = refuseFault(fault);
-  if (problem) throw new Error(problem);
-  writeFaults(site, [...readFaults(site), fault]);
-  await applyFaults(site);
+    const problem = refuseFault(fault);
+    if (problem) throw new Error(problem);
+    writeFaults(site, [...readFaults(site), fault]);
+    await applyFaults(site);
 }
 
 /** Ends all faults of links. */
 export async function healAll(site: Site): Promise<void> {
-  writeFaults(site, []);
-  await applyFaults(site);
+    writeFaults(site, []);
+    await applyFaults(site);
 }
 
 /** Private address of a machine. @throws Error if it has no interface */
 export function addressOf(site: Site, id: string): string {
-  const nic = readNetwork(site).interfaces.find((candidate) => candidate.instanceId === id);
-  if (!nic) throw new Error(`the network has no interface for ${id}`);
-  return nic.address;
+    const nic = readNetwork(site).interfaces.find((candidate) => candidate.instanceId === id);
+    if (!nic) throw new Error(`the network has no interface for ${id}`);
+    return nic.address;
 }
 
 /** Makes the kernel follow what is recorded. */
 export async function applyFaults(site: Site): Promise<void> {
-  const faults = readFaults(site);
-  await startDelays(site, delaysOf(faults));
-  await inNamespace(cloudNamespace(site), "nft", ["-f", "-"], { input: renderFaults(faults) });
+    const faults = readFaults(site);
+    await startDelays(site, delaysOf(faults));
+    await inNamespace(cloudNamespace(site), "nft", ["-f", "-"], { input: renderFaults(faults) });
 }

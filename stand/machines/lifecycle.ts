@@ -23,22 +23,26 @@ export const daemonLog = (site: Site): string => join(site.folder, "daemon.log")
  * @throws Error that says what is missing, whose stand is in the way, or what the daemon's log says
  */
 export async function startDaemon(site: Site, command: readonly string[]): Promise<boolean> {
-  await refuseOtherStand(site);
-  if ((await askDaemon(site))?.ready) return false;
+    await refuseOtherStand(site);
+    if ((await askDaemon(site))?.ready) return false;
 
-  mkdirSync(site.folder, { recursive: true, mode: 0o700 });
-  const log = openSync(daemonLog(site), "a");
-  const [file = "", ...args] = command;
-  const daemon = spawn(file, args, { detached: true, stdio: ["ignore", log, log], cwd: "/" });
-  closeSync(log);
-  daemon.unref();
-  writeFileSync(pidFile(site), `${daemon.pid}\n`);
-  let exited = false;
-  daemon.once("exit", () => (exited = true)).once("error", () => (exited = true));
-  const isReady = await waitFor(startSeconds, async () => (exited ? false : (await askDaemon(site))?.ready || undefined));
-  if (isReady) return true;
-  const end = readFileSync(daemonLog(site), "utf8").trimEnd().split("\n").slice(-20).join("\n");
-  throw new Error(`the stand's daemon did not ${exited ? "start" : `become ready within ${startSeconds} s`}; ${daemonLog(site)} ends with:\n${end}`);
+    mkdirSync(site.folder, { recursive: true, mode: 0o700 });
+    const log = openSync(daemonLog(site), "a");
+    const [file = "", ...args] = command;
+    const daemon = spawn(file, args, { detached: true, stdio: ["ignore", log, log], cwd: "/" });
+    closeSync(log);
+    daemon.unref();
+    writeFileSync(pidFile(site), `${daemon.pid}\n`);
+    let exited = false;
+    daemon.once("exit", () => (exited = true)).once("error", () => (exited = true));
+    const isReady = await waitFor(startSeconds, async () =>
+        exited ? false : (await askDaemon(site))?.ready || undefined,
+    );
+    if (isReady) return true;
+    const end = readFileSync(daemonLog(site), "utf8").trimEnd().split("\n").slice(-20).join("\n");
+    throw new Error(
+        `the stand's daemon did not ${exited ? "start" : `become ready within ${startSeconds} s`}; ${daemonLog(site)} ends with:\n${end}`,
+    );
 }
 
 /**
@@ -46,10 +50,11 @@ export async function startDaemon(site: Site, command: readonly string[]): Promi
  * @throws Error
  */
 export async function refuseOtherStand(site: Site): Promise<void> {
-  const missing = missingRequirements(site);
-  if (missing.length > 0) throw new Error(`the stand cannot run here:\n${missing.map((line) => `  - ${line}`).join("\n")}`);
-  const owner = await otherOwner(site);
-  if (owner !== undefined) await clear({ ...site, folder: owner });
+    const missing = missingRequirements(site);
+    if (missing.length > 0)
+        throw new Error(`the stand cannot run here:\n${missing.map((line) => `  - ${line}`).join("\n")}`);
+    const owner = await otherOwner(site);
+    if (owner !== undefined) await clear({ ...site, folder: owner });
 }
 
 /**
@@ -57,7 +62,7 @@ export async function refuseOtherStand(site: Site): Promise<void> {
  * @throws Error if the stand on this host is another clone's, and runs
  */
 export async function takeDown(site: Site): Promise<void> {
-  await clear({ ...site, folder: (await otherOwner(site)) ?? site.folder });
+    await clear({ ...site, folder: (await otherOwner(site)) ?? site.folder });
 }
 
 /**
@@ -67,37 +72,37 @@ export async function takeDown(site: Site): Promise<void> {
  * @throws Error if that clone is there and its stand runs
  */
 async function otherOwner(site: Site): Promise<string | undefined> {
-  const owner = ownerOf(site);
-  if (owner === undefined || owner === site.folder) return undefined;
-  if (existsSync(owner) && (await isRunning(site))) {
-    throw new Error(`this host's stand belongs to ${owner}; take it down there first (npm run stand -- down)`);
-  }
-  return owner;
+    const owner = ownerOf(site);
+    if (owner === undefined || owner === site.folder) return undefined;
+    if (existsSync(owner) && (await isRunning(site))) {
+        throw new Error(`this host's stand belongs to ${owner}; take it down there first (npm run stand -- down)`);
+    }
+    return owner;
 }
 
 async function clear(site: Site): Promise<void> {
-  const daemon = await askDaemon(site);
-  if (daemon) await endDaemon(daemon.pid);
-  await tearDown(site);
-  forgetOwner(site);
-  rmSync(pidFile(site), { force: true });
+    const daemon = await askDaemon(site);
+    if (daemon) await endDaemon(daemon.pid);
+    await tearDown(site);
+    forgetOwner(site);
+    rmSync(pidFile(site), { force: true });
 }
 
 /** Whether the host's stand has a daemon or a machine, whichever clone it belongs to. */
 async function isRunning(site: Site): Promise<boolean> {
-  return processesOf(site.prefix).length > 0 || (await askDaemon(site)) !== undefined;
+    return processesOf(site.prefix).length > 0 || (await askDaemon(site)) !== undefined;
 }
 
 /** @param pid told by the daemon itself a moment ago */
 async function endDaemon(pid: number): Promise<void> {
-  process.kill(pid, "SIGTERM");
-  const ended = await waitFor(stopSeconds, () => (existsSync(`/proc/${pid}`) ? undefined : true));
-  if (!ended) process.kill(pid, "SIGKILL");
+    process.kill(pid, "SIGTERM");
+    const ended = await waitFor(stopSeconds, () => (existsSync(`/proc/${pid}`) ? undefined : true));
+    if (!ended) process.kill(pid, "SIGKILL");
 }
 
 /** Removes the machines, disks and cloud of a stand that is down; keys and settings of its user stay. */
 export function erase(site: Site): void {
-  for (const name of ["machines", "disks", "network.json", "faults.json", "cloud.json", "cloud.log", "daemon.log"]) {
-    rmSync(join(site.folder, name), { recursive: true, force: true });
-  }
+    for (const name of ["machines", "disks", "network.json", "faults.json", "cloud.json", "cloud.log", "daemon.log"]) {
+        rmSync(join(site.folder, name), { recursive: true, force: true });
+    }
 }

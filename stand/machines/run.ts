@@ -1,30 +1,40 @@
 import { spawn } from "node:child_process";
 
 export interface RunOptions {
-  /** Text for standard input; none means an empty one. */
-  input?: string;
-  /** After so long the command is ended and counted as failed. Default 30. */
-  timeoutSeconds?: number;
+    /** Text for standard input; none means an empty one. */
+    input?: string;
+    /** After so long the command is ended and counted as failed. Default 30. */
+    timeoutSeconds?: number;
 }
 
 export interface Result {
-  exitCode: number;
-  stdout: string;
-  stderr: string;
+    exitCode: number;
+    stdout: string;
+    stderr: string;
 }
 
 /** Runs a command to its end and gives back how it ended, whatever that was. */
 export function attempt(command: string, args: readonly string[], options: RunOptions = {}): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: "pipe", timeout: (options.timeoutSeconds ?? 30) * 1000, killSignal: "SIGKILL" });
-    const output = { stdout: "", stderr: "" };
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (output.stdout += text));
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (output.stderr += text));
-    child.on("error", reject);
-    child.on("close", (code, signal) => resolve({ exitCode: code ?? 128, ...output, ...(signal ? { stderr: `${output.stderr}ended by ${signal}` } : {}) }));
-    child.stdin.on("error", () => undefined); // the command need not read it
-    child.stdin.end(options.input ?? "");
-  });
+    return new Promise((resolve, reject) => {
+        const child = spawn(command, args, {
+            stdio: "pipe",
+            timeout: (options.timeoutSeconds ?? 30) * 1000,
+            killSignal: "SIGKILL",
+        });
+        const output = { stdout: "", stderr: "" };
+        child.stdout.setEncoding("utf8").on("data", (text: string) => (output.stdout += text));
+        child.stderr.setEncoding("utf8").on("data", (text: string) => (output.stderr += text));
+        child.on("error", reject);
+        child.on("close", (code, signal) =>
+            resolve({
+                exitCode: code ?? 128,
+                ...output,
+                ...(signal ? { stderr: `${output.stderr}ended by ${signal}` } : {}),
+            }),
+        );
+        child.stdin.on("error", () => undefined); // the command need not read it
+        child.stdin.end(options.input ?? "");
+    });
 }
 
 /**
@@ -33,20 +43,25 @@ export function attempt(command: string, args: readonly string[], options: RunOp
  * @throws Error with the command line and what it printed
  */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
-  const result = await attempt(command, args, options);
-  if (result.exitCode !== 0) {
-    throw new Error(`${command} ${args.join(" ")} failed (${result.exitCode}): ${(result.stderr || result.stdout).trim()}`);
-  }
-  return result.stdout;
+    const result = await attempt(command, args, options);
+    if (result.exitCode !== 0) {
+        throw new Error(
+            `${command} ${args.join(" ")} failed (${result.exitCode}): ${(result.stderr || result.stdout).trim()}`,
+        );
+    }
+    return result.stdout;
 }
 
 /** Waits until `condition` gives something, asking every 20 ms; undefined when the time is over. */
-export async function waitFor<T>(seconds: number, condition: () => T | undefined | Promise<T | undefined>): Promise<T | undefined> {
-  const deadline = Date.now() + seconds * 1000;
-  for (;;) {
-    const value = await condition();
-    if (value !== undefined) return value;
-    if (Date.now() > deadline) return undefined;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+export async function waitFor<T>(
+    seconds: number,
+    condition: () => T | undefined | Promise<T | undefined>,
+): Promise<T | undefined> {
+    const deadline = Date.now() + seconds * 1000;
+    for (;;) {
+        const value = await condition();
+        if (value !== undefined) return value;
+        if (Date.now() > deadline) return undefined;
+        await new Promise((resolve) => setTimeout(resolve, 20));
+    }
 }

@@ -5,76 +5,85 @@ import { listMachines, readBalancing, readNetwork } from "./records.ts";
 import { askRole } from "./roles.ts";
 
 export interface MachineStatus {
-  id: string;
-  hostname: string;
-  zone: string;
-  state: MachineState;
-  address: string;
-  publicAddress?: string;
-  /** What programs hold, and page cache charged to the machine, in bytes. */
-  memory: { programs: number; pageCache: number };
-  /** In Patroni's cluster, e.g. "leader, running". */
-  role?: string;
+    id: string;
+    hostname: string;
+    zone: string;
+    state: MachineState;
+    address: string;
+    publicAddress?: string;
+    /** What programs hold, and page cache charged to the machine, in bytes. */
+    memory: { programs: number; pageCache: number };
+    /** In Patroni's cluster, e.g. "leader, running". */
+    role?: string;
 }
 
 /** Every machine as it is now. */
 export async function machineStatuses(site: Site): Promise<MachineStatus[]> {
-  const { interfaces } = readNetwork(site);
-  return Promise.all(
-    listMachines(site).map(async ({ spec }): Promise<MachineStatus> => {
-      const nic = interfaces.find((candidate) => candidate.instanceId === spec.id);
-      const state = stateOf(site, spec.id);
-      const role = state === "running" && nic ? await askRole(site, spec.id, nic.address) : undefined;
-      return {
-        id: spec.id,
-        hostname: spec.hostname,
-        zone: spec.zone,
-        state,
-        address: nic?.address ?? "",
-        ...(nic?.publicAddress ? { publicAddress: nic.publicAddress } : {}),
-        memory: memoryOf(machineGroup(site, spec.id)),
-        ...(role ? { role } : {}),
-      };
-    }),
-  );
+    const { interfaces } = readNetwork(site);
+    return Promise.all(
+        listMachines(site).map(async ({ spec }): Promise<MachineStatus> => {
+            const nic = interfaces.find((candidate) => candidate.instanceId === spec.id);
+            const state = stateOf(site, spec.id);
+            const role = state === "running" && nic ? await askRole(site, spec.id, nic.address) : undefined;
+            return {
+                id: spec.id,
+                hostname: spec.hostname,
+                zone: spec.zone,
+                state,
+                address: nic?.address ?? "",
+                ...(nic?.publicAddress ? { publicAddress: nic.publicAddress } : {}),
+                memory: memoryOf(machineGroup(site, spec.id)),
+                ...(role ? { role } : {}),
+            };
+        }),
+    );
 }
 
 export interface BalancerStatus {
-  name: string;
-  address: string;
-  /** Whether new connections may go there, by the target's host name. */
-  targets: Record<string, "healthy" | "unhealthy">;
+    name: string;
+    address: string;
+    /** Whether new connections may go there, by the target's host name. */
+    targets: Record<string, "healthy" | "unhealthy">;
 }
 
 /** Every network load balancer, as its checks left it. */
 export function balancerStatuses(site: Site): BalancerStatus[] {
-  const { interfaces, networkLoadBalancers = [] } = readNetwork(site);
-  const health = readBalancing(site);
-  const nameOf = (address: string): string => interfaces.find((nic) => nic.address === address)?.hostname ?? address;
-  return networkLoadBalancers.map(({ id, name, address, targets }) => ({
-    name,
-    address,
-    targets: Object.fromEntries(targets.map((target) => [nameOf(target), health[id]?.targets[target]?.healthy ? "healthy" : "unhealthy"])),
-  }));
+    const { interfaces, networkLoadBalancers = [] } = readNetwork(site);
+    const health = readBalancing(site);
+    const nameOf = (address: string): string => interfaces.find((nic) => nic.address === address)?.hostname ?? address;
+    return networkLoadBalancers.map(({ id, name, address, targets }) => ({
+        name,
+        address,
+        targets: Object.fromEntries(
+            targets.map((target) => [nameOf(target), health[id]?.targets[target]?.healthy ? "healthy" : "unhealthy"]),
+        ),
+    }));
 }
 
 /** The statuses as a table for people. */
 export function renderStatuses(statuses: readonly MachineStatus[]): string {
-  const mib = (bytes: number): string => `${Math.round(bytes / 2 ** 20)}`;
-  const rows = statuses.map((status) => [
-    status.hostname,
-    status.zone,
-    status.state,
-    status.address,
-    status.publicAddress ?? "",
-    mib(status.memory.programs),
-    mib(status.memory.pageCache),
-    status.role ?? "",
-  ]);
-  return table([["MACHINE", "ZONE", "STATE", "ADDRESS", "PUBLIC", "MEMORY MiB", "CACHE MiB", "ROLE"], ...rows]);
+    const mib = (bytes: number): string => `${Math.round(bytes / 2 ** 20)}`;
+    const rows = statuses.map((status) => [
+        status.hostname,
+        status.zone,
+        status.state,
+        status.address,
+        status.publicAddress ?? "",
+        mib(status.memory.programs),
+        mib(status.memory.pageCache),
+        status.role ?? "",
+    ]);
+    return table([["MACHINE", "ZONE", "STATE", "ADDRESS", "PUBLIC", "MEMORY MiB", "CACHE MiB", "ROLE"], ...rows]);
 }
 
 function table(rows: string[][]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column] as number)).join("  ").trimEnd()).join("\n");
+    const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+    return rows
+        .map((row) =>
+            row
+                .map((cell, column) => cell.padEnd(widths[column] as number))
+                .join("  ")
+                .trimEnd(),
+        )
+        .join("\n");
 }

@@ -6,8 +6,21 @@ import { flowsOf, type Flow, type Party, type Role } from "../../components/flow
 import { isSecret, openTexts, runProgram, unknownValue, type ProgramRun, type Registered } from "../support/program.ts";
 import { configurations, largeQuotas, minimalConfiguration } from "../support/rendered-cluster.ts";
 
-const keys = (resources: readonly Registered[]) => resources.map(({ type, name, parent }) => `${type} ${name} < ${parent}`).sort();
-const labelled = ["VpcNetwork", "VpcGateway", "VpcRouteTable", "VpcSubnet", "VpcSecurityGroup", "VpcAddress", "ComputeDisk", "ComputeInstance", "ComputePlacementGroup", "LbTargetGroup", "LbNetworkLoadBalancer"];
+const keys = (resources: readonly Registered[]) =>
+    resources.map(({ type, name, parent }) => `${type} ${name} < ${parent}`).sort();
+const labelled = [
+    "VpcNetwork",
+    "VpcGateway",
+    "VpcRouteTable",
+    "VpcSubnet",
+    "VpcSecurityGroup",
+    "VpcAddress",
+    "ComputeDisk",
+    "ComputeInstance",
+    "ComputePlacementGroup",
+    "LbTargetGroup",
+    "LbNetworkLoadBalancer",
+];
 
 /** Keeps what the cluster was made with; found again whatever the cluster is called. */
 const STASH = "pulumi:index:Stash";
@@ -42,14 +55,22 @@ describe("the default cluster", () => {
 
     it("has one public address, the jump host's", () => {
         expect(run.ofType("VpcAddress")).toHaveLength(1);
-        const nics = machines().map(({ name, inputs }) => [name, inputs["networkInterfaces"][0].nat, inputs["networkInterfaces"][0].natIpAddress]);
-        expect(nics.filter(([, nat, address]) => nat !== false || address !== undefined)).toEqual([["main-jump", true, "198.51.100.7"]]);
+        const nics = machines().map(({ name, inputs }) => [
+            name,
+            inputs["networkInterfaces"][0].nat,
+            inputs["networkInterfaces"][0].natIpAddress,
+        ]);
+        expect(nics.filter(([, nat, address]) => nat !== false || address !== undefined)).toEqual([
+            ["main-jump", true, "198.51.100.7"],
+        ]);
     });
 
     it("keeps PostgreSQL's data on a disk that outlives its machine", () => {
         for (const name of ["main-db-1", "main-db-2", "main-db-3"]) {
             const { inputs } = run.named("ComputeInstance", name);
-            expect(inputs["secondaryDisks"]).toEqual([{ diskId: `id-of-${name}-data`, deviceName: "data", autoDelete: false }]);
+            expect(inputs["secondaryDisks"]).toEqual([
+                { diskId: `id-of-${name}-data`, deviceName: "data", autoDelete: false },
+            ]);
             expect(run.named("ComputeDisk", `${name}-data`).inputs["zone"]).toBe(inputs["zone"]);
         }
         expect(run.ofType("ComputeDisk")).toHaveLength(3);
@@ -58,18 +79,25 @@ describe("the default cluster", () => {
     it("routes every subnet through the NAT gateway", () => {
         const subnets = run.ofType("VpcSubnet");
         expect(subnets.map(({ inputs }) => inputs["routeTableId"])).toEqual(Array(3).fill("id-of-main-routes"));
-        expect(run.named("VpcRouteTable", "main-routes").inputs["staticRoutes"]).toEqual([{ destinationPrefix: "0.0.0.0/0", gatewayId: "id-of-main-nat" }]);
+        expect(run.named("VpcRouteTable", "main-routes").inputs["staticRoutes"]).toEqual([
+            { destinationPrefix: "0.0.0.0/0", gatewayId: "id-of-main-nat" },
+        ]);
     });
 
     it("labels all that can carry labels with the cluster's name, machines and disks with their role", () => {
         for (const resource of run.resources.filter(({ type }) => labelled.includes(type.split(":").at(-1)!))) {
             expect(resource.inputs["labels"], resource.name).toMatchObject({ cluster: "main" });
         }
-        expect(machines().map(({ inputs }) => inputs["labels"].role).sort()).toEqual(["database", "database", "database", "jump-host", "load-balancer"]);
+        expect(
+            machines()
+                .map(({ inputs }) => inputs["labels"].role)
+                .sort(),
+        ).toEqual(["database", "database", "database", "jump-host", "load-balancer"]);
     });
 
     it("turns the metadata service's tokens off", () => {
-        for (const { inputs } of machines()) expect(inputs["metadataOptions"]).toMatchObject({ gceHttpToken: 2, awsV1HttpToken: 2, awsV2HttpToken: 2 });
+        for (const { inputs } of machines())
+            expect(inputs["metadataOptions"]).toMatchObject({ gceHttpToken: 2, awsV1HttpToken: 2, awsV2HttpToken: 2 });
     });
 
     it("puts no machine into a placement group: each zone has one node", () => {
@@ -77,20 +105,38 @@ describe("the default cluster", () => {
     });
 
     it("names every resource after the cluster, each once for its type", () => {
-        for (const { name, type } of run.resources.filter(({ type }) => type !== STASH)) expect(name, type).toMatch(/^main(-|$)/);
+        for (const { name, type } of run.resources.filter(({ type }) => type !== STASH))
+            expect(name, type).toMatch(/^main(-|$)/);
         expect(new Set(run.resources.map(({ urn }) => urn)).size).toBe(run.resources.length);
     });
 
     it("gives every resource but the outermost components and the deploy key a parent", () => {
-        expect(run.resources.filter(({ parent }) => parent === undefined).map(({ name }) => name).sort()).toEqual([
-            "fixed-settings", "main", "main-ca", "main-check", "main-credentials", "main-db", "main-deploy", "main-jump", "main-lb",
+        expect(
+            run.resources
+                .filter(({ parent }) => parent === undefined)
+                .map(({ name }) => name)
+                .sort(),
+        ).toEqual([
+            "fixed-settings",
+            "main",
+            "main-ca",
+            "main-check",
+            "main-credentials",
+            "main-db",
+            "main-deploy",
+            "main-jump",
+            "main-lb",
         ]);
     });
 });
 
 describe("security groups", () => {
     const cluster = {
-        clusterName: "main", zones: ["ru-central1-a", "ru-central1-b", "ru-central1-d"], network: { cidr: "10.10.0.0/16" }, database: { nodes: 3 }, loadBalancer: { count: 1 },
+        clusterName: "main",
+        zones: ["ru-central1-a", "ru-central1-b", "ru-central1-d"],
+        network: { cidr: "10.10.0.0/16" },
+        database: { nodes: 3 },
+        loadBalancer: { count: 1 },
     };
     const plan: AddressPlan = addressPlan(cluster);
     const ranges: Record<Party, readonly string[]> = {
@@ -113,14 +159,42 @@ describe("security groups", () => {
     const fromTable = (role: Role, own: (flow: Flow) => readonly Party[], others: (flow: Flow) => readonly Party[]) =>
         flowsOf(plan)
             .filter((flow) => own(flow).includes(role))
-            .flatMap((flow) => (flow.ports.length > 0 ? flow.ports : [undefined]).flatMap((port) => others(flow).flatMap((party) => ranges[party].map((cidr) => rule(flow.protocol, port, cidr)))))
+            .flatMap((flow) =>
+                (flow.ports.length > 0 ? flow.ports : [undefined]).flatMap((port) =>
+                    others(flow).flatMap((party) => ranges[party].map((cidr) => rule(flow.protocol, port, cidr))),
+                ),
+            )
             .sort();
-    const sent = (rules: readonly Record<string, any>[]) => rules.flatMap(({ protocol, port, v4CidrBlocks }) => v4CidrBlocks.map((cidr: string) => rule(protocol, port, cidr))).sort();
+    const sent = (rules: readonly Record<string, any>[]) =>
+        rules
+            .flatMap(({ protocol, port, v4CidrBlocks }) =>
+                v4CidrBlocks.map((cidr: string) => rule(protocol, port, cidr)),
+            )
+            .sort();
 
-    it.each([["jumpHost", "main-jump"], ["database", "main-db"], ["loadBalancer", "main-lb"]] as const)("of %s say exactly what the table of flows says", (role, name) => {
-        const { ingresses, egresses } = run.named("VpcSecurityGroup", name).inputs as { ingresses: Record<string, any>[]; egresses: Record<string, any>[] };
-        expect(sent(ingresses)).toEqual(fromTable(role, ({ to }) => to, ({ from }) => from));
-        expect(sent(egresses)).toEqual(fromTable(role, ({ from }) => from, ({ to }) => to));
+    it.each([
+        ["jumpHost", "main-jump"],
+        ["database", "main-db"],
+        ["loadBalancer", "main-lb"],
+    ] as const)("of %s say exactly what the table of flows says", (role, name) => {
+        const { ingresses, egresses } = run.named("VpcSecurityGroup", name).inputs as {
+            ingresses: Record<string, any>[];
+            egresses: Record<string, any>[];
+        };
+        expect(sent(ingresses)).toEqual(
+            fromTable(
+                role,
+                ({ to }) => to,
+                ({ from }) => from,
+            ),
+        );
+        expect(sent(egresses)).toEqual(
+            fromTable(
+                role,
+                ({ from }) => from,
+                ({ to }) => to,
+            ),
+        );
     });
 
     it("stay within Yandex's limits: 50 rules a group, 50 ranges a rule", () => {
@@ -134,9 +208,21 @@ describe("security groups", () => {
 
 describe("commands", () => {
     it("are these", () => {
-        expect(commands().map(({ name }) => name).sort()).toEqual([
-            "main-check", "main-db-1-configured", "main-db-2-configured", "main-db-3-configured", "main-db-members", "main-db-objects", "main-db-reachable",
-            "main-jump-configured", "main-lb-1-configured", "main-lb-reachable",
+        expect(
+            commands()
+                .map(({ name }) => name)
+                .sort(),
+        ).toEqual([
+            "main-check",
+            "main-db-1-configured",
+            "main-db-2-configured",
+            "main-db-3-configured",
+            "main-db-members",
+            "main-db-objects",
+            "main-db-reachable",
+            "main-jump-configured",
+            "main-lb-1-configured",
+            "main-lb-reachable",
         ]);
     });
 
@@ -148,14 +234,16 @@ describe("commands", () => {
     });
 
     it("run again when their machine is a new one", () => {
-        for (const { name, inputs, options } of commands()) expect(inputs["triggers"], name).toContain(`id-of-${options.deletedWith}`);
+        for (const { name, inputs, options } of commands())
+            expect(inputs["triggers"], name).toContain(`id-of-${options.deletedWith}`);
     });
 
     it("have timeouts longer than their own deadline", () => {
         for (const { name, inputs, options } of commands()) {
             const [, deadline] = / (\d+)( |$)/.exec(inputs["create"]) ?? [];
             expect(Number(deadline), name).toBeGreaterThan(0);
-            for (const timeout of [options.createTimeout, options.updateTimeout]) expect(Number(/^(\d+)s$/.exec(timeout!)![1]), name).toBeGreaterThan(Number(deadline) + 60);
+            for (const timeout of [options.createTimeout, options.updateTimeout])
+                expect(Number(/^(\d+)s$/.exec(timeout!)![1]), name).toBeGreaterThan(Number(deadline) + 60);
         }
     });
 
@@ -182,31 +270,53 @@ describe("commands", () => {
     });
 
     it("go through the jump host only after SSH answers behind it", () => {
-        for (const { name, inputs, options } of commands().filter(({ inputs }) => inputs["connection"].proxy !== undefined)) {
-            const waited = options.dependencies.some((dependency) => dependency?.endsWith("-reachable") || dependency?.endsWith("-configured"));
+        for (const { name, inputs, options } of commands().filter(
+            ({ inputs }) => inputs["connection"].proxy !== undefined,
+        )) {
+            const waited = options.dependencies.some(
+                (dependency) => dependency?.endsWith("-reachable") || dependency?.endsWith("-configured"),
+            );
             expect(waited, `${name} ${inputs["create"]}`).toBe(true);
         }
     });
 
     it("take nodes out once all others are configured, and make roles and databases as soon as the first one can look for a leader", () => {
         const configured = ["main-db-1-configured", "main-db-2-configured", "main-db-3-configured"];
-        const waitsFor = (name: string) => run.named("Command", name).options.dependencies.filter((dependency) => dependency?.endsWith("-configured"));
+        const waitsFor = (name: string) =>
+            run.named("Command", name).options.dependencies.filter((dependency) => dependency?.endsWith("-configured"));
         expect(waitsFor("main-db-members")).toEqual(configured);
         expect(waitsFor("main-db-objects")).toEqual(configured.slice(0, 1));
     });
 
     it("check the cluster last, and again when a machine's configuration changes", async () => {
         const check = run.named("Command", "main-check");
-        expect(check.options.dependencies).toEqual(expect.arrayContaining(["main-db-members", "main-db-objects", "main-lb-1-configured", "main-jump-configured"]));
+        expect(check.options.dependencies).toEqual(
+            expect.arrayContaining([
+                "main-db-members",
+                "main-db-objects",
+                "main-lb-1-configured",
+                "main-jump-configured",
+            ]),
+        );
         const changed = await runProgram({ postgresqlParameters: { work_mem: "48MB" } });
         expect(changed.named("Command", "main-check").inputs["create"]).not.toEqual(check.inputs["create"]);
         expect((await runProgram()).named("Command", "main-check").inputs["create"]).toEqual(check.inputs["create"]);
     });
 
     it("carry the revision of what they send, and the check carries them all", () => {
-        const revisions = new Map(run.ofType("RandomId").map(({ name, inputs }) => [name, `revision of ${JSON.stringify(inputs["keepers"])}`]));
-        const carried = (name: string) => [...revisions].filter(([, id]) => run.named("Command", name).inputs["create"].includes(id)).map(([revision]) => revision).sort();
-        const machineRevisions = machines().map(({ name }) => `${name}-revision`).sort();
+        const revisions = new Map(
+            run
+                .ofType("RandomId")
+                .map(({ name, inputs }) => [name, `revision of ${JSON.stringify(inputs["keepers"])}`]),
+        );
+        const carried = (name: string) =>
+            [...revisions]
+                .filter(([, id]) => run.named("Command", name).inputs["create"].includes(id))
+                .map(([revision]) => revision)
+                .sort();
+        const machineRevisions = machines()
+            .map(({ name }) => `${name}-revision`)
+            .sort();
         for (const { name } of machines()) expect(carried(`${name}-configured`)).toEqual([`${name}-revision`]);
         expect(carried("main-db-objects")).toEqual(["main-db-objects-revision"]);
         expect(carried("main-check")).toEqual([...machineRevisions, "main-db-objects-revision"].sort());
@@ -224,7 +334,10 @@ describe("secrets", () => {
     it("are sent as secrets wherever they are sent", () => {
         const secret = /^(PEM|OpenSSH) private key of|password of/;
         for (const { type, name, sent } of run.resources) {
-            expect(openTexts(sent).filter((text) => secret.test(text)), `${type} ${name}`).toEqual([]);
+            expect(
+                openTexts(sent).filter((text) => secret.test(text)),
+                `${type} ${name}`,
+            ).toEqual([]);
         }
     });
 
@@ -233,7 +346,12 @@ describe("secrets", () => {
             expect(inputs["create"], name).not.toMatch(/private key of|password of/);
             if (sent["stdin"] !== undefined) expect(isSecret(sent["stdin"]), name).toBe(true);
         }
-        expect(commands().filter(({ sent }) => sent["stdin"] === undefined).map(({ name }) => name).sort()).toEqual(["main-db-members", "main-db-reachable", "main-lb-reachable"]);
+        expect(
+            commands()
+                .filter(({ sent }) => sent["stdin"] === undefined)
+                .map(({ name }) => name)
+                .sort(),
+        ).toEqual(["main-db-members", "main-db-reachable", "main-lb-reachable"]);
     });
 
     it("are not in user-data, but for the machine's own SSH host key, and so metadata is secret", () => {
@@ -246,15 +364,30 @@ describe("secrets", () => {
     });
 
     it("make the connection strings secret, and no other output", () => {
-        expect(Object.entries(run.outputs).filter(([, { secret }]) => secret).map(([name]) => name)).toEqual(["connections"]);
-        expect(JSON.stringify(Object.entries(run.outputs).filter(([name]) => name !== "connections"))).not.toMatch(/private key of|password of/);
+        expect(
+            Object.entries(run.outputs)
+                .filter(([, { secret }]) => secret)
+                .map(([name]) => name),
+        ).toEqual(["connections"]);
+        expect(JSON.stringify(Object.entries(run.outputs).filter(([name]) => name !== "connections"))).not.toMatch(
+            /private key of|password of/,
+        );
     });
 });
 
 describe("protection", () => {
     it("covers database machines and their disks while deletionProtection is on", () => {
-        const names = run.resources.filter(({ options }) => options.protect).map(({ type, name }) => `${type.split(":").at(-1)} ${name}`);
-        expect(names.sort()).toEqual(["ComputeDisk main-db-1-data", "ComputeDisk main-db-2-data", "ComputeDisk main-db-3-data", "ComputeInstance main-db-1", "ComputeInstance main-db-2", "ComputeInstance main-db-3"]);
+        const names = run.resources
+            .filter(({ options }) => options.protect)
+            .map(({ type, name }) => `${type.split(":").at(-1)} ${name}`);
+        expect(names.sort()).toEqual([
+            "ComputeDisk main-db-1-data",
+            "ComputeDisk main-db-2-data",
+            "ComputeDisk main-db-3-data",
+            "ComputeInstance main-db-1",
+            "ComputeInstance main-db-2",
+            "ComputeInstance main-db-3",
+        ]);
     });
 
     it("covers nothing when it is off", async () => {
@@ -282,9 +415,18 @@ describe("preview", () => {
     it("does not know the endpoints before the check ran", async () => {
         const gated = ["connections", "leaderEndpoint", "replicaEndpoint", "statisticsUrl"];
         const first = await runProgram({}, { preview: true });
-        expect(Object.entries(first.outputs).filter(([, { known }]) => !known).map(([name]) => name)).toEqual(expect.arrayContaining(gated));
+        expect(
+            Object.entries(first.outputs)
+                .filter(([, { known }]) => !known)
+                .map(([name]) => name),
+        ).toEqual(expect.arrayContaining(gated));
         const unchecked = await runProgram({}, { preview: true, exists: (name) => name !== "main-check" });
-        expect(Object.entries(unchecked.outputs).filter(([, { known }]) => !known).map(([name]) => name).sort()).toEqual(gated);
+        expect(
+            Object.entries(unchecked.outputs)
+                .filter(([, { known }]) => !known)
+                .map(([name]) => name)
+                .sort(),
+        ).toEqual(gated);
         const checked = await runProgram({}, { preview: true, exists: () => true });
         expect(Object.values(checked.outputs).every(({ known }) => known)).toBe(true);
     });
@@ -299,8 +441,17 @@ describe("preview", () => {
 describe("other shapes", () => {
     it("five nodes in three zones share racks with nobody in their zone", async () => {
         const five = await runProgram({ databaseNodes: 5, quotas: largeQuotas });
-        expect(five.ofType("ComputePlacementGroup").map(({ name }) => name).sort()).toEqual(["main-db-ru-central1-a", "main-db-ru-central1-b"]);
-        const groups = Object.fromEntries(five.ofType("ComputeInstance").map(({ name, inputs }) => [name, inputs["placementPolicy"]?.placementGroupId]));
+        expect(
+            five
+                .ofType("ComputePlacementGroup")
+                .map(({ name }) => name)
+                .sort(),
+        ).toEqual(["main-db-ru-central1-a", "main-db-ru-central1-b"]);
+        const groups = Object.fromEntries(
+            five
+                .ofType("ComputeInstance")
+                .map(({ name, inputs }) => [name, inputs["placementPolicy"]?.placementGroupId]),
+        );
         expect(groups).toEqual({
             "main-jump": undefined,
             "main-lb-1": undefined,
@@ -323,10 +474,19 @@ describe("other shapes", () => {
 
     it("two load balancers make two endpoints to see and both names valid on every node", async () => {
         const two = await runProgram({ loadBalancers: 2 });
-        expect(two.outputs["statisticsUrl"]!.value).toEqual(["https://main-lb-1.ru-central1.internal:7000/", "https://main-lb-2.ru-central1.internal:7000/"]);
+        expect(two.outputs["statisticsUrl"]!.value).toEqual([
+            "https://main-lb-1.ru-central1.internal:7000/",
+            "https://main-lb-2.ru-central1.internal:7000/",
+        ]);
         for (const node of ["main-db-1", "main-db-2", "main-db-3"]) {
             const request = two.named("CertRequest", `main-ca-${node}`).inputs;
-            expect(request["dnsNames"]).toEqual(expect.arrayContaining([`${node}.ru-central1.internal`, "main-lb-1.ru-central1.internal", "main-lb-2.ru-central1.internal"]));
+            expect(request["dnsNames"]).toEqual(
+                expect.arrayContaining([
+                    `${node}.ru-central1.internal`,
+                    "main-lb-1.ru-central1.internal",
+                    "main-lb-2.ru-central1.internal",
+                ]),
+            );
         }
     });
 
@@ -341,22 +501,49 @@ describe("other shapes", () => {
                 { subnetId: "id-of-main-ru-central1-a", address: "10.10.0.5" },
                 { subnetId: "id-of-main-ru-central1-b", address: "10.10.32.6" },
             ]);
-            const internalAddressSpec = { subnetId: "id-of-main-ru-central1-a", address: "10.10.0.9", ipVersion: "ipv4" };
+            const internalAddressSpec = {
+                subnetId: "id-of-main-ru-central1-a",
+                address: "10.10.0.9",
+                ipVersion: "ipv4",
+            };
             expect(two.named("LbNetworkLoadBalancer", "main-lb").inputs).toMatchObject({
                 type: "internal",
                 listeners: [
                     { name: "leader", protocol: "tcp", port: 5000, targetPort: 5010, internalAddressSpec },
                     { name: "replicas", protocol: "tcp", port: 5001, targetPort: 5011, internalAddressSpec },
                 ],
-                attachedTargetGroups: [{ targetGroupId: "id-of-main-lb", healthchecks: [{ interval: 2, timeout: 1, healthyThreshold: 2, unhealthyThreshold: 2, httpOptions: { port: 5012, path: "/" } }] }],
+                attachedTargetGroups: [
+                    {
+                        targetGroupId: "id-of-main-lb",
+                        healthchecks: [
+                            {
+                                interval: 2,
+                                timeout: 1,
+                                healthyThreshold: 2,
+                                unhealthyThreshold: 2,
+                                httpOptions: { port: 5012, path: "/" },
+                            },
+                        ],
+                    },
+                ],
             });
         });
 
         it("give their common address to the endpoints, and every node a certificate for it", () => {
-            expect(two.outputs["leaderEndpoint"]!.value).toEqual({ host: "10.10.0.9", address: "10.10.0.9", port: 5000 });
-            expect(two.outputs["replicaEndpoint"]!.value).toEqual({ host: "10.10.0.9", address: "10.10.0.9", port: 5001 });
+            expect(two.outputs["leaderEndpoint"]!.value).toEqual({
+                host: "10.10.0.9",
+                address: "10.10.0.9",
+                port: 5000,
+            });
+            expect(two.outputs["replicaEndpoint"]!.value).toEqual({
+                host: "10.10.0.9",
+                address: "10.10.0.9",
+                port: 5001,
+            });
             for (const node of ["main-db-1", "main-db-2", "main-db-3"]) {
-                expect(two.named("CertRequest", `main-ca-${node}`).inputs["ipAddresses"]).toEqual(expect.arrayContaining(["10.10.0.5", "10.10.32.6", "10.10.0.9"]));
+                expect(two.named("CertRequest", `main-ca-${node}`).inputs["ipAddresses"]).toEqual(
+                    expect.arrayContaining(["10.10.0.5", "10.10.32.6", "10.10.0.9"]),
+                );
             }
         });
 
@@ -364,34 +551,49 @@ describe("other shapes", () => {
             const check = two.named("Command", "main-check");
             expect(check.options.dependencies).toContain("main-lb");
             expect(check.inputs["triggers"]).toContain("id-of-main-lb");
-            const [file] = two.named("Command", "main-db-1-configured").inputs["stdin"].match(/[^{}]*network load balancer[^{}]*/) ?? [];
+            const [file] =
+                two
+                    .named("Command", "main-db-1-configured")
+                    .inputs["stdin"].match(/[^{}]*network load balancer[^{}]*/) ?? [];
             expect(file).toContain("10.10.0.9");
         });
 
         it("admit the cloud's health checks and nobody else to the port that is asked", () => {
             const { ingresses } = two.named("VpcSecurityGroup", "main-lb").inputs;
-            expect(ingresses.filter(({ port }: { port: number }) => port === 5012).map(({ v4CidrBlocks }: { v4CidrBlocks: string[] }) => v4CidrBlocks)).toEqual([["198.18.235.0/24", "198.18.248.0/24"]]);
+            expect(
+                ingresses
+                    .filter(({ port }: { port: number }) => port === 5012)
+                    .map(({ v4CidrBlocks }: { v4CidrBlocks: string[] }) => v4CidrBlocks),
+            ).toEqual([["198.18.235.0/24", "198.18.248.0/24"]]);
         });
 
         it("lose their common address when one is left, and nothing else changes for it", async () => {
             const resources = ({ resources }: ProgramRun) => resources.map(({ type, name }) => `${type} ${name}`);
             const gone = resources(two).filter((resource) => !resources(run).includes(resource));
-            expect(gone.filter((resource) => !resource.includes("main-lb-2")).map((resource) => resource.split(":").at(-1)).sort()).toEqual([
-                "LbNetworkLoadBalancer main-lb",
-                "LbTargetGroup main-lb",
-                "NetworkLoadBalancer main-lb",
-            ]);
-            expect(two.named("ComputeInstance", "main-lb-1").inputs["networkInterfaces"]).toEqual(run.named("ComputeInstance", "main-lb-1").inputs["networkInterfaces"]);
+            expect(
+                gone
+                    .filter((resource) => !resource.includes("main-lb-2"))
+                    .map((resource) => resource.split(":").at(-1))
+                    .sort(),
+            ).toEqual(["LbNetworkLoadBalancer main-lb", "LbTargetGroup main-lb", "NetworkLoadBalancer main-lb"]);
+            expect(two.named("ComputeInstance", "main-lb-1").inputs["networkInterfaces"]).toEqual(
+                run.named("ComputeInstance", "main-lb-1").inputs["networkInterfaces"],
+            );
         });
     });
 
     it("a configured image is taken as it is, another name is used everywhere", async () => {
         const other = await runProgram({ clusterName: "orders", imageId: "fd81111111111111111b" });
-        expect(other.named("ComputeInstance", "orders-db-1").inputs["bootDisk"].initializeParams.imageId).toBe("fd81111111111111111b");
-        for (const { name, type } of other.resources.filter(({ type }) => type !== STASH)) expect(name, type).toMatch(/^orders(-|$)/);
+        expect(other.named("ComputeInstance", "orders-db-1").inputs["bootDisk"].initializeParams.imageId).toBe(
+            "fd81111111111111111b",
+        );
+        for (const { name, type } of other.resources.filter(({ type }) => type !== STASH))
+            expect(name, type).toMatch(/^orders(-|$)/);
     });
 
     it("a wrong configuration makes nothing at all", async () => {
-        await expect(runProgram({ adminCidrs: [], databaseNodes: 4 })).rejects.toThrow(/adminCidrs[\s\S]*databaseNodes|databaseNodes[\s\S]*adminCidrs/);
+        await expect(runProgram({ adminCidrs: [], databaseNodes: 4 })).rejects.toThrow(
+            /adminCidrs[\s\S]*databaseNodes|databaseNodes[\s\S]*adminCidrs/,
+        );
     });
 });

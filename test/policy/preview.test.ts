@@ -25,24 +25,46 @@ interface Result {
     readonly output: string;
 }
 
-const pulumi = (...args: readonly string[]): Promise<Result> => execute("pulumi", [...args, "--non-interactive", "--color=never"]);
+const pulumi = (...args: readonly string[]): Promise<Result> =>
+    execute("pulumi", [...args, "--non-interactive", "--color=never"]);
 
 /** Runs a command in the project, to its end. */
 function execute(command: string, args: readonly string[]): Promise<Result> {
-    const env = { ...process.env, PULUMI_BACKEND_URL: `file://${join(folder, "state")}`, PULUMI_CONFIG_PASSPHRASE: "", PULUMI_CONFIG_PASSPHRASE_FILE: "" };
+    const env = {
+        ...process.env,
+        PULUMI_BACKEND_URL: `file://${join(folder, "state")}`,
+        PULUMI_CONFIG_PASSPHRASE: "",
+        PULUMI_CONFIG_PASSPHRASE_FILE: "",
+    };
     return new Promise((resolve) => {
-        execFile(command, args, { cwd: project, env, timeout: TIME_LIMIT_SECONDS * 1000, maxBuffer: 64 * 1024 ** 2 }, (error, stdout, stderr) =>
-            resolve({ status: error === null ? 0 : typeof error.code === "number" ? error.code : -1, output: stdout + stderr }),
+        execFile(
+            command,
+            args,
+            { cwd: project, env, timeout: TIME_LIMIT_SECONDS * 1000, maxBuffer: 64 * 1024 ** 2 },
+            (error, stdout, stderr) =>
+                resolve({
+                    status: error === null ? 0 : typeof error.code === "number" ? error.code : -1,
+                    output: stdout + stderr,
+                }),
         );
     });
 }
 
 /** The stack's configuration, written as a user would have it. */
 function configure(settings: Readonly<Record<string, unknown>>): void {
-    const provider = { endpoint: `localhost:${cloud.port}`, cloudId: "b1gtest", folderId: "b1gtestfolder", token: "t1.test", zone: "ru-central1-a" };
+    const provider = {
+        endpoint: `localhost:${cloud.port}`,
+        cloudId: "b1gtest",
+        folderId: "b1gtestfolder",
+        token: "t1.test",
+        zone: "ru-central1-a",
+    };
     const config = Object.fromEntries([
         ...Object.entries(provider).map(([key, value]) => [`yandex:${key}`, value]),
-        ...Object.entries({ ...minimalConfiguration, ...settings }).map(([key, value]) => [`postgres-ha:${key}`, value]),
+        ...Object.entries({ ...minimalConfiguration, ...settings }).map(([key, value]) => [
+            `postgres-ha:${key}`,
+            value,
+        ]),
     ]);
     writeFileSync(join(folder, "stack.yaml"), stringify({ config }));
 }
@@ -51,7 +73,17 @@ function configure(settings: Readonly<Record<string, unknown>>): void {
 function checked(subcommand: readonly string[], policyConfig: object = {}): Promise<Result> {
     const file = join(folder, "policy.json");
     writeFileSync(file, JSON.stringify(policyConfig));
-    return pulumi(...subcommand, "--stack", STACK, "--config-file", join(folder, "stack.yaml"), "--policy-pack", import.meta.dirname, "--policy-pack-config", file);
+    return pulumi(
+        ...subcommand,
+        "--stack",
+        STACK,
+        "--config-file",
+        join(folder, "stack.yaml"),
+        "--policy-pack",
+        import.meta.dirname,
+        "--policy-pack-config",
+        file,
+    );
 }
 const preview = (policyConfig: object = {}) => checked(["preview"], policyConfig);
 
@@ -62,7 +94,8 @@ beforeAll(async () => {
     project = join(folder, "project");
     mkdirSync(project);
     cpSync(join(repository, "Pulumi.yaml"), join(project, "Pulumi.yaml"));
-    for (const name of ["index.ts", "package.json", "tsconfig.json", "node_modules"]) symlinkSync(join(repository, name), join(project, name));
+    for (const name of ["index.ts", "package.json", "tsconfig.json", "node_modules"])
+        symlinkSync(join(repository, name), join(project, name));
 
     driver = new FakeDriver();
     cloud = await startCloud({
@@ -138,7 +171,15 @@ describe("a refused configuration", () => {
         const { status, output } = await preview();
         expect(status).not.toBe(0);
         expect(output).toMatch(/\d+ settings are wrong:\n/);
-        for (const key of ["sshPublicKeys", "ntpServers", "patroniCallbacks.on_start", "postgresqlParameters.admin_password", "users[0]", "sshPrivateKey"]) expect(output).toContain(`  ${key}`);
+        for (const key of [
+            "sshPublicKeys",
+            "ntpServers",
+            "patroniCallbacks.on_start",
+            "postgresqlParameters.admin_password",
+            "users[0]",
+            "sshPrivateKey",
+        ])
+            expect(output).toContain(`  ${key}`);
         expect(output).toContain("databaseNodes: 4 must be 3 or 5");
         expect(output).not.toContain(body.slice(0, 20));
         expect(output).not.toContain("hunter2");
@@ -164,15 +205,28 @@ describe("a stack that has its machines", () => {
         configure({});
         const { status, output } = await checked(["up", "--yes", "--skip-preview", ...withoutCommands]);
         expect(status, output).toBe(0);
-        expect([...driver.machines.values()].map(({ spec }) => spec.name).sort()).toEqual(["main-db-1", "main-db-2", "main-db-3", "main-jump", "main-lb-1"]);
+        expect([...driver.machines.values()].map(({ spec }) => spec.name).sort()).toEqual([
+            "main-db-1",
+            "main-db-2",
+            "main-db-3",
+            "main-jump",
+            "main-lb-1",
+        ]);
     });
 
     it("keeps no private key and no password in the open", async () => {
         const state = await pulumi("stack", "export", "--stack", STACK);
         const users = (await pulumi("stack", "export", "--stack", STACK, "--show-secrets")).output;
-        const secrets = (JSON.parse(users).deployment.resources as { type: string; outputs?: Record<string, any> }[]).flatMap(({ type, outputs = {} }) =>
-            type.endsWith(":RandomPassword") ? [outputs["result"]] : type.endsWith(":PrivateKey") ? [outputs["privateKeyPem"], outputs["privateKeyOpenssh"]] : [],
-        ).map((secret) => (JSON.parse(secret.plaintext) as string).trim()).filter((secret) => secret !== "");
+        const secrets = (JSON.parse(users).deployment.resources as { type: string; outputs?: Record<string, any> }[])
+            .flatMap(({ type, outputs = {} }) =>
+                type.endsWith(":RandomPassword")
+                    ? [outputs["result"]]
+                    : type.endsWith(":PrivateKey")
+                      ? [outputs["privateKeyPem"], outputs["privateKeyOpenssh"]]
+                      : [],
+            )
+            .map((secret) => (JSON.parse(secret.plaintext) as string).trim())
+            .filter((secret) => secret !== "");
         expect(secrets.length).toBeGreaterThan(15);
         for (const secret of secrets) expect(state.output.includes(JSON.stringify(secret).slice(1, -1))).toBe(false);
     });
@@ -181,7 +235,9 @@ describe("a stack that has its machines", () => {
         for (const { spec } of driver.machines.values()) {
             expect(Object.keys(spec.metadata)).toEqual(["user-data"]);
             expect(spec.userData.match(/-----BEGIN [A-Z ]*PRIVATE KEY-----/g)).toHaveLength(1);
-            expect(spec.disks.map(({ deviceName, boot }) => (boot ? "boot" : deviceName))).toEqual(spec.name.includes("-db-") ? ["boot", "data"] : ["boot"]);
+            expect(spec.disks.map(({ deviceName, boot }) => (boot ? "boot" : deviceName))).toEqual(
+                spec.name.includes("-db-") ? ["boot", "data"] : ["boot"],
+            );
         }
     });
 
@@ -192,7 +248,14 @@ describe("a stack that has its machines", () => {
 
     it("is not destroyed while its data is protected", async () => {
         // With --skip-preview Pulumi would take down what is not protected before it fails.
-        const { status, output } = await pulumi("destroy", "--yes", "--stack", STACK, "--config-file", join(folder, "stack.yaml"));
+        const { status, output } = await pulumi(
+            "destroy",
+            "--yes",
+            "--stack",
+            STACK,
+            "--config-file",
+            join(folder, "stack.yaml"),
+        );
         expect(status).not.toBe(0);
         expect(output).toMatch(/protect/);
         expect(driver.machines.size).toBe(5);
@@ -245,7 +308,9 @@ describe("npm run recover", () => {
         await begun(["main-db-3"], (inputs) => (inputs.labels.cluster = "another"));
         const { status, output } = await recover();
         expect(status, output).toBe(0);
-        expect(output).toMatch(/^ComputeInstance main-db-3: \w+ has its name, but its labels.cluster is "main", not "another": left alone$/m);
+        expect(output).toMatch(
+            /^ComputeInstance main-db-3: \w+ has its name, but its labels.cluster is "main", not "another": left alone$/m,
+        );
         const { resources, pending_operations } = (await exported()).deployment;
         expect(resources.some(({ urn }) => machine("main-db-3")(urn))).toBe(false);
         expect(pending_operations ?? []).toEqual([]);
@@ -260,7 +325,9 @@ describe("npm run recover", () => {
         writeFileSync(file, readFileSync(file, "utf8").replace(/endpoint: .*/, "endpoint: localhost:1"));
         const { status, output } = await recover();
         expect(status).toBe(1);
-        expect(output).toContain("the cloud does not tell whether ComputeInstance main-db-1 is there; nothing was changed");
+        expect(output).toContain(
+            "the cloud does not tell whether ComputeInstance main-db-1 is there; nothing was changed",
+        );
         expect(await exported()).toEqual(before);
     });
 });

@@ -6,7 +6,19 @@ import { powerOff } from "../../stand/machines/machine.ts";
 import { lockFolder, stateFile } from "../../stand/this-stand.ts";
 import { nothingUp } from "./support/what-is-up.ts";
 import { sql } from "./support/sql.ts";
-import { eventually, folder, hostState, local, machineId, onMachine, pulumi, run, site, stackFile, stackOutputs } from "./support/stand.ts";
+import {
+    eventually,
+    folder,
+    hostState,
+    local,
+    machineId,
+    onMachine,
+    pulumi,
+    run,
+    site,
+    stackFile,
+    stackOutputs,
+} from "./support/stand.ts";
 
 /** What can go wrong around an `up` and a `destroy`, and how one goes on from there. */
 nothingUp();
@@ -46,7 +58,14 @@ exit "$status"`,
 }
 
 interface PulumiState {
-    readonly checkpoint: { readonly latest?: { readonly pending_operations?: readonly { readonly type: string; readonly resource: { readonly urn: string } }[] } };
+    readonly checkpoint: {
+        readonly latest?: {
+            readonly pending_operations?: readonly {
+                readonly type: string;
+                readonly resource: { readonly urn: string };
+            }[];
+        };
+    };
 }
 
 /** A file in JSON; undefined while it is not there, or is being written. */
@@ -61,15 +80,24 @@ function readJson<T>(file: string): T | undefined {
 /** The machines that Pulumi's state says are being created, though the cloud has them. */
 function unknownMachines(): { name: string; id: string }[] {
     const pending = readJson<PulumiState>(stateFile)?.checkpoint.latest?.pending_operations ?? [];
-    const creating = pending.filter(({ type, resource }) => type === "creating" && resource.urn.includes("ComputeInstance::")).map(({ resource }) => resource.urn.split("::").at(-1)!);
-    const instances = readJson<{ tables: { instances: { name: string; id: string }[] } }>(join(folder, "cloud.json"))?.tables.instances ?? [];
+    const creating = pending
+        .filter(({ type, resource }) => type === "creating" && resource.urn.includes("ComputeInstance::"))
+        .map(({ resource }) => resource.urn.split("::").at(-1)!);
+    const instances =
+        readJson<{ tables: { instances: { name: string; id: string }[] } }>(join(folder, "cloud.json"))?.tables
+            .instances ?? [];
     return instances.filter(({ name }) => creating.includes(name)).map(({ name, id }) => ({ name, id }));
 }
 
 /** Starts `npm run local` and kills Pulumi's engine, the way a lack of memory would, while the cloud makes machines that it does not know yet. */
 async function killedLocal(): Promise<void> {
     const ended = run("npm", ["run", "--silent", "local"]);
-    await eventually(120, async () => unknownMachines(), (machines) => machines.length > 0, 0.02);
+    await eventually(
+        120,
+        async () => unknownMachines(),
+        (machines) => machines.length > 0,
+        0.02,
+    );
     const [lock] = readdirSync(lockFolder).filter((name) => name.endsWith(".json"));
     process.kill(readJson<{ pid: number }>(join(lockFolder, lock!))!.pid, "SIGKILL");
     const { exitCode, output } = await ended;
@@ -82,7 +110,9 @@ async function whatRuns(): Promise<string[]> {
     const { namespaces = [], mounts = [], loopDevices = [], controlGroups = [] } = await hostState();
     const processes = (await run("ps", ["-eo", "args="])).stdout.split("\n");
     const ownName = new RegExp(`(^|/)${site.prefix}(-|/|$)`);
-    return [...namespaces, ...mounts, ...loopDevices, ...controlGroups, ...processes].filter((line) => line.includes(folder) || ownName.test(line));
+    return [...namespaces, ...mounts, ...loopDevices, ...controlGroups, ...processes].filter(
+        (line) => line.includes(folder) || ownName.test(line),
+    );
 }
 
 describe("an interrupted up", () => {
@@ -98,7 +128,11 @@ describe("an interrupted up", () => {
     });
 
     test("leaves no process of Pulumi behind", async () => {
-        const processes = await eventually(15, async () => (await whatRuns()).filter((line) => /pulumi-|terraform-provider/.test(line)), (lines) => lines.length === 0);
+        const processes = await eventually(
+            15,
+            async () => (await whatRuns()).filter((line) => /pulumi-|terraform-provider/.test(line)),
+            (lines) => lines.length === 0,
+        );
         expect(processes).toEqual([]);
     });
 });
@@ -108,12 +142,32 @@ describe("a dead machine", () => {
         await powerOff(site, machineId("db-3"));
         const { readWrite } = (await stackOutputs()).connections[0]!;
         // Any change makes the check run again.
-        expect((await pulumi("config", "set", "--stack", "local", "--path", "postgres-ha:postgresqlParameters.work_mem", "6MB")).exitCode).toBe(0);
-        expect((await pulumi("config", "set", "--stack", "local", "postgres-ha:readyTimeoutMinutes", "1")).exitCode).toBe(0);
+        expect(
+            (
+                await pulumi(
+                    "config",
+                    "set",
+                    "--stack",
+                    "local",
+                    "--path",
+                    "postgres-ha:postgresqlParameters.work_mem",
+                    "6MB",
+                )
+            ).exitCode,
+        ).toBe(0);
+        expect(
+            (await pulumi("config", "set", "--stack", "local", "postgres-ha:readyTimeoutMinutes", "1")).exitCode,
+        ).toBe(0);
         const failed = await pulumi("up", "--yes", "--skip-preview", "--stack", "local");
         expect(failed.exitCode).not.toBe(0);
         expect(failed.output).toMatch(/main-db-3/);
-        expect(await eventually(60, () => sql(readWrite, "SELECT pg_is_in_recovery()"), (answer) => answer === "f")).toBe("f");
+        expect(
+            await eventually(
+                60,
+                () => sql(readWrite, "SELECT pg_is_in_recovery()"),
+                (answer) => answer === "f",
+            ),
+        ).toBe("f");
 
         expect((await run("npm", ["run", "--silent", "stand", "--", "start", "db-3"])).exitCode).toBe(0);
         expect((await pulumi("config", "rm", "--stack", "local", "postgres-ha:postgresqlParameters")).exitCode).toBe(0);
@@ -124,8 +178,13 @@ describe("a dead machine", () => {
 describe("a machine that never becomes ready", () => {
     test("fails the up within its deadline and shows its log", async () => {
         await local("down");
-        expect((await pulumi("config", "set", "--stack", "local", "postgres-ha:readyTimeoutMinutes", "1")).exitCode).toBe(0);
-        expect((await pulumi("config", "set", "--stack", "local", "postgres-ha:pgdgMirror", "http://nobody.stand/pgdg")).exitCode).toBe(0);
+        expect(
+            (await pulumi("config", "set", "--stack", "local", "postgres-ha:readyTimeoutMinutes", "1")).exitCode,
+        ).toBe(0);
+        expect(
+            (await pulumi("config", "set", "--stack", "local", "postgres-ha:pgdgMirror", "http://nobody.stand/pgdg"))
+                .exitCode,
+        ).toBe(0);
         const started = Date.now();
         const { exitCode, output } = await run("npm", ["run", "--silent", "local"]);
         expect(exitCode).not.toBe(0);
@@ -133,7 +192,10 @@ describe("a machine that never becomes ready", () => {
         expect(output).toMatch(/main-db-1.*cloud-init did not finish within 60 s/);
         expect(output).toMatch(/first-boot: failed, again in|nobody/);
         expect(output).not.toContain("every promise was checked");
-        expect((await pulumi("config", "set", "--stack", "local", "postgres-ha:pgdgMirror", "http://repo.stand/pgdg")).exitCode).toBe(0);
+        expect(
+            (await pulumi("config", "set", "--stack", "local", "postgres-ha:pgdgMirror", "http://repo.stand/pgdg"))
+                .exitCode,
+        ).toBe(0);
     });
 });
 
@@ -154,7 +216,6 @@ describe("a killed up", () => {
         expect(unknown.map(({ name }) => ({ name, id: machineId(name) }))).toEqual(unknown);
         expect((await pulumi("preview", "--expect-no-changes", "--stack", "local")).exitCode).toBe(0);
     });
-
 });
 
 describe("destroy", () => {

@@ -9,7 +9,9 @@ import { nothingUp } from "./support/what-is-up.ts";
 import { eventually, local, onMachine, repository, stackOutputs } from "./support/stand.ts";
 
 /** Each page of the labs, as a reader does it: its commands are typed and must print what the page shows. */
-const labs = readdirSync(join(repository, "docs/labs")).filter((name) => /^\d\d-.*\.md$/.test(name)).sort();
+const labs = readdirSync(join(repository, "docs/labs"))
+    .filter((name) => /^\d\d-.*\.md$/.test(name))
+    .sort();
 
 nothingUp();
 beforeAll(async () => {
@@ -23,7 +25,9 @@ describe("a lab prints what its page shows:", () => {
 describe("HAProxy's page in a browser", () => {
     /** The row of a server has a class for its state, and a name such as `leader/main-db-1`. */
     const servers = (html: string) =>
-        [...html.matchAll(/<tr class="active_(\w+)"><td class="ac">.*?<a name="(leader|replicas)\/(main-db-\d)">/g)].map(([, state, proxy, name]) => ({ proxy, name, state }));
+        [
+            ...html.matchAll(/<tr class="active_(\w+)"><td class="ac">.*?<a name="(leader|replicas)\/(main-db-\d)">/g),
+        ].map(([, state, proxy, name]) => ({ proxy, name, state }));
 
     test("shows one leader, and the others as replicas", async () => {
         const { statisticsUrl, leaderEndpoint } = await stackOutputs();
@@ -31,14 +35,23 @@ describe("HAProxy's page in a browser", () => {
         const folder = mkdtempSync(join(tmpdir(), "postgres-ha-picture-"));
         try {
             const picture = join(folder, "haproxy-statistics.png");
-            const page = () => visit("jump", { url: statisticsUrl[0]!, address: leaderEndpoint.address, certificate, picture });
-            const html = await eventually(60, page, (text) => servers(text).filter(({ state }) => state === "up").length === 3);
+            const page = () =>
+                visit("jump", { url: statisticsUrl[0]!, address: leaderEndpoint.address, certificate, picture });
+            const html = await eventually(
+                60,
+                page,
+                (text) => servers(text).filter(({ state }) => state === "up").length === 3,
+            );
             expect(html).toContain("Statistics Report");
             const [leader] = servers(html).filter(({ proxy, state }) => proxy === "leader" && state === "up");
             expect(leader).toBeDefined();
             expect(servers(html)).toEqual(
                 ["leader", "replicas"].flatMap((proxy) =>
-                    ["main-db-1", "main-db-2", "main-db-3"].map((name) => ({ proxy, name, state: (proxy === "leader") === (name === leader!.name) ? "up" : "down" })),
+                    ["main-db-1", "main-db-2", "main-db-3"].map((name) => ({
+                        proxy,
+                        name,
+                        state: (proxy === "leader") === (name === leader!.name) ? "up" : "down",
+                    })),
                 ),
             );
             const png = readFileSync(picture);

@@ -57,16 +57,28 @@ describe("no acknowledged write is lost, and the cluster becomes whole again:", 
 
 test("nobody asked the lost leader before another was chosen, and it is asked again now", async () => {
     const journals = await Promise.all(
-        outputs.nodes.filter(({ hostname }) => /-db-\d+$/.test(hostname)).map(async ({ hostname }) => ({
-            patroni: await onMachine(hostname, "journalctl", "--unit=patroni", "--output=cat", "--no-pager"),
-            guard: await onMachine(hostname, "journalctl", "--unit=unreachable-peers", "--output=cat", "--no-pager"),
-            refused: await onMachine(hostname, "nft", "list", "set", "inet", "unreachable_peers", "addresses"),
-        })),
+        outputs.nodes
+            .filter(({ hostname }) => /-db-\d+$/.test(hostname))
+            .map(async ({ hostname }) => ({
+                patroni: await onMachine(hostname, "journalctl", "--unit=patroni", "--output=cat", "--no-pager"),
+                guard: await onMachine(
+                    hostname,
+                    "journalctl",
+                    "--unit=unreachable-peers",
+                    "--output=cat",
+                    "--no-pager",
+                ),
+                refused: await onMachine(hostname, "nft", "list", "set", "inet", "unreachable_peers", "addresses"),
+            })),
     );
-    const survivors = journals.filter(({ guard }) => /does not answer: connections to its Patroni are refused here/.test(guard));
+    const survivors = journals.filter(({ guard }) =>
+        /does not answer: connections to its Patroni are refused here/.test(guard),
+    );
     expect(survivors.length).toBeGreaterThanOrEqual(2);
     for (const { guard } of survivors) expect(guard).toMatch(/answers again/);
-    expect(survivors.some(({ patroni }) => /Request failed to main-db-\d.*Connection refused/.test(patroni))).toBe(true);
+    expect(survivors.some(({ patroni }) => /Request failed to main-db-\d.*Connection refused/.test(patroni))).toBe(
+        true,
+    );
     for (const { refused } of journals) expect(refused).not.toContain("elements");
 });
 
@@ -75,20 +87,40 @@ test("the multi-host string goes past a node whose PostgreSQL is away, and the n
     const db1 = multiHost.replace(/,[^/]*/, "").replace("read-write", "any");
     const whoAnswers = "SELECT pg_is_in_recovery()";
     const patronictl = (...args: string[]) => onMachine("db-2", "patronictl", "-c", "/etc/patroni", ...args);
-    const whole = () => eventually(60, () => members("db-2"), (all) => all.filter(({ State }) => State === "streaming").length === 2);
+    const whole = () =>
+        eventually(
+            60,
+            () => members("db-2"),
+            (all) => all.filter(({ State }) => State === "streaming").length === 2,
+        );
     if ((await members("db-2")).some(({ Member, Role }) => Member === "main-db-1" && Role === "Leader")) {
         await patronictl("switchover", "--force");
         await whole();
     }
     await patronictl("pause", "--wait");
     try {
-        await onMachine("db-1", "bash", "-c", "sudo -u postgres /usr/pgsql-17/bin/pg_ctl stop --pgdata=/var/lib/pgsql/17/data --mode=immediate");
+        await onMachine(
+            "db-1",
+            "bash",
+            "-c",
+            "sudo -u postgres /usr/pgsql-17/bin/pg_ctl stop --pgdata=/var/lib/pgsql/17/data --mode=immediate",
+        );
         // Until its pooler is ended, db-1 has an error for whoever asks, and libpq takes it for an answer.
-        await eventually(15, () => sql(db1, whoAnswers).catch(String), (answer) => answer.includes("Connection refused"));
+        await eventually(
+            15,
+            () => sql(db1, whoAnswers).catch(String),
+            (answer) => answer.includes("Connection refused"),
+        );
         expect(await sql(multiHost, whoAnswers)).toBe("f");
     } finally {
         await patronictl("resume", "--wait");
     }
     await whole();
-    expect(await eventually(5, () => sql(db1, whoAnswers), (answer) => answer === "t")).toBe("t");
+    expect(
+        await eventually(
+            5,
+            () => sql(db1, whoAnswers),
+            (answer) => answer === "t",
+        ),
+    ).toBe("t");
 });

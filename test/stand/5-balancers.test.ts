@@ -8,7 +8,17 @@ import { readNetwork } from "../../stand/machines/records.ts";
 import { balancerStatuses } from "../../stand/machines/status.ts";
 import { clusterUp } from "./support/what-is-up.ts";
 import { sql } from "./support/sql.ts";
-import { eventually, local, machineId, onMachine, pulumi, repository, site, stackOutputs, type Outputs } from "./support/stand.ts";
+import {
+    eventually,
+    local,
+    machineId,
+    onMachine,
+    pulumi,
+    repository,
+    site,
+    stackOutputs,
+    type Outputs,
+} from "./support/stand.ts";
 
 /**
  * Two load balancers behind an address in common, and what is left when they are lost. Clients stand in zone a beside
@@ -43,10 +53,18 @@ const sqlFrom = (zone: string, uri: string, statement: string) =>
 /** What the network load balancer thinks of its targets. */
 const targets = () => balancerStatuses(site)[0]!.targets;
 const believed = (seconds: number, first: "healthy" | "unhealthy", second: "healthy" | "unhealthy") =>
-    eventually(seconds, async () => targets(), (found) => found["main-lb-1"] === first && found["main-lb-2"] === second);
+    eventually(
+        seconds,
+        async () => targets(),
+        (found) => found["main-lb-1"] === first && found["main-lb-2"] === second,
+    );
 
 /** Writes one row after another while `work` goes on. @returns the acknowledged rows, and the longest time without one */
-async function writing(zone: string, uri: string, work: () => Promise<void>): Promise<{ tokens: string[]; longestGapSeconds: number }> {
+async function writing(
+    zone: string,
+    uri: string,
+    work: () => Promise<void>,
+): Promise<{ tokens: string[]; longestGapSeconds: number }> {
     const tokens: string[] = [];
     let last = performance.now();
     let longestGapSeconds = 0;
@@ -71,7 +89,9 @@ async function writing(zone: string, uri: string, work: () => Promise<void>): Pr
 }
 
 async function setBalancers(count: number): Promise<string> {
-    expect((await pulumi("config", "set", "--stack", "local", "postgres-ha:loadBalancers", `${count}`)).exitCode).toBe(0);
+    expect((await pulumi("config", "set", "--stack", "local", "postgres-ha:loadBalancers", `${count}`)).exitCode).toBe(
+        0,
+    );
     const screen = await local();
     outputs = await stackOutputs();
     return screen;
@@ -79,7 +99,11 @@ async function setBalancers(count: number): Promise<string> {
 
 describe("one load balancer", () => {
     test("has no address besides its own", () => {
-        expect(outputs.leaderEndpoint).toEqual({ host: "main-lb-1.ru-central1.internal", address: "10.10.0.5", port: 5000 });
+        expect(outputs.leaderEndpoint).toEqual({
+            host: "main-lb-1.ru-central1.internal",
+            address: "10.10.0.5",
+            port: 5000,
+        });
         expect(balancerStatuses(site)).toEqual([]);
     });
 
@@ -87,13 +111,19 @@ describe("one load balancer", () => {
         const { readWrite, multiHost } = outputs.connections[0]!;
         await powerOff(site, machineId("lb-1"));
         try {
-            await expect(sqlFrom(zoneA, `${readWrite}&connect_timeout=3`, "SELECT 1")).rejects.toThrow(/timeout expired|No route to host/);
+            await expect(sqlFrom(zoneA, `${readWrite}&connect_timeout=3`, "SELECT 1")).rejects.toThrow(
+                /timeout expired|No route to host/,
+            );
             expect(await sqlFrom(zoneA, multiHost, "SELECT pg_is_in_recovery()")).toBe("f");
         } finally {
             // Without it the next test's up would wait for as long as it may.
             await start(site, machineId("lb-1"));
         }
-        await eventually(60, () => sqlFrom(zoneA, readWrite, insert), (token) => token !== "");
+        await eventually(
+            60,
+            () => sqlFrom(zoneA, readWrite, insert),
+            (token) => token !== "",
+        );
     });
 });
 
@@ -103,13 +133,19 @@ describe("a second load balancer", () => {
         expect(outputs.leaderEndpoint).toEqual({ host: "10.10.0.9", address: "10.10.0.9", port: 5000 });
         expect(targets()).toEqual({ "main-lb-1": "healthy", "main-lb-2": "healthy" });
         // Two load balancers, and what joins them.
-        expect((await pulumi("stack", "export", "--stack", "local")).stdout).toContain("writes and reads verified through 3 load balancer(s)");
+        expect((await pulumi("stack", "export", "--stack", "local")).stdout).toContain(
+            "writes and reads verified through 3 load balancer(s)",
+        );
     });
 
     test("is no obstacle to the example application, whose driver knows one server at a time", async () => {
         const input = JSON.stringify({ connection: outputs.connections[0], ca: outputs.caCertificate });
         const example = async (program: string) => {
-            const { exitCode, stdout, stderr } = await captureAsClient(site, [process.execPath, join(repository, "examples/app", program)], { input });
+            const { exitCode, stdout, stderr } = await captureAsClient(
+                site,
+                [process.execPath, join(repository, "examples/app", program)],
+                { input },
+            );
             expect(exitCode, stderr).toBe(0);
             return stdout;
         };
@@ -124,7 +160,18 @@ describe("a second load balancer", () => {
 
     test.each([zoneA, zoneB])("serves clients in %s, who verify the address", async (zone) => {
         const token = await sqlFrom(zone, joined(), insert);
-        expect(await eventually(10, () => sqlFrom(zone, only("10.10.0.9", 5001), `SELECT pg_is_in_recovery() FROM life WHERE token = ${token}`), (row) => row !== "")).toBe("t");
+        expect(
+            await eventually(
+                10,
+                () =>
+                    sqlFrom(
+                        zone,
+                        only("10.10.0.9", 5001),
+                        `SELECT pg_is_in_recovery() FROM life WHERE token = ${token}`,
+                    ),
+                (row) => row !== "",
+            ),
+        ).toBe("t");
     });
 
     test("stays a way of its own; the ports behind the common address are for it alone", async () => {
@@ -139,7 +186,11 @@ describe("with two load balancers", () => {
     test("one HAProxy that is killed is back before anybody takes it out", async () => {
         const { longestGapSeconds, tokens } = await writing(zoneA, joined(), async () => {
             await onMachine("lb-1", "systemctl", "kill", "--signal=KILL", "haproxy.service");
-            await eventually(20, () => sqlFrom(zoneA, joined(), insert), (token) => token !== "");
+            await eventually(
+                20,
+                () => sqlFrom(zoneA, joined(), insert),
+                (token) => token !== "",
+            );
         });
         expect(longestGapSeconds).toBeLessThan(20);
         expect(tokens.length).toBeGreaterThan(0);
@@ -155,7 +206,13 @@ describe("with two load balancers", () => {
                 await powerOff(site, machineId("lb-1"));
                 await believed(30, "unhealthy", "healthy");
                 await expect(sqlFrom(zoneA, joined(), "SELECT 1")).rejects.toThrow(/timeout expired/);
-                expect(await eventually(zoneConvergenceSeconds + 60, () => sqlFrom(zoneA, joined(), "SELECT pg_is_in_recovery()"), () => true)).toBe("f");
+                expect(
+                    await eventually(
+                        zoneConvergenceSeconds + 60,
+                        () => sqlFrom(zoneA, joined(), "SELECT pg_is_in_recovery()"),
+                        () => true,
+                    ),
+                ).toBe("f");
             }),
             writing(zoneB, joined(), () => believed(30, "unhealthy", "healthy").then(() => undefined)),
         ]);
@@ -163,7 +220,9 @@ describe("with two load balancers", () => {
         expect(besideIt.longestGapSeconds).toBeLessThan(30);
         expect(elsewhere.longestGapSeconds).toBeLessThan(15);
         const acknowledged = [...besideIt.tokens, ...elsewhere.tokens];
-        expect(await sqlFrom(zoneA, joined(), `SELECT count(*) FROM life WHERE token IN (${acknowledged.join(", ")})`)).toBe(`${acknowledged.length}`);
+        expect(
+            await sqlFrom(zoneA, joined(), `SELECT count(*) FROM life WHERE token IN (${acknowledged.join(", ")})`),
+        ).toBe(`${acknowledged.length}`);
     });
 
     test("the machine comes back to its zone", async () => {
@@ -179,7 +238,12 @@ describe("with two load balancers", () => {
         expect(await sqlFrom(zoneA, multiHost, insert)).toMatch(/^\d+$/);
         await Promise.all([start(site, machineId("lb-1")), start(site, machineId("lb-2"))]);
         await believed(60, "healthy", "healthy");
-        for (const zone of [zoneA, zoneB]) await eventually(30, () => sqlFrom(zone, joined(), insert), (token) => token !== "");
+        for (const zone of [zoneA, zoneB])
+            await eventually(
+                30,
+                () => sqlFrom(zone, joined(), insert),
+                (token) => token !== "",
+            );
     });
 });
 

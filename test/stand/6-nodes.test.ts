@@ -5,7 +5,17 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { powerOff } from "../../stand/machines/machine.ts";
 import { clusterUp } from "./support/what-is-up.ts";
 import { sql } from "./support/sql.ts";
-import { eventually, local, machineId, members, onMachine, pulumi, repository, site, stackOutputs } from "./support/stand.ts";
+import {
+    eventually,
+    local,
+    machineId,
+    members,
+    onMachine,
+    pulumi,
+    repository,
+    site,
+    stackOutputs,
+} from "./support/stand.ts";
 
 /** Database nodes that are lost for good, and a cluster that grows and shrinks; its rows must survive all of it. */
 let readWrite: string;
@@ -22,10 +32,22 @@ async function expectWhole(names: readonly string[]): Promise<void> {
     const found = await eventually(60, members, (all) => all.length === names.length);
     expect(found.map(({ Member }) => Member).sort()).toEqual(names);
     expect(found.map(({ State }) => State).sort()).toEqual(["running", ...names.slice(1).map(() => "streaming")]);
-    const etcd = (await onMachine("db-1", "bash", "-lc", "etcdctl member list")).trim().split("\n").map((line) => line.split(", "));
-    expect(etcd.map(([, status, name, , clientUrl]) => [name, status, clientUrl !== ""]).sort()).toEqual(names.map((name) => [name, "started", true]));
+    const etcd = (await onMachine("db-1", "bash", "-lc", "etcdctl member list"))
+        .trim()
+        .split("\n")
+        .map((line) => line.split(", "));
+    expect(etcd.map(([, status, name, , clientUrl]) => [name, status, clientUrl !== ""]).sort()).toEqual(
+        names.map((name) => [name, "started", true]),
+    );
     for (const name of names) {
-        expect(await onMachine(name, "bash", "-lc", "psql --tuples-only --no-align --dbname=app --command='SELECT count(*), sum(id) FROM kept'")).toBe("1000|500500\n");
+        expect(
+            await onMachine(
+                name,
+                "bash",
+                "-lc",
+                "psql --tuples-only --no-align --dbname=app --command='SELECT count(*), sum(id) FROM kept'",
+            ),
+        ).toBe("1000|500500\n");
     }
 }
 
@@ -33,13 +55,28 @@ const nodes = (count: number) => Array.from({ length: count }, (_, index) => `ma
 const leader = async () => (await members()).find(({ Role }) => Role === "Leader")!.Member;
 
 /** What tells a data disk from one with the same rows that were copied: its file system, and a file that no other node has. */
-const fileSystem = async (name: string) => (await onMachine(name, "bash", "-c", "blkid --probe --output value --match-tag UUID $(findmnt --noheadings --output SOURCE /var/lib/pgsql)")).trim();
+const fileSystem = async (name: string) =>
+    (
+        await onMachine(
+            name,
+            "bash",
+            "-c",
+            "blkid --probe --output value --match-tag UUID $(findmnt --noheadings --output SOURCE /var/lib/pgsql)",
+        )
+    ).trim();
 const mark = (name: string) => onMachine(name, "bash", "-c", `echo ${name} >/var/lib/pgsql/only-here`);
 const markOf = (name: string) => onMachine(name, "cat", "/var/lib/pgsql/only-here");
 
 /** `pulumi up` that makes machines anew, whatever they are. */
 const replace = (...names: readonly string[]) =>
-    pulumi("up", "--yes", "--skip-preview", "--stack", "local", ...names.flatMap((name) => ["--replace", `**:ComputeInstance::${name}`]));
+    pulumi(
+        "up",
+        "--yes",
+        "--skip-preview",
+        "--stack",
+        "local",
+        ...names.flatMap((name) => ["--replace", `**:ComputeInstance::${name}`]),
+    );
 
 describe("a database node that is lost for good", () => {
     test("is made anew and takes its data disk over", async () => {
@@ -56,7 +93,16 @@ describe("a database node that is lost for good", () => {
 
     test("is made anew with its disk", async () => {
         await powerOff(site, machineId("db-3"));
-        const { exitCode, output } = await pulumi("destroy", "--yes", "--skip-preview", "--stack", "local", "--target", "**:ComputeDisk::main-db-3-data", "--target-dependents");
+        const { exitCode, output } = await pulumi(
+            "destroy",
+            "--yes",
+            "--skip-preview",
+            "--stack",
+            "local",
+            "--target",
+            "**:ComputeDisk::main-db-3-data",
+            "--target-dependents",
+        );
         expect(exitCode, output.slice(-3000)).toBe(0);
         await local();
         await expectWhole(nodes(3));
@@ -64,7 +110,11 @@ describe("a database node that is lost for good", () => {
 });
 
 describe("all database nodes made anew at once", () => {
-    const configure = async (minutes: number) => expect((await pulumi("config", "set", "--stack", "local", "postgres-ha:readyTimeoutMinutes", `${minutes}`)).exitCode).toBe(0);
+    const configure = async (minutes: number) =>
+        expect(
+            (await pulumi("config", "set", "--stack", "local", "postgres-ha:readyTimeoutMinutes", `${minutes}`))
+                .exitCode,
+        ).toBe(0);
     let before: string[];
 
     test("wait with their data for a person, instead of beginning anew", async () => {
@@ -83,10 +133,19 @@ describe("all database nodes made anew at once", () => {
 
     test("go on as docs/operations.md says, with every row", async () => {
         const { onEach, onFirst, onOthers } = etcdLostCommands();
-        const ends = await Promise.all(nodes(3).map(async (name) => ({ name, end: (await onMachine(name, "bash", "-euc", onEach)).trim().split("\n").at(-1)! })));
+        const ends = await Promise.all(
+            nodes(3).map(async (name) => ({
+                name,
+                end: (await onMachine(name, "bash", "-euc", onEach)).trim().split("\n").at(-1)!,
+            })),
+        );
         for (const { end } of ends) expect(end).toMatch(/^timeline [0-9]{8}, WAL up to [0-9A-F]{8}\/[0-9A-F]{8}$/);
         const [first, ...others] = ends.sort((a, b) => b.end.localeCompare(a.end)).map(({ name }) => name);
-        await eventually(60, () => onMachine(first!, "bash", "-euc", onFirst), (list) => new RegExp(`${first} .* Leader `).test(list));
+        await eventually(
+            60,
+            () => onMachine(first!, "bash", "-euc", onFirst),
+            (list) => new RegExp(`${first} .* Leader `).test(list),
+        );
         for (const name of others) await onMachine(name, "bash", "-euc", onOthers);
         await local();
         await configure(15);
@@ -98,14 +157,19 @@ describe("all database nodes made anew at once", () => {
 
 /** The commands of "All of etcd lost" in docs/operations.md, word by word. */
 function etcdLostCommands(): { onEach: string; onFirst: string; onOthers: string } {
-    const [, section] = /### All of etcd lost\n([\s\S]*?)\n## /.exec(readFileSync(join(repository, "docs/operations.md"), "utf8"))!;
+    const [, section] = /### All of etcd lost\n([\s\S]*?)\n## /.exec(
+        readFileSync(join(repository, "docs/operations.md"), "utf8"),
+    )!;
     const [onEach, onFirst] = [...section!.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, commands]) => commands!);
     const [, onOthers] = /On the \*\*others\*\*: `([^`]*)`/.exec(section!)!;
     return { onEach: onEach!, onFirst: onFirst!, onOthers: onOthers! };
 }
 
 describe("the number of database nodes", () => {
-    const configure = async (count: number) => expect((await pulumi("config", "set", "--stack", "local", "postgres-ha:databaseNodes", `${count}`)).exitCode).toBe(0);
+    const configure = async (count: number) =>
+        expect(
+            (await pulumi("config", "set", "--stack", "local", "postgres-ha:databaseNodes", `${count}`)).exitCode,
+        ).toBe(0);
 
     test("grows to five", async () => {
         const boots = await onMachine("db-1", "cat", "/var/lib/cloud/instance/boot-finished");
@@ -116,7 +180,18 @@ describe("the number of database nodes", () => {
     });
 
     test("goes back to three, and the lead with it", async () => {
-        await onMachine("db-1", "patronictl", "-c", "/etc/patroni", "switchover", "--leader", await leader(), "--candidate", "main-db-5", "--force");
+        await onMachine(
+            "db-1",
+            "patronictl",
+            "-c",
+            "/etc/patroni",
+            "switchover",
+            "--leader",
+            await leader(),
+            "--candidate",
+            "main-db-5",
+            "--force",
+        );
         await configure(3);
         await local();
         expect(nodes(3)).toContain(await leader());

@@ -6,7 +6,8 @@ import { eventually, local, members, onMachine, pulumi } from "./support/stand.t
 /** Where packages come from, whose signatures count, and in which versions a node gets them. */
 clusterUp();
 
-const set = async (key: string, value: string) => expect((await pulumi("config", "set", "--stack", "local", `postgres-ha:${key}`, value)).exitCode).toBe(0);
+const set = async (key: string, value: string) =>
+    expect((await pulumi("config", "set", "--stack", "local", `postgres-ha:${key}`, value)).exitCode).toBe(0);
 const etcdOf = async (name: string) => (await onMachine(name, "rpm", "-q", "etcd")).trim();
 
 describe("one repository that is gone", () => {
@@ -17,7 +18,9 @@ describe("one repository that is gone", () => {
         await onMachine("db-1", "sed", "-i", "s#/extras/#/moved/#", "/etc/yum.repos.d/pgdg-rhel9-extras.repo");
         try {
             expect(await onMachine("db-1", ...lookForUpdates)).not.toMatch(/^Error/m);
-            await expect(onMachine("db-1", ...lookForUpdates, "--setopt=*.skip_if_unavailable=0")).rejects.toThrow(/Status code: 404 for/);
+            await expect(onMachine("db-1", ...lookForUpdates, "--setopt=*.skip_if_unavailable=0")).rejects.toThrow(
+                /Status code: 404 for/,
+            );
         } finally {
             await onMachine("db-1", "sed", "-i", "s#/moved/#/extras/#", "/etc/yum.repos.d/pgdg-rhel9-extras.repo");
         }
@@ -25,7 +28,8 @@ describe("one repository that is gone", () => {
 });
 
 describe("a node that is made anew", () => {
-    const replaced = async () => pulumi("up", "--yes", "--skip-preview", "--stack", "local", "--replace", "**:ComputeInstance::main-db-2");
+    const replaced = async () =>
+        pulumi("up", "--yes", "--skip-preview", "--stack", "local", "--replace", "**:ComputeInstance::main-db-2");
 
     test("gets no package that another key signed than the configuration names", async () => {
         const wrong = "ABCD".repeat(10);
@@ -33,7 +37,11 @@ describe("a node that is made anew", () => {
         const { exitCode, output } = await replaced();
         expect(exitCode).not.toBe(0);
         expect(output).toMatch(/main-db-2.*the first boot failed/);
-        expect(output).toMatch(new RegExp(`http://repo\\.stand/pgdg/keys/PGDG-RPM-GPG-KEY-RHEL holds [0-9A-F]{40}, but the key must be ${wrong}`));
+        expect(output).toMatch(
+            new RegExp(
+                `http://repo\\.stand/pgdg/keys/PGDG-RPM-GPG-KEY-RHEL holds [0-9A-F]{40}, but the key must be ${wrong}`,
+            ),
+        );
         expect(await onMachine("db-2", "bash", "-c", "rpm -q etcd patroni postgresql17-server || true")).toBe(
             "package etcd is not installed\npackage patroni is not installed\npackage postgresql17-server is not installed\n",
         );
@@ -47,7 +55,9 @@ describe("a node that is made anew", () => {
             await onMachine(peer, "dnf", "--quiet", "--assumeyes", "downgrade", older);
         }
         const told = () => onMachine("db-1", "/usr/local/libexec/postgres-ha/peer-packages");
-        expect(await eventually(30, told, (packages) => packages.includes(older.replace(".x86_64", "")))).toContain("postgresql17-server-");
+        expect(await eventually(30, told, (packages) => packages.includes(older.replace(".x86_64", "")))).toContain(
+            "postgresql17-server-",
+        );
         // The mirror's own key again: the machine's first boot goes on where it stopped.
         const output = await local();
         expect(await etcdOf("db-2")).toBe(older);

@@ -12,7 +12,10 @@ let readWrite: string;
 clusterUp();
 beforeAll(async () => {
     readWrite = (await stackOutputs()).connections[0]!.readWrite;
-    await sql(readWrite, "CREATE TABLE changed (id int PRIMARY KEY); INSERT INTO changed SELECT generate_series(1, 1000)");
+    await sql(
+        readWrite,
+        "CREATE TABLE changed (id int PRIMARY KEY); INSERT INTO changed SELECT generate_series(1, 1000)",
+    );
 });
 
 const nodes = ["main-db-1", "main-db-2", "main-db-3"];
@@ -34,7 +37,13 @@ async function withSettings(settings: Readonly<Record<string, string>>, work: ()
     try {
         await work();
     } finally {
-        for (const key of Object.keys(settings)) await pulumi("config", ...(key in before ? ["set", ...stack, `postgres-ha:${key}`, before[key]!] : ["rm", ...stack, `postgres-ha:${key}`]));
+        for (const key of Object.keys(settings))
+            await pulumi(
+                "config",
+                ...(key in before
+                    ? ["set", ...stack, `postgres-ha:${key}`, before[key]!]
+                    : ["rm", ...stack, `postgres-ha:${key}`]),
+            );
     }
 }
 
@@ -51,8 +60,16 @@ describe("what a running cluster cannot change", () => {
         withSettings(fatal, async () => {
             const { exitCode, output } = await pulumi("preview", ...stack);
             expect(exitCode).not.toBe(0);
-            for (const [key, had] of [["clusterName", '"main"'], ["networkCidr", '"10.10.0.0/16"'], ["zones", '["ru-central1-a","ru-central1-b","ru-central1-d"]'], ["sshUser", '"pgadmin"'], ["databaseDataDiskType", '"network-ssd"']]) {
-                expect(output).toContain(`${key}: ${key === "zones" ? fatal.zones : JSON.stringify(fatal[key as keyof typeof fatal])} must stay ${had}: `);
+            for (const [key, had] of [
+                ["clusterName", '"main"'],
+                ["networkCidr", '"10.10.0.0/16"'],
+                ["zones", '["ru-central1-a","ru-central1-b","ru-central1-d"]'],
+                ["sshUser", '"pgadmin"'],
+                ["databaseDataDiskType", '"network-ssd"'],
+            ]) {
+                expect(output).toContain(
+                    `${key}: ${key === "zones" ? fatal.zones : JSON.stringify(fatal[key as keyof typeof fatal])} must stay ${had}: `,
+                );
             }
             expect(output).toContain("Make a second stack with the new value and move the data there");
         }));
@@ -89,7 +106,10 @@ describe("another boot disk", () => {
         await withSettings({ databaseBootDiskSizeGib: "30", jumpHostBootDiskType: "network-ssd" }, async () => {
             const { exitCode, output } = await up();
             expect(exitCode, output.slice(-3000)).toBe(0);
-            for (const name of nodes) expect(output).toContain(`${name} keeps its boot disk of 20 GiB, network-ssd: the configured 30 GiB, network-ssd, is for new machines.`);
+            for (const name of nodes)
+                expect(output).toContain(
+                    `${name} keeps its boot disk of 20 GiB, network-ssd: the configured 30 GiB, network-ssd, is for new machines.`,
+                );
             expect(instances()).toEqual(before);
             expect(await rows()).toBe(allRows);
         });
@@ -135,8 +155,19 @@ describe("an up that failed", () => {
     });
 
     test("because it was killed is not undone by it either", async () => {
-        const configured = async () => JSON.parse(await onMachine("db-2", "curl", "--silent", "--cacert", "/etc/postgres-ha/tls/ca.crt", "https://127.0.0.1:8008/config")).postgresql.parameters.max_connections;
-        const running = (name: string) => onMachine(name, "bash", "-lc", "psql --tuples-only --no-align --command='SHOW max_connections'");
+        const configured = async () =>
+            JSON.parse(
+                await onMachine(
+                    "db-2",
+                    "curl",
+                    "--silent",
+                    "--cacert",
+                    "/etc/postgres-ha/tls/ca.crt",
+                    "https://127.0.0.1:8008/config",
+                ),
+            ).postgresql.parameters.max_connections;
+        const running = (name: string) =>
+            onMachine(name, "bash", "-lc", "psql --tuples-only --no-align --command='SHOW max_connections'");
         const before = await configured();
         await withSettings({ postgresqlParameters: '{"max_connections": 70}' }, async () => {
             await killedUp("main-db-1-configured updating", async () => {
@@ -155,18 +186,33 @@ describe("an up that failed", () => {
 
 describe("what was changed by hand", () => {
     test("is put right by sending everything again, which restarts nothing", async () => {
-        const started = (name: string) => onMachine(name, "systemctl", "show", "--property=ActiveEnterTimestampMonotonic", "patroni", "etcd");
+        const started = (name: string) =>
+            onMachine(name, "systemctl", "show", "--property=ActiveEnterTimestampMonotonic", "patroni", "etcd");
         const before = await Promise.all(nodes.map(started));
-        await onMachine("lb-1", "bash", "-c", "sed -i 's/^    maxconn .*/    maxconn 111/' /etc/haproxy/haproxy.cfg && systemctl reload haproxy");
+        await onMachine(
+            "lb-1",
+            "bash",
+            "-c",
+            "sed -i 's/^    maxconn .*/    maxconn 111/' /etc/haproxy/haproxy.cfg && systemctl reload haproxy",
+        );
         await onMachine("db-2", "systemctl", "stop", "pgbouncer");
         await onMachine("db-3", "systemctl", "disable", "--now", "--quiet", "replica-guard.timer");
         await onMachine("db-1", "bash", "-lc", "patronictl edit-config --force --set ttl=60 --pg work_mem=99MB");
         const { user } = (await stackOutputs()).connections[0]!;
-        await sql(readWrite, `ALTER ROLE ${user} NOLOGIN`).catch(() => onMachine("db-1", "bash", "-lc", `psql "host=$(patronictl list --format json | jq -r '.[] | select(.Role == "Leader").Host') passfile=/etc/postgres-ha/superuser.pgpass" --command='ALTER ROLE ${user} NOLOGIN'`));
+        await sql(readWrite, `ALTER ROLE ${user} NOLOGIN`).catch(() =>
+            onMachine(
+                "db-1",
+                "bash",
+                "-lc",
+                `psql "host=$(patronictl list --format json | jq -r '.[] | select(.Role == "Leader").Host') passfile=/etc/postgres-ha/superuser.pgpass" --command='ALTER ROLE ${user} NOLOGIN'`,
+            ),
+        );
 
         const { exitCode, output } = await up("--replace", "**-revision");
         expect(exitCode, output.slice(-3000)).toBe(0);
-        expect(await onMachine("lb-1", "grep", "-c", "maxconn 111", "/etc/haproxy/haproxy.cfg").catch(() => "0")).toBe("0");
+        expect(await onMachine("lb-1", "grep", "-c", "maxconn 111", "/etc/haproxy/haproxy.cfg").catch(() => "0")).toBe(
+            "0",
+        );
         expect(await onMachine("db-2", "systemctl", "is-active", "pgbouncer")).toBe("active\n");
         expect(await onMachine("db-3", "systemctl", "is-active", "replica-guard.timer")).toBe("active\n");
         const patroni = await onMachine("db-1", "bash", "-lc", "patronictl show-config");

@@ -24,8 +24,23 @@ const definitions = {
         release: "trixie",
         variant: "minbase",
         packages: [
-            "systemd", "cloud-init", "openssh-server", "nftables", "chrony", "curl", "gpg", "jq", "sudo",
-            "e2fsprogs", "haproxy", "pgbouncer", "patroni", "python3-etcd", "etcd-server", "etcd-client", "postgresql-17",
+            "systemd",
+            "cloud-init",
+            "openssh-server",
+            "nftables",
+            "chrony",
+            "curl",
+            "gpg",
+            "jq",
+            "sudo",
+            "e2fsprogs",
+            "haproxy",
+            "pgbouncer",
+            "patroni",
+            "python3-etcd",
+            "etcd-server",
+            "etcd-client",
+            "postgresql-17",
         ],
         finish: [
             // Paths and accounts of the RPMs that the program installs.
@@ -56,23 +71,35 @@ export async function ensureRoots(): Promise<void> {
     await withLock(
         () => console.log("waiting for another build in the cache"),
         async () => {
-            await Promise.all(names.map((name) => ensureProduct(...product(name), (folder) => build(definitions[name], join(folder, "root")))));
+            await Promise.all(
+                names.map((name) =>
+                    ensureProduct(...product(name), (folder) => build(definitions[name], join(folder, "root"))),
+                ),
+            );
         },
     );
 }
 
 function product(name: RootName): [name: string, id: string] {
-    return [`test-root-${name}`, createHash("sha256").update(JSON.stringify(definitions[name])).digest("hex").slice(0, 12)];
+    return [
+        `test-root-${name}`,
+        createHash("sha256").update(JSON.stringify(definitions[name])).digest("hex").slice(0, 12),
+    ];
 }
 
 async function build({ release, variant, packages, finish }: DebianRoot, root: string): Promise<void> {
     console.log(`building a ${release} root for the checks (once)`);
     await run("unshare", [
-        "--mount", "mmdebstrap", "--mode=root", `--variant=${variant}`, "--format=directory",
+        "--mount",
+        "mmdebstrap",
+        "--mode=root",
+        `--variant=${variant}`,
+        "--format=directory",
         `--include=${packages.join(",")}`,
         '--aptopt=APT::Install-Recommends "false"',
         ...["doc", "man", "locale"].map((directory) => `--dpkgopt=path-exclude=/usr/share/${directory}/*`),
         ...finish.map((command) => `--customize-hook=chroot "$1" sh -euc '${command}'`),
-        release, root,
+        release,
+        root,
     ]);
 }

@@ -56,7 +56,10 @@ export function parseLabPage(path: string, text: string): LabPage {
 
 function parseBlock(path: string, fenceLine: number, info: string, lines: readonly string[]): LabBlock {
     const until = /^until (\d+)s$/.exec(info);
-    if (info !== "" && until === null) throw new Error(`${path}:${fenceLine}: after "console" stands "until 60s" or nothing, not ${JSON.stringify(info)}`);
+    if (info !== "" && until === null)
+        throw new Error(
+            `${path}:${fenceLine}: after "console" stands "until 60s" or nothing, not ${JSON.stringify(info)}`,
+        );
     const commands: { place: Place; command: string; line: number; printed: string[] }[] = [];
     let continues = false;
     lines.forEach((text, index) => {
@@ -86,7 +89,9 @@ function whatIsPrinted(lines: readonly string[]): Pick<LabCommand, "expected" | 
     const marker = exitCodeMarker.exec(lines.at(-1) ?? "");
     return {
         // A line that is only "…" says what is true anyway: other lines may stand between.
-        expected: (marker === null ? lines : lines.slice(0, -1)).filter((line) => line.trim() !== "" && line.trim() !== "…"),
+        expected: (marker === null ? lines : lines.slice(0, -1)).filter(
+            (line) => line.trim() !== "" && line.trim() !== "…",
+        ),
         exitCode: marker === null ? 0 : Number(marker[1]),
     };
 }
@@ -103,7 +108,8 @@ export interface Printed {
  * line stands for any text. Widths of columns do not matter: runs of blanks count as one, runs of hyphens too.
  */
 export function mismatch(path: string, command: LabCommand, { exitCode, output }: Printed): string | undefined {
-    const message = (problem: string) => `${path}:${command.line}: ${command.place}$ ${command.command}\n${problem}\nIt printed:\n${indented(output)}`;
+    const message = (problem: string) =>
+        `${path}:${command.line}: ${command.place}$ ${command.command}\n${problem}\nIt printed:\n${indented(output)}`;
     if (exitCode !== command.exitCode) return message(`Expected the exit code ${command.exitCode}, got ${exitCode}.`);
     const lines = output.split("\n").map(withoutWidths);
     let next = 0;
@@ -112,7 +118,9 @@ export function mismatch(path: string, command: LabCommand, { exitCode, output }
         const found = lines.findIndex((line, position) => position >= next && pattern.test(line));
         if (found < 0) {
             const before = command.expected[index - 1];
-            return message(`Expected${before === undefined ? "" : ", below\n" + indented(before) + "\n"} the line\n${indented(expected)}`);
+            return message(
+                `Expected${before === undefined ? "" : ", below\n" + indented(before) + "\n"} the line\n${indented(expected)}`,
+            );
         }
         next = found + 1;
     }

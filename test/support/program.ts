@@ -34,7 +34,9 @@ export interface Registered {
 
 export interface ProgramRun {
     readonly resources: readonly Registered[];
-    readonly outputs: Readonly<Record<string, { readonly value: any; readonly known: boolean; readonly secret: boolean }>>;
+    readonly outputs: Readonly<
+        Record<string, { readonly value: any; readonly known: boolean; readonly secret: boolean }>
+    >;
     /** Resources of a type, by the last part of its token. */
     ofType(name: string): readonly Registered[];
     named(type: string, name: string): Registered;
@@ -75,16 +77,27 @@ function outputsOf(type: string, name: string, inputs: Record<string, any>): Rec
 }
 
 /** Runs index.ts with a configuration, given as a user would write it. */
-export async function runProgram(configuration: Readonly<Record<string, unknown>> = {}, { preview = false, exists = () => false }: RunOptions = {}): Promise<ProgramRun> {
+export async function runProgram(
+    configuration: Readonly<Record<string, unknown>> = {},
+    { preview = false, exists = () => false }: RunOptions = {},
+): Promise<ProgramRun> {
     const whole = { ...minimalConfiguration, ...configuration };
     pulumi.runtime.setAllConfig(
-        Object.fromEntries(Object.entries(whole).map(([key, value]) => [`${PROJECT}:${key}`, typeof value === "string" ? value : JSON.stringify(value)])),
+        Object.fromEntries(
+            Object.entries(whole).map(([key, value]) => [
+                `${PROJECT}:${key}`,
+                typeof value === "string" ? value : JSON.stringify(value),
+            ]),
+        ),
     );
     await pulumi.runtime.setMocks(
         {
             newResource: ({ type, name, inputs }) => {
                 const known = !preview || exists(name, type);
-                return { id: known ? `id-of-${name}` : undefined, state: known ? { ...inputs, ...outputsOf(type, name, inputs) } : inputs };
+                return {
+                    id: known ? `id-of-${name}` : undefined,
+                    state: known ? { ...inputs, ...outputsOf(type, name, inputs) } : inputs,
+                };
             },
             call: ({ inputs }) => ({ ...inputs, imageId: "fd80000000000000000a" }),
         },
@@ -103,8 +116,15 @@ export async function runProgram(configuration: Readonly<Record<string, unknown>
         await Promise.all(
             Object.entries(exported).map(async ([name, value]) => {
                 const output = pulumi.output(value) as pulumi.Output<unknown>;
-                const details = output as unknown as { promise(): Promise<unknown>; isKnown: Promise<boolean>; isSecret: Promise<boolean> };
-                return [name, { value: await details.promise(), known: await details.isKnown, secret: await details.isSecret }] as const;
+                const details = output as unknown as {
+                    promise(): Promise<unknown>;
+                    isKnown: Promise<boolean>;
+                    isSecret: Promise<boolean>;
+                };
+                return [
+                    name,
+                    { value: await details.promise(), known: await details.isKnown, secret: await details.isSecret },
+                ] as const;
             }),
         ),
     );
@@ -113,7 +133,9 @@ export async function runProgram(configuration: Readonly<Record<string, unknown>
         outputs,
         ofType: (type) => resources.filter((resource) => resource.type.split(":").at(-1) === type),
         named: (type, name) => {
-            const found = resources.find((resource) => resource.name === name && resource.type.split(":").at(-1) === type);
+            const found = resources.find(
+                (resource) => resource.name === name && resource.type.split(":").at(-1) === type,
+            );
             if (found === undefined) throw new Error(`the program makes no ${type} named ${name}`);
             return found;
         },
@@ -127,7 +149,8 @@ const registrationsDone = (runtime as unknown as { waitForRPCs(): Promise<void> 
 function record(resources: Registered[]): void {
     const monitor = runtime.getMonitor() as any;
     // Pulumi's mocks know no hooks: they are registered, and never called.
-    monitor.registerResourceHook = (_request: unknown, answer: (error: null, response: object) => void) => answer(null, {});
+    monitor.registerResourceHook = (_request: unknown, answer: (error: null, response: object) => void) =>
+        answer(null, {});
     const register = monitor.registerResource.bind(monitor);
     monitor.registerResource = (request: any, ...rest: unknown[]) => {
         const sent = request.getObject().toJavaScript();
@@ -161,7 +184,11 @@ function nameOf(urn: string): string | undefined {
 
 /** Is the value, or the whole that holds it, sent as a secret? */
 export function isSecret(value: unknown): boolean {
-    return typeof value === "object" && value !== null && (value as Record<string, unknown>)[SIGNATURE_KEY] === SECRET_SIGNATURE;
+    return (
+        typeof value === "object" &&
+        value !== null &&
+        (value as Record<string, unknown>)[SIGNATURE_KEY] === SECRET_SIGNATURE
+    );
 }
 
 /** Every text in a value that is not inside a secret. */
@@ -175,7 +202,8 @@ export function openTexts(value: unknown): string[] {
 function unwrap(value: unknown): unknown {
     if (isSecret(value)) return unwrap((value as { value: unknown }).value);
     if (Array.isArray(value)) return value.map(unwrap);
-    if (typeof value === "object" && value !== null) return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, unwrap(inner)]));
+    if (typeof value === "object" && value !== null)
+        return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, unwrap(inner)]));
     return value;
 }
 

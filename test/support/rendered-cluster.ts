@@ -57,7 +57,10 @@ export const configurations = {
         pgbouncerPoolMode: "transaction",
         clientCidrs: ["10.10.0.0/16", "10.20.0.0/16"],
         postgresqlParameters: { work_mem: "32MB", statement_timeout: "5min" },
-        databases: [{ name: "orders", owner: "orders" }, { name: "stock", owner: "stock" }],
+        databases: [
+            { name: "orders", owner: "orders" },
+            { name: "stock", owner: "stock" },
+        ],
         users: [{ name: "reports", databases: ["orders", "stock"] }],
         quotas: largeQuotas,
     },
@@ -99,7 +102,10 @@ export function renderCluster(configuration: Readonly<Record<string, unknown>> =
     });
     const databases = plan.databases.map((node) => {
         const names = [node, ...plan.loadBalancers];
-        const certificate = issue(names.map(({ fqdn }) => fqdn), names.map(({ address }) => address));
+        const certificate = issue(
+            names.map(({ fqdn }) => fqdn),
+            names.map(({ address }) => address),
+        );
         return render(
             node,
             "database",
@@ -111,9 +117,21 @@ export function renderCluster(configuration: Readonly<Record<string, unknown>> =
     });
     const loadBalancers = plan.loadBalancers.map((node) => {
         const { certificatePem, privateKeyPem } = issue([node.fqdn], [node.address]);
-        return render(node, "loadBalancer", loadBalancer(loadBalancerInputs(sources), { certificateAndKeyPem: certificatePem + privateKeyPem }));
+        return render(
+            node,
+            "loadBalancer",
+            loadBalancer(loadBalancerInputs(sources), { certificateAndKeyPem: certificatePem + privateKeyPem }),
+        );
     });
-    return { settings, plan, machines: [render(plan.jumpHost, "jumpHost", jumpHost(jumpHostInputs(sources))), ...databases, ...loadBalancers] };
+    return {
+        settings,
+        plan,
+        machines: [
+            render(plan.jumpHost, "jumpHost", jumpHost(jumpHostInputs(sources))),
+            ...databases,
+            ...loadBalancers,
+        ],
+    };
 }
 
 const issued = new Map<string, Certificate>();
@@ -139,6 +157,9 @@ export function fileOf({ configuration, node }: RenderedMachine, path: string): 
 }
 
 /** Puts the files that user-data carries where cloud-init's write_files would put them. */
-export function writeUserDataFiles(scratch: ScratchMachine, userDataFiles: readonly { path: string; content: string; permissions: string }[]): void {
+export function writeUserDataFiles(
+    scratch: ScratchMachine,
+    userDataFiles: readonly { path: string; content: string; permissions: string }[],
+): void {
     scratch.write(...userDataFiles.map(({ path, content, permissions }) => ({ path, content, mode: permissions })));
 }

@@ -63,7 +63,11 @@ export class ScratchMachine {
     /** A program that notes how it was called in /tmp/calls and then does what the shell lines say. */
     stub(path: string, ...lines: readonly string[]): void {
         const name = path.split("/").at(-1)!;
-        this.write({ path, mode: "0755", content: ["#!/bin/bash", `echo "${name} $*" >>/tmp/calls`, ...lines, ""].join("\n") });
+        this.write({
+            path,
+            mode: "0755",
+            content: ["#!/bin/bash", `echo "${name} $*" >>/tmp/calls`, ...lines, ""].join("\n"),
+        });
     }
 
     /** The calls of stubs so far. */
@@ -79,14 +83,23 @@ export class ScratchMachine {
 
     /** Runs a program to its end; unless the machine was booted, whatever it started ends with it. */
     run(command: string, args: readonly string[] = [], options: ScratchRunOptions = {}): Promise<Result> {
-        const child = this.keeper === undefined ? this.enter(command, args, options.env) : this.join(this.keeper, command, args, options.env);
+        const child =
+            this.keeper === undefined
+                ? this.enter(command, args, options.env)
+                : this.join(this.keeper, command, args, options.env);
         const timer = setTimeout(() => child.kill("SIGKILL"), (options.timeoutSeconds ?? 60) * 1000);
         return new Promise((resolve, reject) => {
             let stdout = "";
             let stderr = "";
             let output = "";
-            child.stdout!.setEncoding("utf8").on("data", (text: string) => { stdout += text; output += text; });
-            child.stderr!.setEncoding("utf8").on("data", (text: string) => { stderr += text; output += text; });
+            child.stdout!.setEncoding("utf8").on("data", (text: string) => {
+                stdout += text;
+                output += text;
+            });
+            child.stderr!.setEncoding("utf8").on("data", (text: string) => {
+                stderr += text;
+                output += text;
+            });
             child.on("error", reject);
             child.on("close", (status) => {
                 clearTimeout(timer);
@@ -134,14 +147,34 @@ export class ScratchMachine {
     }
 
     /** Runs a program in the namespaces that the keeper holds. */
-    private join(keeper: ChildProcess, command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+    private join(
+        keeper: ChildProcess,
+        command: string,
+        args: readonly string[],
+        env: Readonly<Record<string, string>> = {},
+    ): ChildProcess {
         const first = readFileSync(`/proc/${keeper.pid}/task/${keeper.pid}/children`, "utf8").trim();
-        return spawn("nsenter", [`--target=${first}`, "--mount", "--net", "--uts", "--pid", ...this.inside(env), command, ...args], { stdio: "pipe" });
+        return spawn(
+            "nsenter",
+            [`--target=${first}`, "--mount", "--net", "--uts", "--pid", ...this.inside(env), command, ...args],
+            { stdio: "pipe" },
+        );
     }
 
     /** The words before a command that put it into the root, with an environment of its own. `env` is the host's: a root of single programs has none. */
     private inside(env: Readonly<Record<string, string>>): string[] {
-        const variables = Object.entries({ PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", LANG: "C.UTF-8", HOME: "/root", ...env });
-        return ["env", "-i", ...variables.map(([name, value]) => `${name}=${value}`), "chroot", join(this.folder, "merged")];
+        const variables = Object.entries({
+            PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            LANG: "C.UTF-8",
+            HOME: "/root",
+            ...env,
+        });
+        return [
+            "env",
+            "-i",
+            ...variables.map(([name, value]) => `${name}=${value}`),
+            "chroot",
+            join(this.folder, "merged"),
+        ];
     }
 }

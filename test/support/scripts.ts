@@ -70,6 +70,10 @@ export function callPython(
     constants: Readonly<Record<string, unknown>> = {},
 ): PythonOutcome {
     const request = { file: join(scriptSources, file), function: name, arguments: args, replace, constants };
-    const output = execFileSync("/usr/bin/python3", ["-B", "-c", runner], { input: JSON.stringify(request), encoding: "utf8", stdio: ["pipe", "pipe", "pipe"] });
+    const output = execFileSync("/usr/bin/python3", ["-B", "-c", runner], {
+        input: JSON.stringify(request),
+        encoding: "utf8",
+        stdio: ["pipe", "pipe", "pipe"],
+    });
     return JSON.parse(output) as PythonOutcome;
 }

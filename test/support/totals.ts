@@ -14,7 +14,11 @@ interface FileResult {
     readonly name: string;
     readonly status: string;
     readonly message: string;
-    readonly assertionResults: readonly { readonly fullName: string; readonly status: string; readonly failureMessages: readonly string[] }[];
+    readonly assertionResults: readonly {
+        readonly fullName: string;
+        readonly status: string;
+        readonly failureMessages: readonly string[];
+    }[];
 }
 
 export interface Totals {
@@ -27,7 +31,11 @@ export const none: Totals = { passed: 0, failed: 0, skipped: 0 };
 
 /** Counts a run. A file that fails outside its tests (at import, in a hook) counts as one failed test, though no test of it failed. */
 export function totalsOf(report: Report): Totals {
-    return { passed: report.numPassedTests, failed: report.numFailedTests + report.testResults.filter(isBroken).length, skipped: report.numPendingTests + report.numTodoTests };
+    return {
+        passed: report.numPassedTests,
+        failed: report.numFailedTests + report.testResults.filter(isBroken).length,
+        skipped: report.numPendingTests + report.numTodoTests,
+    };
 }
 
 function isBroken({ status, assertionResults }: FileResult): boolean {
@@ -41,7 +49,9 @@ const failureLines = 40;
 export function failuresOf(report: Report): string[] {
     return report.testResults.flatMap((file) => [
         ...(isBroken(file) ? [failure(file.name, file.message)] : []),
-        ...file.assertionResults.filter(({ status }) => status === "failed").map(({ fullName, failureMessages }) => failure(`${file.name}: ${fullName}`, failureMessages.join("\n"))),
+        ...file.assertionResults
+            .filter(({ status }) => status === "failed")
+            .map(({ fullName, failureMessages }) => failure(`${file.name}: ${fullName}`, failureMessages.join("\n"))),
     ]);
 }
 

@@ -1,7 +1,13 @@
 import fc from "fast-check";
 import { Address4 } from "ip-address";
 import { describe, expect, it } from "vitest";
-import { type AddressPlan, addressPlan, type AddressPlanInput, type Listener, type Node } from "../../components/address-plan.ts";
+import {
+    type AddressPlan,
+    addressPlan,
+    type AddressPlanInput,
+    type Listener,
+    type Node,
+} from "../../components/address-plan.ts";
 
 const zones = ["ru-central1-a", "ru-central1-b", "ru-central1-d"];
 
@@ -25,7 +31,10 @@ const input: fc.Arbitrary<AddressPlanInput> = fc.record({
 });
 
 const machines = (plan: AddressPlan): Node[] => [plan.jumpHost, ...plan.loadBalancers, ...plan.databases];
-const taken = (plan: AddressPlan): Listener[] => [...machines(plan), ...(plan.networkLoadBalancer ? [plan.networkLoadBalancer] : [])];
+const taken = (plan: AddressPlan): Listener[] => [
+    ...machines(plan),
+    ...(plan.networkLoadBalancer ? [plan.networkLoadBalancer] : []),
+];
 
 describe("addressPlan", () => {
     it("is the documented one for the default network", () => {
@@ -54,7 +63,14 @@ describe("addressPlan", () => {
     });
 
     it("gives several load balancers an address in common, and one none", () => {
-        const plan = (count: number) => addressPlan({ clusterName: "main", zones, network: { cidr: "10.10.0.0/16" }, database: { nodes: 3 }, loadBalancer: { count } });
+        const plan = (count: number) =>
+            addressPlan({
+                clusterName: "main",
+                zones,
+                network: { cidr: "10.10.0.0/16" },
+                database: { nodes: 3 },
+                loadBalancer: { count },
+            });
         expect(plan(1).networkLoadBalancer).toBeUndefined();
         expect(plan(2).networkLoadBalancer).toEqual({ zone: "ru-central1-a", address: "10.10.0.9" });
     });
@@ -63,7 +79,9 @@ describe("addressPlan", () => {
         fc.assert(
             fc.property(input, (value) => {
                 const all = machines(addressPlan(value));
-                expect(new Set(taken(addressPlan(value)).map(({ address }) => address)).size).toBe(taken(addressPlan(value)).length);
+                expect(new Set(taken(addressPlan(value)).map(({ address }) => address)).size).toBe(
+                    taken(addressPlan(value)).length,
+                );
                 expect(new Set(all.map(({ hostname }) => hostname)).size).toBe(all.length);
             }),
         );

@@ -50,9 +50,12 @@ describe("a write that was not acknowledged", () => {
         expect(isRolledBack(databaseError("25006"))).toBe(true);
         expect(isRolledBack(databaseError("23505"))).toBe(true);
     });
-    test.each(["08006", "08P01", "57P01", "57P02", "57014", "40003", "58030", "XX000"])("may have left one after %s", (code) => {
-        expect(isRolledBack(databaseError(code))).toBe(false);
-    });
+    test.each(["08006", "08P01", "57P01", "57P02", "57014", "40003", "58030", "XX000"])(
+        "may have left one after %s",
+        (code) => {
+            expect(isRolledBack(databaseError(code))).toBe(false);
+        },
+    );
     test("may have left one when the connection broke", () => {
         expect(isRolledBack(new Error("Connection terminated unexpectedly"))).toBe(false);
     });
@@ -75,7 +78,14 @@ describe("the faults", () => {
     });
     test("become a picture with bars, the fault's moment and the events", () => {
         const attempts = Array.from({ length: 100 }, (_, index) => write(1000 + index * 100));
-        const trace = { attempts, injected: 4000, ended: 6000, whole: 7000, span: { from: 3000, to: 9000 }, wallOffset: 0 };
+        const trace = {
+            attempts,
+            injected: 4000,
+            ended: 6000,
+            whole: 7000,
+            span: { from: 3000, to: 9000 },
+            wallOffset: 0,
+        };
         const picture = renderTimeline("A <fault>", trace, [{ at: 4500, machine: "db-1", text: "takes the lead" }]);
         expect(picture).toContain("A &lt;fault>");
         expect(picture).toContain("0.0 s  the fault");
@@ -117,8 +127,14 @@ tps = 4123.456789 (without initial connection time)
     });
     test("becomes a picture with a bar for each figure, no taller than its plot", () => {
         const bar = (name: string, value: number) => ({ name, value, least: value / 2, most: value * 2 });
-        const picture = renderBars([{ title: "TPC-B", groups: [{ name: "8 clients", bars: [bar("direct", 100), bar("pooled", 90)] }] }]);
-        const heights = [...picture.matchAll(/<rect x="[\d.]+" y="[\d.]+" width="[\d.]+" height="([\d.]+)" fill="#(?:2471a3|b9770e)"\/>/g)].map(([, height]) => Number(height));
+        const picture = renderBars([
+            { title: "TPC-B", groups: [{ name: "8 clients", bars: [bar("direct", 100), bar("pooled", 90)] }] },
+        ]);
+        const heights = [
+            ...picture.matchAll(
+                /<rect x="[\d.]+" y="[\d.]+" width="[\d.]+" height="([\d.]+)" fill="#(?:2471a3|b9770e)"\/>/g,
+            ),
+        ].map(([, height]) => Number(height));
         // Two bars, as high as their share of the largest sample, and the legend's two squares.
         expect(heights).toEqual([100, 90, 11, 11]);
         expect(picture).toContain(">8 clients<");

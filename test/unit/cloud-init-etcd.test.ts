@@ -3,7 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 
 import { installed } from "../support/scripts.ts";
-import { authority, fileOf, machineOf, passwords, renderCluster, writeUserDataFiles } from "../support/rendered-cluster.ts";
+import {
+    authority,
+    fileOf,
+    machineOf,
+    passwords,
+    renderCluster,
+    writeUserDataFiles,
+} from "../support/rendered-cluster.ts";
 import { ScratchMachine } from "../support/scratch-machine.ts";
 
 const cluster = renderCluster();
@@ -23,9 +30,15 @@ beforeAll(async () => {
     for (const [index, member] of members.entries()) {
         const config = parse(fileOf(member, "/etc/postgres-ha/etcd.yaml").content);
         const clients = index === 0 ? config["listen-client-urls"] : config["advertise-client-urls"];
-        scratch.write({ path: `/tmp/etcd-${index}.yaml`, content: stringify({ ...config, "data-dir": `/tmp/etcd-${index}`, "listen-client-urls": clients }) });
+        scratch.write({
+            path: `/tmp/etcd-${index}.yaml`,
+            content: stringify({ ...config, "data-dir": `/tmp/etcd-${index}`, "listen-client-urls": clients }),
+        });
     }
-    scratch.stub("/usr/local/bin/curl", 'case "$*" in *:8008*) test -e /tmp/leads ;; *) exec /usr/bin/curl "$@" ;; esac');
+    scratch.stub(
+        "/usr/local/bin/curl",
+        'case "$*" in *:8008*) test -e /tmp/leads ;; *) exec /usr/bin/curl "$@" ;; esac',
+    );
     await scratch.boot();
     await start(0, 1);
     await healthy(addresses.slice(0, 2));
@@ -34,12 +47,22 @@ afterAll(() => scratch.remove());
 
 /** Starts members of the cluster. */
 async function start(...indices: readonly number[]): Promise<void> {
-    await scratch.bash(indices.map((index) => `etcd --config-file /tmp/etcd-${index}.yaml >/tmp/etcd-${index}.log 2>&1 </dev/null & echo $! >/tmp/etcd-${index}.pid`).join("\n"));
+    await scratch.bash(
+        indices
+            .map(
+                (index) =>
+                    `etcd --config-file /tmp/etcd-${index}.yaml >/tmp/etcd-${index}.log 2>&1 </dev/null & echo $! >/tmp/etcd-${index}.pid`,
+            )
+            .join("\n"),
+    );
 }
 
 async function healthy(members: readonly string[]): Promise<void> {
     const env = { ...environment(), ETCDCTL_ENDPOINTS: members.map((address) => `https://${address}:2379`).join(",") };
-    const health = await scratch.bash("for i in {1..60}; do etcdctl endpoint health && exit 0; sleep 0.5; done; cat /tmp/etcd-0.log; exit 1", { env });
+    const health = await scratch.bash(
+        "for i in {1..60}; do etcdctl endpoint health && exit 0; sleep 0.5; done; cat /tmp/etcd-0.log; exit 1",
+        { env },
+    );
     expect(health.status, health.output).toBe(0);
 }
 
@@ -52,7 +75,10 @@ function environment(): Record<string, string> {
 /** The endpoint of etcd's leader. */
 async function leader(): Promise<string> {
     const { stdout } = await scratch.run("etcdctl", ["endpoint", "status", "--write-out=json"], { env: environment() });
-    const status = JSON.parse(stdout.replaceAll(/:(\d{16,})/g, ':"$1"')) as { Endpoint: string; Status: { header: { member_id: string }; leader: string } }[];
+    const status = JSON.parse(stdout.replaceAll(/:(\d{16,})/g, ':"$1"')) as {
+        Endpoint: string;
+        Status: { header: { member_id: string }; leader: string };
+    }[];
     return status.find(({ Status }) => Status.header.member_id === Status.leader)!.Endpoint;
 }
 
@@ -62,15 +88,28 @@ const own = `https://${addresses[0]}:2379`;
 async function leadHere(): Promise<void> {
     const env = environment();
     const { stdout } = await scratch.run("etcdctl", ["member", "list"], { env });
-    const id = stdout.split("\n").find((line) => line.includes(own))!.split(",")[0]!;
-    if ((await leader()) !== own) expect(await scratch.run("etcdctl", ["move-leader", id], { env })).toMatchObject({ status: 0 });
+    const id = stdout
+        .split("\n")
+        .find((line) => line.includes(own))!
+        .split(",")[0]!;
+    if ((await leader()) !== own)
+        expect(await scratch.run("etcdctl", ["move-leader", id], { env })).toMatchObject({ status: 0 });
     expect(await leader()).toBe(own);
 }
 
 describe("etcd-settle-version", () => {
     const version = async () => {
         const { ETCDCTL_CACERT, ETCDCTL_CERT, ETCDCTL_KEY } = environment();
-        const { stdout } = await scratch.run("/usr/bin/curl", ["--silent", "--cacert", ETCDCTL_CACERT!, "--cert", ETCDCTL_CERT!, "--key", ETCDCTL_KEY!, `${own}/version`]);
+        const { stdout } = await scratch.run("/usr/bin/curl", [
+            "--silent",
+            "--cacert",
+            ETCDCTL_CACERT!,
+            "--cert",
+            ETCDCTL_CERT!,
+            "--key",
+            ETCDCTL_KEY!,
+            `${own}/version`,
+        ]);
         return (JSON.parse(stdout) as { etcdcluster: string }).etcdcluster;
     };
 
@@ -94,9 +133,23 @@ describe("etcd-settle-version", () => {
 describe("etcd", () => {
     it("answers whoever shows a certificate of the cluster's, and nobody else", async () => {
         const { ETCDCTL_CACERT } = environment();
-        const refused = await scratch.run("etcdctl", ["--endpoints", own, "--cacert", ETCDCTL_CACERT!, "--command-timeout=2s", "endpoint", "health"]);
+        const refused = await scratch.run("etcdctl", [
+            "--endpoints",
+            own,
+            "--cacert",
+            ETCDCTL_CACERT!,
+            "--command-timeout=2s",
+            "endpoint",
+            "health",
+        ]);
         expect(refused.status).not.toBe(0);
-        const plain = await scratch.run("etcdctl", ["--endpoints", own.replace("https", "http"), "--command-timeout=2s", "endpoint", "health"]);
+        const plain = await scratch.run("etcdctl", [
+            "--endpoints",
+            own.replace("https", "http"),
+            "--command-timeout=2s",
+            "endpoint",
+            "health",
+        ]);
         expect(plain.status).not.toBe(0);
         expect((await scratch.run("etcdctl", ["endpoint", "health"], { env: environment() })).status).toBe(0);
     });
@@ -105,11 +158,14 @@ describe("etcd", () => {
         const { heartbeatMilliseconds, electionMilliseconds } = cluster.settings.highAvailability.timings.etcd;
         const log = (await scratch.run("cat", ["/tmp/etcd-0.log"])).stdout;
         expect(log).toContain(`"heartbeat-interval":"${heartbeatMilliseconds}ms"`);
-        expect(log).toContain(`"election-timeout":"${electionMilliseconds >= 1000 && electionMilliseconds % 1000 === 0 ? `${electionMilliseconds / 1000}s` : `${electionMilliseconds}ms`}"`);
+        expect(log).toContain(
+            `"election-timeout":"${electionMilliseconds >= 1000 && electionMilliseconds % 1000 === 0 ? `${electionMilliseconds / 1000}s` : `${electionMilliseconds}ms`}"`,
+        );
     });
 
     it("holds no secret of PostgreSQL's in its configuration", () => {
-        for (const password of Object.values(passwords)) expect(fileOf(machine, "/etc/postgres-ha/etcd.yaml").content).not.toContain(password);
+        for (const password of Object.values(passwords))
+            expect(fileOf(machine, "/etc/postgres-ha/etcd.yaml").content).not.toContain(password);
     });
 });
 

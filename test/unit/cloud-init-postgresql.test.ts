@@ -17,28 +17,40 @@ const [self] = members;
 const objects: DatabaseObjects = {
     users: [
         { name: "app", password: "AppPassword", databases: ["app"] },
-        { name: "reports", password: "ReportsPassword", databases: ["app", "it's \"odd\""] },
+        { name: "reports", password: "ReportsPassword", databases: ["app", 'it\'s "odd"'] },
         { name: "stranger", password: "StrangerPassword", databases: [] },
     ],
     databases: [
         { name: "app", owner: "app" },
-        { name: "it's \"odd\"", owner: "app" },
+        { name: 'it\'s "odd"', owner: "app" },
     ],
     lookupPassword: passwords.lookupPassword,
     healthCheckPassword: "HealthCheckPassword",
 };
 
-const scratch = new ScratchMachine("machine", members.map(({ address }) => address));
+const scratch = new ScratchMachine(
+    "machine",
+    members.map(({ address }) => address),
+);
 
 beforeAll(async () => {
     writeUserDataFiles(scratch, parse(machine.userData).write_files);
     scratch.stub("/usr/local/bin/systemctl");
     scratch.stub("/usr/local/bin/sudo", 'exec "$@"');
     scratch.write({ path: "/etc/hosts", content: `127.0.0.1 localhost ${self!.fqdn}\n` });
-    const { parameters: local, pg_hba: rules, pg_ident: accounts } = parse(fileOf(machine, "/etc/patroni/patroni.yml").content).postgresql;
+    const {
+        parameters: local,
+        pg_hba: rules,
+        pg_ident: accounts,
+    } = parse(fileOf(machine, "/etc/patroni/patroni.yml").content).postgresql;
     const parameters = { ...cluster.settings.postgresql.parameters, ...local, listen_addresses: "*" };
     scratch.write(
-        { path: "/tmp/postgresql.conf", content: Object.entries(parameters).map(([name, value]) => `${name} = '${value}'\n`).join("") },
+        {
+            path: "/tmp/postgresql.conf",
+            content: Object.entries(parameters)
+                .map(([name, value]) => `${name} = '${value}'\n`)
+                .join(""),
+        },
         { path: "/tmp/pg_hba.conf", content: `${rules.join("\n")}\n` },
         { path: "/tmp/pg_ident.conf", content: `${accounts.join("\n")}\n` },
         { path: "/tmp/superuser-password", content: passwords.superuserPassword },
@@ -65,27 +77,52 @@ beforeAll(async () => {
 });
 afterAll(() => scratch.remove());
 
-const createObjects = () => scratch.bash(createDatabaseObjectsCommand(members, 30), { input: databaseObjectsSql(objects) });
+const createObjects = () =>
+    scratch.bash(createDatabaseObjectsCommand(members, 30), { input: databaseObjectsSql(objects) });
 
 /** As the superuser over the local socket. */
 const asSuperuser = async (sql: string, database = "postgres") =>
-    (await scratch.run("runuser", ["-u", "postgres", "--", "psql", "--no-psqlrc", "-Atc", sql, database])).output.trim();
+    (
+        await scratch.run("runuser", ["-u", "postgres", "--", "psql", "--no-psqlrc", "-Atc", sql, database])
+    ).output.trim();
 
 /** As an application would connect: verified TLS. */
-const connect = (port: number, user: string, password: string, database: string, sql = "SELECT current_user", sslmode = "verify-full") =>
-    scratch.run("psql", ["--no-psqlrc", "-Atc", sql, `host=${self!.fqdn} port=${port} user=${user} dbname='${database.replaceAll("'", "\\'")}' sslmode=${sslmode} sslrootcert=/etc/postgres-ha/tls/ca.crt`], {
-        env: { PGPASSWORD: password, PGCONNECT_TIMEOUT: "5" },
-    });
+const connect = (
+    port: number,
+    user: string,
+    password: string,
+    database: string,
+    sql = "SELECT current_user",
+    sslmode = "verify-full",
+) =>
+    scratch.run(
+        "psql",
+        [
+            "--no-psqlrc",
+            "-Atc",
+            sql,
+            `host=${self!.fqdn} port=${port} user=${user} dbname='${database.replaceAll("'", "\\'")}' sslmode=${sslmode} sslrootcert=/etc/postgres-ha/tls/ca.crt`,
+        ],
+        {
+            env: { PGPASSWORD: password, PGCONNECT_TIMEOUT: "5" },
+        },
+    );
 const PGBOUNCER = 6432;
 const POSTGRESQL = 5432;
 
 /** Everything that the script decides about. */
 const state = async () =>
     [
-        await asSuperuser("SELECT rolname, rolsuper, rolcanlogin, rolreplication, rolcreatedb, rolpassword FROM pg_authid WHERE rolname !~ '^pg_' ORDER BY 1"),
+        await asSuperuser(
+            "SELECT rolname, rolsuper, rolcanlogin, rolreplication, rolcreatedb, rolpassword FROM pg_authid WHERE rolname !~ '^pg_' ORDER BY 1",
+        ),
         await asSuperuser("SELECT datname, datdba::regrole, datacl FROM pg_database ORDER BY 1"),
-        await asSuperuser("SELECT nspname, nspowner::regrole, nspacl FROM pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1"),
-        await asSuperuser("SELECT proname, proowner::regrole, proacl, prosrc FROM pg_proc WHERE pronamespace = 'pgbouncer_lookup'::regnamespace"),
+        await asSuperuser(
+            "SELECT nspname, nspowner::regrole, nspacl FROM pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1",
+        ),
+        await asSuperuser(
+            "SELECT proname, proowner::regrole, proacl, prosrc FROM pg_proc WHERE pronamespace = 'pgbouncer_lookup'::regnamespace",
+        ),
     ].join("\n");
 
 describe("PostgreSQL's files", () => {
@@ -96,11 +133,24 @@ describe("PostgreSQL's files", () => {
     });
 
     it("let nobody in without TLS or a password", async () => {
-        expect(await asSuperuser("SELECT type, database, user_name, auth_method FROM pg_hba_file_rules WHERE type = 'host' OR (auth_method <> 'scram-sha-256' AND user_name <> '{postgres}')")).toBe("");
-        const plain = await connect(POSTGRESQL, "postgres", passwords.superuserPassword, "postgres", "SELECT 1", "disable");
+        expect(
+            await asSuperuser(
+                "SELECT type, database, user_name, auth_method FROM pg_hba_file_rules WHERE type = 'host' OR (auth_method <> 'scram-sha-256' AND user_name <> '{postgres}')",
+            ),
+        ).toBe("");
+        const plain = await connect(
+            POSTGRESQL,
+            "postgres",
+            passwords.superuserPassword,
+            "postgres",
+            "SELECT 1",
+            "disable",
+        );
         expect(plain.stderr).toMatch(/no pg_hba.conf entry.*no encryption/);
         expect(plain.status).not.toBe(0);
-        expect((await connect(POSTGRESQL, "postgres", passwords.superuserPassword, "postgres")).stdout).toBe("postgres\n");
+        expect((await connect(POSTGRESQL, "postgres", passwords.superuserPassword, "postgres")).stdout).toBe(
+            "postgres\n",
+        );
     });
 });
 
@@ -130,7 +180,11 @@ describe("roles and databases", () => {
     });
 
     it("are closed to PUBLIC", async () => {
-        expect(await asSuperuser("SELECT datname FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) WHERE grantee = 0 AND datname !~ '^template'")).toBe("");
+        expect(
+            await asSuperuser(
+                "SELECT datname FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) WHERE grantee = 0 AND datname !~ '^template'",
+            ),
+        ).toBe("");
         for (const port of [POSTGRESQL, PGBOUNCER]) {
             const refused = await connect(port, "stranger", "StrangerPassword", "app");
             expect(refused.stderr).toMatch(/permission denied for database "app"/);
@@ -139,13 +193,27 @@ describe("roles and databases", () => {
     });
 
     it("hide the verifiers of the cluster's own roles from PgBouncer", async () => {
-        const lookup = (role: string) => connect(POSTGRESQL, "pgbouncer_lookup", passwords.lookupPassword, "postgres", `SELECT role_name FROM pgbouncer_lookup.verifier('${role}')`);
+        const lookup = (role: string) =>
+            connect(
+                POSTGRESQL,
+                "pgbouncer_lookup",
+                passwords.lookupPassword,
+                "postgres",
+                `SELECT role_name FROM pgbouncer_lookup.verifier('${role}')`,
+            );
         expect((await lookup("app")).stdout).toBe("app\n");
-        for (const role of ["postgres", "replicator", "rewinder", "nobody"]) expect((await lookup(role)).stdout).toBe("");
+        for (const role of ["postgres", "replicator", "rewinder", "nobody"])
+            expect((await lookup(role)).stdout).toBe("");
     });
 
     it("let no one but PgBouncer look verifiers up", async () => {
-        const refused = await connect(POSTGRESQL, "health_check", objects.healthCheckPassword, "postgres", "SELECT * FROM pgbouncer_lookup.verifier('app')");
+        const refused = await connect(
+            POSTGRESQL,
+            "health_check",
+            objects.healthCheckPassword,
+            "postgres",
+            "SELECT * FROM pgbouncer_lookup.verifier('app')",
+        );
         expect(refused.stderr).toMatch(/permission denied for schema pgbouncer_lookup/);
     });
 });
@@ -159,13 +227,26 @@ describe("PgBouncer", () => {
 
     it("takes applications to their databases, verified on both sides", async () => {
         expect(await connect(PGBOUNCER, "app", "AppPassword", "app")).toMatchObject({ status: 0, stdout: "app\n" });
-        expect(await connect(PGBOUNCER, "reports", "ReportsPassword", "it's \"odd\"")).toMatchObject({ status: 0, stdout: "reports\n" });
-        expect(await connect(PGBOUNCER, "app", "AppPassword", "app", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")).toMatchObject({ stdout: "t\n" });
+        expect(await connect(PGBOUNCER, "reports", "ReportsPassword", 'it\'s "odd"')).toMatchObject({
+            status: 0,
+            stdout: "reports\n",
+        });
+        expect(
+            await connect(
+                PGBOUNCER,
+                "app",
+                "AppPassword",
+                "app",
+                "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
+            ),
+        ).toMatchObject({ stdout: "t\n" });
     });
 
     it("keeps serving who was connected while the roles were made again", async () => {
         const destination = `host=${self!.fqdn} port=6432 user=app dbname=app sslmode=verify-full sslrootcert=/etc/postgres-ha/tls/ca.crt`;
-        const held = scratch.bash(`{ sleep 3; echo 'SELECT 42;'; } | PGPASSWORD=AppPassword psql --no-psqlrc -At "${destination}"`);
+        const held = scratch.bash(
+            `{ sleep 3; echo 'SELECT 42;'; } | PGPASSWORD=AppPassword psql --no-psqlrc -At "${destination}"`,
+        );
         await createObjects();
         // The client's first query then needs a new session of the server, with the keys of before.
         await asSuperuser("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'app'");
@@ -173,17 +254,43 @@ describe("PgBouncer", () => {
     });
 
     it("serves the health check's write and read", async () => {
-        const sql = "INSERT INTO health_check.probe (token) VALUES ('t') ON CONFLICT (only_row) DO UPDATE SET token = excluded.token RETURNING token";
-        expect((await connect(PGBOUNCER, "health_check", objects.healthCheckPassword, "postgres", sql)).stdout).toMatch(/^t\n/);
-        expect((await connect(PGBOUNCER, "health_check", objects.healthCheckPassword, "postgres", sql)).stdout).toMatch(/^t\n/);
+        const sql =
+            "INSERT INTO health_check.probe (token) VALUES ('t') ON CONFLICT (only_row) DO UPDATE SET token = excluded.token RETURNING token";
+        expect((await connect(PGBOUNCER, "health_check", objects.healthCheckPassword, "postgres", sql)).stdout).toMatch(
+            /^t\n/,
+        );
+        expect((await connect(PGBOUNCER, "health_check", objects.healthCheckPassword, "postgres", sql)).stdout).toMatch(
+            /^t\n/,
+        );
     });
 
     it.each([
-        ["a wrong password", "app", "wrong", "app", "verify-full", /password authentication failed|SASL authentication failed/],
+        [
+            "a wrong password",
+            "app",
+            "wrong",
+            "app",
+            "verify-full",
+            /password authentication failed|SASL authentication failed/,
+        ],
         ["no TLS", "app", "AppPassword", "app", "disable", /SSL required/],
         ["the superuser", "postgres", passwords.superuserPassword, "postgres", "verify-full", /login rejected/],
-        ["the superuser at the console", "postgres", passwords.superuserPassword, "pgbouncer", "verify-full", /login rejected/],
-        ["an application at the console", "app", "AppPassword", "pgbouncer", "verify-full", /not allowed|login rejected/],
+        [
+            "the superuser at the console",
+            "postgres",
+            passwords.superuserPassword,
+            "pgbouncer",
+            "verify-full",
+            /login rejected/,
+        ],
+        [
+            "an application at the console",
+            "app",
+            "AppPassword",
+            "pgbouncer",
+            "verify-full",
+            /not allowed|login rejected/,
+        ],
         ["the replication role", "replicator", "x", "postgres", "verify-full", /no such user/],
         ["the rewind role", "rewinder", "x", "postgres", "verify-full", /no such user/],
     ])("refuses %s", async (_, user, password, database, sslmode, message) => {
@@ -194,12 +301,29 @@ describe("PgBouncer", () => {
 
     describe("on the machine itself", () => {
         /** As somebody who logged in there types it. */
-        const typed = (account: string, command: string) => scratch.run("runuser", ["-u", account, "--", "bash", "-c", `. /etc/profile.d/postgres-ha-patroni.sh; ${command}`]);
+        const typed = (account: string, command: string) =>
+            scratch.run("runuser", [
+                "-u",
+                account,
+                "--",
+                "bash",
+                "-c",
+                `. /etc/profile.d/postgres-ha-patroni.sh; ${command}`,
+            ]);
 
-        it.each(["root", "postgres"])("opens its console for %s, whose plain psql leads to PostgreSQL", async (account) => {
-            expect(await typed(account, "psql -p 6432 -Atc 'SHOW VERSION' pgbouncer")).toMatchObject({ status: 0, stdout: expect.stringMatching(/^PgBouncer 1\./) });
-            expect(await typed(account, "psql -Atc 'SELECT current_user, inet_server_port()'")).toMatchObject({ status: 0, stdout: "postgres|\n" });
-        });
+        it.each(["root", "postgres"])(
+            "opens its console for %s, whose plain psql leads to PostgreSQL",
+            async (account) => {
+                expect(await typed(account, "psql -p 6432 -Atc 'SHOW VERSION' pgbouncer")).toMatchObject({
+                    status: 0,
+                    stdout: expect.stringMatching(/^PgBouncer 1\./),
+                });
+                expect(await typed(account, "psql -Atc 'SELECT current_user, inet_server_port()'")).toMatchObject({
+                    status: 0,
+                    stdout: "postgres|\n",
+                });
+            },
+        );
 
         it("lets administrators change something", async () => {
             expect(await typed("root", "psql -p 6432 -qc RELOAD pgbouncer")).toMatchObject({ status: 0, output: "" });
@@ -208,7 +332,12 @@ describe("PgBouncer", () => {
         it.each([
             ["another account", "etcd", "psql -p 6432 -c 'SHOW VERSION' pgbouncer", /unix socket login rejected/],
             ["an administrator at a database", "root", "psql -p 6432 -c 'SELECT 1' app", /login rejected/],
-            ["an application without TLS", "root", "PGPASSWORD=AppPassword psql -p 6432 -U app -c 'SELECT 1' app", /login rejected/],
+            [
+                "an application without TLS",
+                "root",
+                "PGPASSWORD=AppPassword psql -p 6432 -U app -c 'SELECT 1' app",
+                /login rejected/,
+            ],
         ])("refuses %s", async (_, account, command, message) => {
             const refused = await typed(account, command);
             expect(refused.stderr).toMatch(message);
@@ -219,19 +348,26 @@ describe("PgBouncer", () => {
     it("goes over to PostgreSQL's socket and back when that is configured, without losing who is connected", async () => {
         const takeOver = async (rendered: typeof cluster) => {
             const { path, content } = fileOf(machineOf(rendered, "database"), "/etc/pgbouncer/pgbouncer.ini");
-            const reloaded = await scratch.bash(`cat >${path}; kill -HUP "$(cat /run/pgbouncer/pgbouncer.pid)"; sleep 0.2`, { input: content });
+            const reloaded = await scratch.bash(
+                `cat >${path}; kill -HUP "$(cat /run/pgbouncer/pgbouncer.pid)"; sleep 0.2`,
+                { input: content },
+            );
             expect(reloaded.status, reloaded.output).toBe(0);
         };
         const how = "SELECT ssl, host(inet_server_addr()) FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
         const asked = async () => (await connect(PGBOUNCER, "app", "AppPassword", "app", how)).stdout;
         expect(await asked()).toBe("t|127.0.0.1\n");
         const destination = `host=${self!.fqdn} port=6432 user=app dbname=app sslmode=verify-full sslrootcert=/etc/postgres-ha/tls/ca.crt`;
-        const held = scratch.bash(`{ echo 'SELECT 41;'; sleep 2; echo 'SELECT 42;'; } | PGPASSWORD=AppPassword psql --no-psqlrc -At "${destination}"`);
+        const held = scratch.bash(
+            `{ echo 'SELECT 41;'; sleep 2; echo 'SELECT 42;'; } | PGPASSWORD=AppPassword psql --no-psqlrc -At "${destination}"`,
+        );
         await setTimeout(700);
         await takeOver(renderCluster({ ...small, pgbouncerServerConnection: "socket" }));
         expect(await asked()).toBe("f|\n");
         expect(await held).toMatchObject({ status: 0, stdout: "41\n42\n", stderr: "" });
-        expect((await connect(PGBOUNCER, "app", "wrong", "app", how)).stderr).toMatch(/password authentication failed|SASL authentication failed/);
+        expect((await connect(PGBOUNCER, "app", "wrong", "app", how)).stderr).toMatch(
+            /password authentication failed|SASL authentication failed/,
+        );
         await takeOver(cluster);
         expect(await asked()).toBe("t|127.0.0.1\n");
     });
@@ -242,7 +378,9 @@ describe("PgBouncer", () => {
         const [, answer] = /expect binary ([0-9a-f]+)/.exec(haproxy)!;
         const before = (await scratch.run("cat", ["/tmp/pgbouncer.log"])).stdout;
         const bytes = question!.replaceAll(/../g, "\\x$&");
-        const answered = await scratch.bash(`exec 3<>/dev/tcp/127.0.0.1/${PGBOUNCER}; printf '${bytes}' >&3; head -c${answer!.length / 2} <&3 | od -An -tx1`);
+        const answered = await scratch.bash(
+            `exec 3<>/dev/tcp/127.0.0.1/${PGBOUNCER}; printf '${bytes}' >&3; head -c${answer!.length / 2} <&3 | od -An -tx1`,
+        );
         expect(answered.stdout.replaceAll(/\s/g, "")).toBe(answer);
         expect((await scratch.run("cat", ["/tmp/pgbouncer.log"])).stdout).toBe(before);
     });
@@ -260,12 +398,16 @@ describe("create-database-objects", () => {
         `;
         const result = await scratch.bash(createDatabaseObjectsCommand(members, 30), { input: goesAwayOnce });
         expect(result.status, result.output).toBe(0);
-        expect(await asSuperuser("SELECT count(*) FROM pg_class WHERE relname IN ('interrupted', 'afterwards')")).toBe("2");
+        expect(await asSuperuser("SELECT count(*) FROM pg_class WHERE relname IN ('interrupted', 'afterwards')")).toBe(
+            "2",
+        );
         await asSuperuser("DROP TABLE interrupted, afterwards");
     });
 
     it("does not repeat a statement that is wrong, and shows what psql said", async () => {
-        const result = await scratch.bash(createDatabaseObjectsCommand(members, 30), { input: "SELECT 1/0;\nCREATE TABLE never ();" });
+        const result = await scratch.bash(createDatabaseObjectsCommand(members, 30), {
+            input: "SELECT 1/0;\nCREATE TABLE never ();",
+        });
         expect(result.status).toBe(1);
         expect(result.stderr).toContain("the roles and databases could not be made, psql ended with 3:");
         expect(result.stderr).toContain("division by zero");
@@ -279,7 +421,9 @@ describe("create-database-objects", () => {
             nobody.stub("/usr/local/bin/sudo", 'exec "$@"');
             const result = await nobody.bash(createDatabaseObjectsCommand(members, 1), { input: "SELECT 1;" });
             expect(result.status).toBe(1);
-            expect(result.stderr).toMatch(/no leader to connect to within 1 s:\n[\s\S]*Network is unreachable|connection/);
+            expect(result.stderr).toMatch(
+                /no leader to connect to within 1 s:\n[\s\S]*Network is unreachable|connection/,
+            );
         } finally {
             await nobody.remove();
         }

@@ -2,7 +2,15 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 
-import { fileOf, configurations, hostKey, machineOf, renderCluster, writeUserDataFiles, type RenderedMachine } from "../support/rendered-cluster.ts";
+import {
+    fileOf,
+    configurations,
+    hostKey,
+    machineOf,
+    renderCluster,
+    writeUserDataFiles,
+    type RenderedMachine,
+} from "../support/rendered-cluster.ts";
 import { ScratchMachine, type Result } from "../support/scratch-machine.ts";
 
 const APPLY = "/usr/local/libexec/postgres-ha/apply";
@@ -22,7 +30,9 @@ async function prepare(machine: RenderedMachine): Promise<{ scratch: ScratchMach
 
 /** What systemd finds wrong with units; it must be told to say so here and not to the kernel's log. */
 const verifyUnits = (scratch: ScratchMachine, units: readonly string[]) =>
-    scratch.run("systemd-analyze", ["verify", "--man=no", "--recursive-errors=no", ...units], { env: { SYSTEMD_LOG_TARGET: "console" } });
+    scratch.run("systemd-analyze", ["verify", "--man=no", "--recursive-errors=no", ...units], {
+        env: { SYSTEMD_LOG_TARGET: "console" },
+    });
 
 const expectClean = ({ status, output }: Result) => expect({ status, output }).toEqual({ status: 0, output: "" });
 
@@ -56,9 +66,14 @@ describe.each(Object.entries(configurations))("with %s", (_, configuration) => {
         });
 
         it("has every file with its owner and permissions", async () => {
-            const found = await scratch.run("stat", ["--format=%n %U:%G %a", ...machine.configuration.files.map(({ path }) => path)]);
+            const found = await scratch.run("stat", [
+                "--format=%n %U:%G %a",
+                ...machine.configuration.files.map(({ path }) => path),
+            ]);
             expect(found.stdout.trimEnd().split("\n")).toEqual(
-                machine.configuration.files.map(({ path, owner, mode }) => `${path} ${owner ?? "root:root"} ${(mode ?? "0644").replace(/^0/, "")}`),
+                machine.configuration.files.map(
+                    ({ path, owner, mode }) => `${path} ${owner ?? "root:root"} ${(mode ?? "0644").replace(/^0/, "")}`,
+                ),
             );
         });
 
@@ -81,19 +96,25 @@ describe.each(Object.entries(configurations))("with %s", (_, configuration) => {
         it("has an sshd that heeds its configuration before the image's own files", async () => {
             // What AlmaLinux's recipe and installer write; of a value that comes twice, sshd keeps the first.
             const image = "/etc/ssh/sshd_config.d/01-permitrootlogin.conf";
-            const effective = await scratch.bash(`mkdir -p /run/sshd; echo 'PermitRootLogin yes' >${image}; trap 'rm ${image}' EXIT; sshd -T`);
+            const effective = await scratch.bash(
+                `mkdir -p /run/sshd; echo 'PermitRootLogin yes' >${image}; trap 'rm ${image}' EXIT; sshd -T`,
+            );
             expect(effective.stdout).toMatch(/^permitrootlogin no$/m);
         });
 
         it("has a firewall that lets the answers of a DHCP server in", async () => {
-            const loaded = await scratch.bash("nft -f /etc/sysconfig/nftables.conf; nft list chain inet postgres_ha input");
+            const loaded = await scratch.bash(
+                "nft -f /etc/sysconfig/nftables.conf; nft list chain inet postgres_ha input",
+            );
             expect(loaded.stdout).toMatch(/udp sport 67 udp dport 68 accept/);
         });
 
         it("has a firewall that nftables loads, and loads again without doubling it", async () => {
             const rules = "/etc/sysconfig/nftables.conf";
             expectClean(await scratch.run("nft", ["--check", "--file", rules]));
-            const loaded = await scratch.bash(`nft -f ${rules}; nft list ruleset >/tmp/once; nft -f ${rules}; nft list ruleset | diff /tmp/once -; cat /tmp/once`);
+            const loaded = await scratch.bash(
+                `nft -f ${rules}; nft list ruleset >/tmp/once; nft -f ${rules}; nft list ruleset | diff /tmp/once -; cat /tmp/once`,
+            );
             expect(loaded.status).toBe(0);
             expect(loaded.stdout).toMatch(/hook input priority filter; policy drop;/);
         });
@@ -101,17 +122,23 @@ describe.each(Object.entries(configurations))("with %s", (_, configuration) => {
         it("has a chrony configuration that chronyd reads", async () => {
             const result = await scratch.run("chronyd", ["-p", "-f", "/etc/chrony.conf"]);
             expect(result).toMatchObject({ status: 0, stderr: "" });
-            expect(result.stdout.split("\n").filter((line) => line.startsWith("pool "))).toHaveLength(cluster.settings.operatingSystem.ntpServers.length);
+            expect(result.stdout.split("\n").filter((line) => line.startsWith("pool "))).toHaveLength(
+                cluster.settings.operatingSystem.ntpServers.length,
+            );
         });
 
         it("has kernel parameters that sysctl understands", () => {
-            const lines = machine.configuration.files.filter(({ path }) => path.startsWith("/etc/sysctl.d/")).flatMap(({ content }) => content.trimEnd().split("\n"));
+            const lines = machine.configuration.files
+                .filter(({ path }) => path.startsWith("/etc/sysctl.d/"))
+                .flatMap(({ content }) => content.trimEnd().split("\n"));
             expect(lines.length).toBeGreaterThan(0);
             for (const line of lines) expect(line).toMatch(/^(net|vm|kernel|fs)(\.[a-z0-9_]+)+ = \d+( \d+)*$/);
         });
 
         it("has units and drop-ins that systemd understands", async () => {
-            const names = machine.configuration.files.flatMap(({ path }) => /^\/etc\/systemd\/system\/([^/]+?)(\.d\/.*)?$/.exec(path)?.[1] ?? []);
+            const names = machine.configuration.files.flatMap(
+                ({ path }) => /^\/etc\/systemd\/system\/([^/]+?)(\.d\/.*)?$/.exec(path)?.[1] ?? [],
+            );
             const own = ["postgres-ha.target", "postgres-ha.path"];
             expectClean(await verifyUnits(scratch, [...new Set([...own, ...names])]));
         });
@@ -128,7 +155,9 @@ describe.each(Object.entries(configurations))("with %s", (_, configuration) => {
                 haproxy: ["haproxy.service"],
             };
             const known = [...brought, ...machine.configuration.packages.flatMap((name) => ofPackages[name] ?? [])];
-            expect(known).toEqual(expect.arrayContaining([...machine.configuration.units, ...machine.configuration.unitsWithSecrets]));
+            expect(known).toEqual(
+                expect.arrayContaining([...machine.configuration.units, ...machine.configuration.unitsWithSecrets]),
+            );
         });
 
         if (role === "loadBalancer") {
@@ -156,19 +185,41 @@ describe.each(Object.entries(configurations))("with %s", (_, configuration) => {
         if (role === "database") {
             it("has a configuration that Patroni finds valid", async () => {
                 // The check looks for the server's programs and a data directory that Patroni can use.
-                await scratch.bash("mkdir -p /run/patroni /run/postgresql && chown postgres: /run/patroni /run/postgresql && install -d -o postgres -g postgres /var/lib/pgsql");
-                const result = await scratch.run("runuser", ["-u", "postgres", "--", "patroni", "--validate-config", "/etc/patroni"]);
+                await scratch.bash(
+                    "mkdir -p /run/patroni /run/postgresql && chown postgres: /run/patroni /run/postgresql && install -d -o postgres -g postgres /var/lib/pgsql",
+                );
+                const result = await scratch.run("runuser", [
+                    "-u",
+                    "postgres",
+                    "--",
+                    "patroni",
+                    "--validate-config",
+                    "/etc/patroni",
+                ]);
                 // Nothing runs here that could be reached, and Patroni 4.0's check does not know its own quorum mode yet.
-                const complaints = result.output.split("\n").filter((line) => line !== "" && !line.endsWith(" is not reachable"));
+                const complaints = result.output
+                    .split("\n")
+                    .filter((line) => line !== "" && !line.endsWith(" is not reachable"));
                 expect(complaints).toEqual(
-                    cluster.settings.highAvailability.synchronousMode === "quorum" ? ["bootstrap.dcs.synchronous_mode quorum is not a boolean"] : [],
+                    cluster.settings.highAvailability.synchronousMode === "quorum"
+                        ? ["bootstrap.dcs.synchronous_mode quorum is not a boolean"]
+                        : [],
                 );
             });
 
             it("tells by Patroni's API what it is made of, in a file that Patroni finds valid", async () => {
-                const packages = machine.configuration.packages.map((name) => (/^(postgresql|patroni|etcd|pgbouncer)/.test(name) ? `${name}-1.2-3PGDG.rhel9` : `${name}-1-1.el9`));
-                const rpm = ["#!/bin/sh", `printf '%s\\n' ${packages.join(" ")} 'package gone is not installed'`, "exit 1"].join("\n");
-                const described = await scratch.bash(`cat >/usr/local/bin/rpm; chmod 0755 /usr/local/bin/rpm; /usr/local/libexec/postgres-ha/describe-node; cat /etc/patroni/node.yml`, { input: rpm });
+                const packages = machine.configuration.packages.map((name) =>
+                    /^(postgresql|patroni|etcd|pgbouncer)/.test(name) ? `${name}-1.2-3PGDG.rhel9` : `${name}-1-1.el9`,
+                );
+                const rpm = [
+                    "#!/bin/sh",
+                    `printf '%s\\n' ${packages.join(" ")} 'package gone is not installed'`,
+                    "exit 1",
+                ].join("\n");
+                const described = await scratch.bash(
+                    `cat >/usr/local/bin/rpm; chmod 0755 /usr/local/bin/rpm; /usr/local/libexec/postgres-ha/describe-node; cat /etc/patroni/node.yml`,
+                    { input: rpm },
+                );
                 expect(described.stderr).toBe("");
                 const promised = fileOf(machine, "/etc/patroni/patroni.yml").content.includes("mode: automatic");
                 expect(parse(described.stdout)).toEqual({
@@ -179,7 +230,14 @@ describe.each(Object.entries(configurations))("with %s", (_, configuration) => {
                         },
                     },
                 });
-                const result = await scratch.run("runuser", ["-u", "postgres", "--", "patroni", "--validate-config", "/etc/patroni"]);
+                const result = await scratch.run("runuser", [
+                    "-u",
+                    "postgres",
+                    "--",
+                    "patroni",
+                    "--validate-config",
+                    "/etc/patroni",
+                ]);
                 expect(result.output).not.toMatch(/restapi|https_extra_headers|Traceback/);
             });
 
@@ -200,8 +258,18 @@ describe("the checks themselves", () => {
 
     it.each([
         ["cloud-init", "/tmp/bad", "#cloud-config\nwrite_files: 5\n", "cloud-init schema --config-file /tmp/bad"],
-        ["sshd", "/etc/ssh/sshd_config.d/10-bad.conf", "ClientAliveIntervall 30\n", "mkdir -p /run/sshd && ssh-keygen -A >/dev/null && sshd -t"],
-        ["nftables", "/tmp/bad", "table inet t { chain c { tcp dport { 22, 99999 } accept } }\n", "nft --check --file /tmp/bad"],
+        [
+            "sshd",
+            "/etc/ssh/sshd_config.d/10-bad.conf",
+            "ClientAliveIntervall 30\n",
+            "mkdir -p /run/sshd && ssh-keygen -A >/dev/null && sshd -t",
+        ],
+        [
+            "nftables",
+            "/tmp/bad",
+            "table inet t { chain c { tcp dport { 22, 99999 } accept } }\n",
+            "nft --check --file /tmp/bad",
+        ],
         ["chronyd", "/tmp/bad", "poool 192.0.2.1\n", "chronyd -p -f /tmp/bad"],
         ["HAProxy", "/tmp/bad", "frontend f\n    mode tcp\n    bindd :5000\n", "haproxy -c -q -f /tmp/bad"],
         ["Patroni", "/tmp/bad", "scope: x\nname: 5\n", "patroni --validate-config /tmp/bad"],
@@ -211,7 +279,10 @@ describe("the checks themselves", () => {
     });
 
     it("hear what systemd says of a drop-in", async () => {
-        scratch.write({ path: "/etc/systemd/system/haproxy.service.d/bad.conf", content: "[Service]\nRestartSecond=1\n" });
+        scratch.write({
+            path: "/etc/systemd/system/haproxy.service.d/bad.conf",
+            content: "[Service]\nRestartSecond=1\n",
+        });
         expect((await verifyUnits(scratch, ["haproxy.service"])).output).toMatch(/Unknown key.*RestartSecond/);
     });
 });

@@ -16,7 +16,9 @@ const MAXIMUM_USER_DATA_BYTES = 256 * 1024;
 const clusters = [
     ...Object.entries(configurations),
     ...["fast", "normal", "safe"].flatMap((profile) =>
-        ["quorum", "strict", "off"].map((synchronousMode) => [`profile ${profile}, ${synchronousMode}`, { profile, synchronousMode }] as const),
+        ["quorum", "strict", "off"].map(
+            (synchronousMode) => [`profile ${profile}, ${synchronousMode}`, { profile, synchronousMode }] as const,
+        ),
     ),
 ].map(([name, configuration]) => [name, renderCluster(configuration)] as const);
 
@@ -24,7 +26,10 @@ describe.each(clusters)("with %s", (_, cluster) => {
     const files = cluster.machines.flatMap(({ configuration }) => configuration.files);
 
     it("user-data holds no secret but the SSH host key", () => {
-        const secrets = [...Object.values(passwords), ...files.filter(({ secret }) => secret).map(({ content }) => content.trim())];
+        const secrets = [
+            ...Object.values(passwords),
+            ...files.filter(({ secret }) => secret).map(({ content }) => content.trim()),
+        ];
         expect(secrets.length).toBeGreaterThan(10);
         for (const { userData, node } of cluster.machines) {
             for (const secret of secrets) expect(userData.includes(secret), node.hostname).toBe(false);
@@ -34,7 +39,8 @@ describe.each(clusters)("with %s", (_, cluster) => {
     });
 
     it("user-data is smaller than Yandex allows", () => {
-        for (const { userData, node } of cluster.machines) expect(Buffer.byteLength(userData), node.hostname).toBeLessThan(MAXIMUM_USER_DATA_BYTES);
+        for (const { userData, node } of cluster.machines)
+            expect(Buffer.byteLength(userData), node.hostname).toBeLessThan(MAXIMUM_USER_DATA_BYTES);
     });
 
     it("every file has an absolute path, an octal mode and an owner", () => {
@@ -47,7 +53,11 @@ describe.each(clusters)("with %s", (_, cluster) => {
     });
 
     it("nobody but the owner and its group may read a private key or a password", () => {
-        const sensitive = files.filter(({ content }) => /PRIVATE KEY-----/.test(content) || Object.values(passwords).some((password) => content.includes(password)));
+        const sensitive = files.filter(
+            ({ content }) =>
+                /PRIVATE KEY-----/.test(content) ||
+                Object.values(passwords).some((password) => content.includes(password)),
+        );
         expect(sensitive.length).toBeGreaterThan(0);
         for (const { path, mode, secret } of sensitive) {
             expect(secret, path).toBe(true);
@@ -61,7 +71,12 @@ describe.each(clusters)("with %s", (_, cluster) => {
 
     it("user-data and bundle agree on every file that both have", () => {
         for (const { userData, bundle } of cluster.machines) {
-            const later = new Map((JSON.parse(bundle).files as { path: string; content: string; mode: string }[]).map((file) => [file.path, file]));
+            const later = new Map(
+                (JSON.parse(bundle).files as { path: string; content: string; mode: string }[]).map((file) => [
+                    file.path,
+                    file,
+                ]),
+            );
             for (const { path, content, permissions } of parse(userData).write_files) {
                 expect(later.get(path)).toMatchObject({ content, mode: permissions });
             }
@@ -69,7 +84,8 @@ describe.each(clusters)("with %s", (_, cluster) => {
     });
 
     it("lets the services start only when all else of the bundle is in place", () => {
-        for (const { bundle } of cluster.machines) expect(JSON.parse(bundle).files.at(-1).path).toBe("/var/lib/postgres-ha/secrets-received");
+        for (const { bundle } of cluster.machines)
+            expect(JSON.parse(bundle).files.at(-1).path).toBe("/var/lib/postgres-ha/secrets-received");
     });
 
     it("leaves a data disk that carries somebody's file system alone", () => {
@@ -81,7 +97,9 @@ describe.each(clusters)("with %s", (_, cluster) => {
             }
             // Without a command of ours cloud-init formats it, whatever `overwrite` says.
             const cmd = "/usr/local/libexec/postgres-ha/format-data-disk %(device)s %(label)s";
-            expect(fileSystems).toEqual([{ device: "/dev/disk/by-id/virtio-data", label: "pgdata", filesystem: "ext4", partition: "none", cmd }]);
+            expect(fileSystems).toEqual([
+                { device: "/dev/disk/by-id/virtio-data", label: "pgdata", filesystem: "ext4", partition: "none", cmd },
+            ]);
             expect(mounts[0].slice(0, 2)).toEqual(["/dev/disk/by-id/virtio-data", "/var/lib/pgsql"]);
         }
     });
@@ -98,15 +116,23 @@ describe.each(clusters)("with %s", (_, cluster) => {
     });
 
     it("lets no repository that is gone stop updates from the others", () => {
-        for (const { path, content } of files.filter(({ path }) => path.startsWith("/etc/yum.repos.d/"))) expect(content, path).toMatch(/^skip_if_unavailable=1$/m);
+        for (const { path, content } of files.filter(({ path }) => path.startsWith("/etc/yum.repos.d/")))
+            expect(content, path).toMatch(/^skip_if_unavailable=1$/m);
     });
 
     it("knows the fingerprint of each key that the image does not bring", () => {
         for (const machine of cluster.machines.filter(({ role }) => role === "database")) {
-            const keys = machine.configuration.files.flatMap(({ path, content }) => (path.startsWith("/etc/yum.repos.d/") ? [/^gpgkey=file:\/\/(.*)$/m.exec(content)![1]!] : []));
-            const known = fileOf(machine, "/etc/postgres-ha/repository-keys").content.trimEnd().split("\n").map((line) => line.split(" "));
+            const keys = machine.configuration.files.flatMap(({ path, content }) =>
+                path.startsWith("/etc/yum.repos.d/") ? [/^gpgkey=file:\/\/(.*)$/m.exec(content)![1]!] : [],
+            );
+            const known = fileOf(machine, "/etc/postgres-ha/repository-keys")
+                .content.trimEnd()
+                .split("\n")
+                .map((line) => line.split(" "));
             for (const [fingerprint] of known) expect(fingerprint).toMatch(/^[0-9A-F]{40}$/);
-            expect(known.map(([, file]) => file).sort()).toEqual([...new Set(keys)].filter((key) => !key.endsWith("AlmaLinux-9")).sort());
+            expect(known.map(([, file]) => file).sort()).toEqual(
+                [...new Set(keys)].filter((key) => !key.endsWith("AlmaLinux-9")).sort(),
+            );
         }
     });
 
@@ -127,33 +153,59 @@ describe.each(clusters)("with %s", (_, cluster) => {
             expect(etcd.name).toBe(machine.node.hostname);
             expect(patroni.name).toBe(machine.node.hostname);
             expect(patroni.etcd3.hosts).toEqual(cluster.plan.databases.map(({ address }) => `${address}:2379`));
-            expect(patroni.postgresql.pg_hba.filter((line: string) => line.startsWith("hostssl replication replicator") && line.includes("/32") && !line.includes("127."))).toHaveLength(names.length);
+            expect(
+                patroni.postgresql.pg_hba.filter(
+                    (line: string) =>
+                        line.startsWith("hostssl replication replicator") &&
+                        line.includes("/32") &&
+                        !line.includes("127."),
+                ),
+            ).toHaveLength(names.length);
         }
     });
 
     it("never trusts a connection without a password", () => {
-        const { pg_hba: rules } = parse(fileOf(machineOf(cluster, "database"), "/etc/patroni/patroni.yml").content).postgresql;
-        for (const rule of rules) expect(rule).toMatch(/^(local all postgres peer map=administrators|(local|hostssl) .* scram-sha-256)$/);
+        const { pg_hba: rules } = parse(
+            fileOf(machineOf(cluster, "database"), "/etc/patroni/patroni.yml").content,
+        ).postgresql;
+        for (const rule of rules)
+            expect(rule).toMatch(/^(local all postgres peer map=administrators|(local|hostssl) .* scram-sha-256)$/);
     });
 });
 
 describe("PostgreSQL's RPM repository", () => {
     const baseUrls = (configuration: object) =>
-        machineOf(renderCluster({ ...configuration }), "database").configuration.files.flatMap(({ path, content }) => (path.startsWith("/etc/yum.repos.d/pgdg") ? [/^baseurl=(.*)$/m.exec(content)![1]] : []));
+        machineOf(renderCluster({ ...configuration }), "database").configuration.files.flatMap(({ path, content }) =>
+            path.startsWith("/etc/yum.repos.d/pgdg") ? [/^baseurl=(.*)$/m.exec(content)![1]] : [],
+        );
 
     it("has the folders that its own pgdg-redhat-all.repo names", () => {
-        expect(baseUrls({})).toEqual(["17", "common", "extras"].map((part) => `https://download.postgresql.org/pub/repos/yum/${part}/redhat/rhel-9-$basearch`));
+        expect(baseUrls({})).toEqual(
+            ["17", "common", "extras"].map(
+                (part) => `https://download.postgresql.org/pub/repos/yum/${part}/redhat/rhel-9-$basearch`,
+            ),
+        );
     });
 
     it("can be that of one minor release", () => {
-        expect(baseUrls({ pgdgRelease: "9.8" })).toEqual(["17", "common", "extras"].map((part) => `https://download.postgresql.org/pub/repos/yum/${part}/redhat/rhel-9.8-$basearch`));
+        expect(baseUrls({ pgdgRelease: "9.8" })).toEqual(
+            ["17", "common", "extras"].map(
+                (part) => `https://download.postgresql.org/pub/repos/yum/${part}/redhat/rhel-9.8-$basearch`,
+            ),
+        );
     });
 });
 
 describe("dynamicConfiguration", () => {
     const { settings } = renderCluster();
     const dynamic = (synchronousMode: "quorum" | "strict" | "off") =>
-        dynamicConfiguration({ timings: settings.highAvailability.timings.patroni, maximumLagOnFailoverBytes: 1, synchronousMode, synchronousNodeCount: 1, parameters: {} });
+        dynamicConfiguration({
+            timings: settings.highAvailability.timings.patroni,
+            maximumLagOnFailoverBytes: 1,
+            synchronousMode,
+            synchronousNodeCount: 1,
+            parameters: {},
+        });
 
     it.each([
         ["quorum", { synchronous_mode: "quorum", synchronous_mode_strict: false, maximum_lag_on_failover: 1024 ** 5 }],
@@ -175,7 +227,12 @@ describe("Patroni's callbacks", () => {
         const { callbacks } = parse(fileOf(machine, "/etc/patroni/patroni.yml").content).postgresql;
         expect(Object.keys(callbacks)).toEqual([...callbackActions]);
         for (const action of callbackActions) {
-            expect(files({})(action)).toMatchObject({ content: expect.stringMatching(/^#!\/bin\/sh\n#.*patroniCallbacks\.\n$/), owner: "root:postgres", mode: "0750", secret: true });
+            expect(files({})(action)).toMatchObject({
+                content: expect.stringMatching(/^#!\/bin\/sh\n#.*patroniCallbacks\.\n$/),
+                owner: "root:postgres",
+                mode: "0750",
+                secret: true,
+            });
         }
     });
 
@@ -200,35 +257,64 @@ describe("mergeParts", () => {
     const file = (path: string): MachineFile => ({ path, content: "" });
 
     it("keeps the order and drops repeated packages and groups", () => {
-        const merged = mergeParts([{ packages: ["a", "b"], groups: ["g"], files: [file("/1")] }, { packages: ["b", "c"], groups: ["g"], files: [file("/2")] }]);
+        const merged = mergeParts([
+            { packages: ["a", "b"], groups: ["g"], files: [file("/1")] },
+            { packages: ["b", "c"], groups: ["g"], files: [file("/2")] },
+        ]);
         expect(merged.packages).toEqual(["a", "b", "c"]);
         expect(merged.groups).toEqual(["g"]);
         expect(merged.files.map(({ path }) => path)).toEqual(["/1", "/2"]);
     });
 
     it("refuses two parts that write one path", () => {
-        expect(() => mergeParts([{ files: [file("/1")] }, { files: [file("/1")] }])).toThrow("two parts of a machine write /1");
+        expect(() => mergeParts([{ files: [file("/1")] }, { files: [file("/1")] }])).toThrow(
+            "two parts of a machine write /1",
+        );
     });
 });
 
 describe("rendering", () => {
-    const identity = { hostname: "a", fqdn: "a.internal", adminUser: "admin", authorizedKeys: ["ssh-ed25519 AAAA"], hostKey, timeZone: "UTC" };
+    const identity = {
+        hostname: "a",
+        fqdn: "a.internal",
+        adminUser: "admin",
+        authorizedKeys: ["ssh-ed25519 AAAA"],
+        hostKey,
+        timeZone: "UTC",
+    };
 
     it("leaves secret files out of user-data and puts them into the bundle", () => {
-        const configuration = mergeParts([{ files: [{ path: "/open", content: "o" }, { path: "/secret", content: "TopSecret", secret: true }] }]);
+        const configuration = mergeParts([
+            {
+                files: [
+                    { path: "/open", content: "o" },
+                    { path: "/secret", content: "TopSecret", secret: true },
+                ],
+            },
+        ]);
         expect(renderUserData(identity, configuration)).not.toContain("TopSecret");
-        expect(parse(renderUserData(identity, configuration)).write_files.map(({ path }: { path: string }) => path)).toContain("/open");
-        expect(JSON.parse(renderBundle(configuration)).files.map(({ path }: { path: string }) => path)).toEqual(expect.arrayContaining(["/open", "/secret"]));
+        expect(
+            parse(renderUserData(identity, configuration)).write_files.map(({ path }: { path: string }) => path),
+        ).toContain("/open");
+        expect(JSON.parse(renderBundle(configuration)).files.map(({ path }: { path: string }) => path)).toEqual(
+            expect.arrayContaining(["/open", "/secret"]),
+        );
     });
 
     it("keeps contents whole that YAML could mangle", () => {
         const content = "#comment\n\ttab: 'x' \"y\" \\n\n- {a}: %b\n\n\nend without newline";
         const configuration = mergeParts([{ files: [{ path: "/a", content }] }]);
-        expect(parse(renderUserData(identity, configuration)).write_files.find(({ path }: { path: string }) => path === "/a").content).toBe(content);
+        expect(
+            parse(renderUserData(identity, configuration)).write_files.find(
+                ({ path }: { path: string }) => path === "/a",
+            ).content,
+        ).toBe(content);
     });
 
     it("writes units with repeated keys for lists", () => {
-        expect(unit({ Unit: { Description: "x" }, Service: { ExecStart: ["", "/a"] } })).toBe("[Unit]\nDescription=x\n\n[Service]\nExecStart=\nExecStart=/a\n");
+        expect(unit({ Unit: { Description: "x" }, Service: { ExecStart: ["", "/a"] } })).toBe(
+            "[Unit]\nDescription=x\n\n[Service]\nExecStart=\nExecStart=/a\n",
+        );
     });
 
     it("quotes for bash", () => {

@@ -2,7 +2,11 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 
-import { checkClusterCommand, createDatabaseObjectsCommand, reconcileMembersCommand } from "../../cloud-init/database-node.ts";
+import {
+    checkClusterCommand,
+    createDatabaseObjectsCommand,
+    reconcileMembersCommand,
+} from "../../cloud-init/database-node.ts";
 import { waitForSshCommand } from "../../cloud-init/jump-host.ts";
 import { script, scriptDirectory } from "../../cloud-init/scripts.ts";
 import { configureCommand } from "../../cloud-init/user-data.ts";
@@ -16,7 +20,10 @@ const commands = {
     objects: createDatabaseObjectsCommand(members, 300),
     members: reconcileMembersCommand(members, 300),
     check: checkClusterCommand(300),
-    wait: waitForSshCommand(members.map(({ name, address }) => `${name}=${address}`), 300),
+    wait: waitForSshCommand(
+        members.map(({ name, address }) => `${name}=${address}`),
+        300,
+    ),
 };
 
 describe("a command", () => {
@@ -34,17 +41,25 @@ describe("a command", () => {
     it("to configure a machine waits for all of its units", () => {
         const { units, unitsWithSecrets } = machineOf(cluster, "database").configuration;
         expect(commands.configure.split(" ").slice(3)).toEqual([...units, ...unitsWithSecrets]);
-        expect(unitsWithSecrets).toEqual(expect.arrayContaining(["etcd.service", "patroni.service", "pgbouncer-guard.service"]));
+        expect(unitsWithSecrets).toEqual(
+            expect.arrayContaining(["etcd.service", "patroni.service", "pgbouncer-guard.service"]),
+        );
     });
 });
 
 describe("scripts", () => {
     it("are installed without their suffix, to be run by root and read by all", () => {
-        for (const name of scriptNames) expect(script(name)).toMatchObject({ path: `${scriptDirectory}/${name.replace(/\.\w+$/, "")}`, mode: "0755" });
+        for (const name of scriptNames)
+            expect(script(name)).toMatchObject({
+                path: `${scriptDirectory}/${name.replace(/\.\w+$/, "")}`,
+                mode: "0755",
+            });
     });
 
     it("are on some machine, each of them", () => {
-        const installed = new Set(cluster.machines.flatMap(({ configuration }) => configuration.files).map(({ path }) => path));
+        const installed = new Set(
+            cluster.machines.flatMap(({ configuration }) => configuration.files).map(({ path }) => path),
+        );
         for (const name of scriptNames) expect(installed).toContain(script(name).path);
     });
 });

@@ -6,7 +6,9 @@ import { generatedParts, withPart } from "../../docs/generate.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 const read = (path: string) => readFileSync(join(root, path), "utf8");
-const inDocs = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".md")).sort();
+const inDocs = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .sort();
 const documents = ["README.md", "README.ru.md", "CHANGELOG.md", ...inDocs.map((name) => `docs/${name}`)];
 const all = documents.map((path) => ({ path, text: read(path) }));
 
@@ -22,9 +24,13 @@ describe("generated parts", () => {
 
     it("are refused where a document lacks their place", () => {
         const part = { document: "", name: "x", text: "y" };
-        expect(withPart("<!-- generated: x -->\nold\n<!-- end of x -->\n", part)).toBe("<!-- generated: x -->\ny\n<!-- end of x -->\n");
+        expect(withPart("<!-- generated: x -->\nold\n<!-- end of x -->\n", part)).toBe(
+            "<!-- generated: x -->\ny\n<!-- end of x -->\n",
+        );
         expect(() => withPart("nothing", part)).toThrow("must be there once");
-        expect(() => withPart("<!-- generated: x -->\n<!-- end of x -->\n".repeat(2), part)).toThrow("must be there once");
+        expect(() => withPart("<!-- generated: x -->\n<!-- end of x -->\n".repeat(2), part)).toThrow(
+            "must be there once",
+        );
     });
 });
 
@@ -33,7 +39,14 @@ describe("the table of outputs", () => {
         const [exported] = found(read("index.ts"), /export const \{([^}]*)\} = clusterOutputs/g);
         const [section] = found(read("README.md"), /\n## Outputs\n([^]*?)\n## /g);
         const listed = found(section!, /^\| `(\w+)` \|/gm);
-        expect(unique(listed)).toEqual(unique(exported!.split(",").map((name) => name.trim()).filter((name) => name !== "")));
+        expect(unique(listed)).toEqual(
+            unique(
+                exported!
+                    .split(",")
+                    .map((name) => name.trim())
+                    .filter((name) => name !== ""),
+            ),
+        );
     });
 });
 
@@ -41,7 +54,9 @@ describe("commands", () => {
     const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
 
     it("of npm are scripts of package.json", () => {
-        const used = all.flatMap(({ text }) => found(text, /npm (?:run (?:--silent )?)?((?<=run |run --silent )[\w:]+|test|ci)\b/g));
+        const used = all.flatMap(({ text }) =>
+            found(text, /npm (?:run (?:--silent )?)?((?<=run |run --silent )[\w:]+|test|ci)\b/g),
+        );
         expect(used.length).toBeGreaterThan(10);
         expect(unique(used).filter((name) => !(name in scripts))).toEqual([]);
     });
@@ -58,7 +73,9 @@ describe("commands", () => {
 describe("settings that the text names", () => {
     it("exist", () => {
         const keys = found(read("Pulumi.yaml"), /^ {2}(\w+):$/gm);
-        const set = all.flatMap(({ text }) => found(text, /pulumi config set (?:--secret |--path )*'?([a-z]\w*)(?=[\s['.])/g));
+        const set = all.flatMap(({ text }) =>
+            found(text, /pulumi config set (?:--secret |--path )*'?([a-z]\w*)(?=[\s['.])/g),
+        );
         expect(set.length).toBeGreaterThan(3);
         expect(unique(set).filter((key) => !keys.includes(key))).toEqual([]);
     });
@@ -66,12 +83,20 @@ describe("settings that the text names", () => {
 
 describe("references", () => {
     const links = all.flatMap(({ path, text }) =>
-        [...text.matchAll(/\]\(([^)\s]+)\)/g)].map(([, target]) => ({ path, target: target! })).filter(({ target }) => !/^[a-z]+:/.test(target)),
+        [...text.matchAll(/\]\(([^)\s]+)\)/g)]
+            .map(([, target]) => ({ path, target: target! }))
+            .filter(({ target }) => !/^[a-z]+:/.test(target)),
     );
 
     /** The way GitHub makes an anchor of a heading. */
     const anchors = (text: string) =>
-        found(text, /^#+ (.+)$/gm).map((heading) => heading.toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").trim().replaceAll(" ", "-"));
+        found(text, /^#+ (.+)$/gm).map((heading) =>
+            heading
+                .toLowerCase()
+                .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+                .trim()
+                .replaceAll(" ", "-"),
+        );
 
     it.each(links)("$path → $target", ({ path, target }) => {
         const [file, anchor] = target.split("#") as [string, string | undefined];
@@ -81,7 +106,9 @@ describe("references", () => {
     });
 
     it("to files of the repository, in code spans, lead somewhere", () => {
-        const paths = all.flatMap(({ text }) => found(text, /`((?:components|settings|cloud-init|stand|tools|test|examples|docs)\/[\w./-]+)`/g));
+        const paths = all.flatMap(({ text }) =>
+            found(text, /`((?:components|settings|cloud-init|stand|tools|test|examples|docs)\/[\w./-]+)`/g),
+        );
         expect(paths.length).toBeGreaterThan(5);
         expect(unique(paths).filter((path) => !existsSync(join(root, path)))).toEqual([]);
     });

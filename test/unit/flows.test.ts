@@ -117,7 +117,11 @@ describe("inputRules", () => {
             { sources: ["10.10.0.4"], protocol: "TCP", ports: [5000, 5001, 7000] },
             { sources: ["10.10.0.0/16", "10.20.0.0/16"], protocol: "TCP", ports: [5000, 5001] },
             { sources: databases, protocol: "TCP", ports: [5000, 5001] },
-            { sources: ["10.10.0.0/16", "10.20.0.0/16", "10.10.0.4", ...databases], protocol: "TCP", ports: [5010, 5011] },
+            {
+                sources: ["10.10.0.0/16", "10.20.0.0/16", "10.10.0.4", ...databases],
+                protocol: "TCP",
+                ports: [5010, 5011],
+            },
             { sources: ["198.18.235.0/24", "198.18.248.0/24"], protocol: "TCP", ports: [5012] },
             { sources: ["10.10.0.0/16"], protocol: "ICMP", ports: [] },
         ]);
@@ -135,18 +139,40 @@ describe("inputRules", () => {
 });
 
 describe("a network load balancer", () => {
-    const egress = (role: Role) => securityGroupRules(role, context).filter(({ direction }) => direction === "egress").map(text);
+    const egress = (role: Role) =>
+        securityGroupRules(role, context)
+            .filter(({ direction }) => direction === "egress")
+            .map(text);
 
     it("is reached from the jump host and the nodes by its address, and behind it by its targets' ports", () => {
         for (const role of ["jumpHost", "database"] as const) {
-            expect(egress(role)).toEqual(expect.arrayContaining(["egress TCP 5000 10.10.0.9/32", "egress TCP 5001 10.10.0.9/32", "egress TCP 5010 loadBalancer", "egress TCP 5011 loadBalancer"]));
+            expect(egress(role)).toEqual(
+                expect.arrayContaining([
+                    "egress TCP 5000 10.10.0.9/32",
+                    "egress TCP 5001 10.10.0.9/32",
+                    "egress TCP 5010 loadBalancer",
+                    "egress TCP 5011 loadBalancer",
+                ]),
+            );
         }
     });
 
     it("opens nothing where there is one load balancer", () => {
-        const one: FlowContext = { ...context, plan: addressPlan({ clusterName: "main", zones: ["ru-central1-a"], network: { cidr: "10.10.0.0/16" }, database: { nodes: 3 }, loadBalancer: { count: 1 } }) };
+        const one: FlowContext = {
+            ...context,
+            plan: addressPlan({
+                clusterName: "main",
+                zones: ["ru-central1-a"],
+                network: { cidr: "10.10.0.0/16" },
+                database: { nodes: 3 },
+                loadBalancer: { count: 1 },
+            }),
+        };
         expect(flowsOf(one.plan).some(({ balanced }) => balanced)).toBe(false);
-        const ports = roles.flatMap((role) => [...securityGroupRules(role, one).map(({ port }) => port), ...inputRules(role, one).flatMap((rule) => rule.ports)]);
+        const ports = roles.flatMap((role) => [
+            ...securityGroupRules(role, one).map(({ port }) => port),
+            ...inputRules(role, one).flatMap((rule) => rule.ports),
+        ]);
         expect(ports.filter((port) => port !== undefined && port >= 5010 && port <= 5012)).toEqual([]);
     });
 });

@@ -5,12 +5,29 @@ import { describe, expect, it } from "vitest";
 import { codeBlocks, mismatch, parseLabPage, type LabCommand } from "../support/lab-page.ts";
 
 const page = (...lines: readonly string[]) => parseLabPage("page.md", ["# A lab", ...lines].join("\n"));
-const command = (...lines: readonly string[]): LabCommand => page("```console", ...lines, "```").blocks[0]!.commands[0]!;
-const compare = (lines: readonly string[], output: string, exitCode = 0) => mismatch("page.md", command("db-1$ look", ...lines), { exitCode, output });
+const command = (...lines: readonly string[]): LabCommand =>
+    page("```console", ...lines, "```").blocks[0]!.commands[0]!;
+const compare = (lines: readonly string[], output: string, exitCode = 0) =>
+    mismatch("page.md", command("db-1$ look", ...lines), { exitCode, output });
 
 describe("a lab's page", () => {
     it("gives its commands, in order, with what they print", () => {
-        const read = page("Text.", "```console", "db-1$ patronictl list", "| main-db-1 |", "host$ npm run stand -- status", "```", "```sh", "not run", "```", "```console until 60s", "client$ psql", "…", "1", "```");
+        const read = page(
+            "Text.",
+            "```console",
+            "db-1$ patronictl list",
+            "| main-db-1 |",
+            "host$ npm run stand -- status",
+            "```",
+            "```sh",
+            "not run",
+            "```",
+            "```console until 60s",
+            "client$ psql",
+            "…",
+            "1",
+            "```",
+        );
         expect(read).toEqual({
             path: "page.md",
             title: "A lab",
@@ -18,17 +35,30 @@ describe("a lab's page", () => {
                 {
                     line: 3,
                     commands: [
-                        { place: "db-1", command: "patronictl list", line: 4, expected: ["| main-db-1 |"], exitCode: 0 },
+                        {
+                            place: "db-1",
+                            command: "patronictl list",
+                            line: 4,
+                            expected: ["| main-db-1 |"],
+                            exitCode: 0,
+                        },
                         { place: "host", command: "npm run stand -- status", line: 6, expected: [], exitCode: 0 },
                     ],
                 },
-                { line: 11, untilSeconds: 60, commands: [{ place: "client", command: "psql", line: 12, expected: ["1"], exitCode: 0 }] },
+                {
+                    line: 11,
+                    untilSeconds: 60,
+                    commands: [{ place: "client", command: "psql", line: 12, expected: ["1"], exitCode: 0 }],
+                },
             ],
         });
     });
 
     it("may break a command with a backslash", () => {
-        expect(command("lb-1$ one \\", "    db-1$ two \\", "three", "printed \\", "too")).toMatchObject({ command: "one \\\n    db-1$ two \\\nthree", expected: ["printed \\", "too"] });
+        expect(command("lb-1$ one \\", "    db-1$ two \\", "three", "printed \\", "too")).toMatchObject({
+            command: "one \\\n    db-1$ two \\\nthree",
+            expected: ["printed \\", "too"],
+        });
     });
 
     it("says where a command must be refused", () => {
@@ -38,9 +68,15 @@ describe("a lab's page", () => {
     it.each([
         [["```console", "db-1$ x"], "page.md:2: the block has no end"],
         [["```console", "```"], "page.md:2: the block has no command"],
-        [["", "```console", "output", "```"], 'page.md:4: a block begins with a command, such as "db-1$ patronictl list"'],
+        [
+            ["", "```console", "output", "```"],
+            'page.md:4: a block begins with a command, such as "db-1$ patronictl list"',
+        ],
         [["```console", "web-1$ x", "```"], "page.md:3: a block begins with a command"],
-        [["```console for 5s", "db-1$ x", "```"], 'page.md:2: after "console" stands "until 60s" or nothing, not "for 5s"'],
+        [
+            ["```console for 5s", "db-1$ x", "```"],
+            'page.md:2: after "console" stands "until 60s" or nothing, not "for 5s"',
+        ],
         [["```sh", "x", "```"], "page.md: the page has no block to run"],
     ])("is refused: %j", (lines, message) => {
         expect(() => page(...lines)).toThrow(message);
@@ -51,7 +87,11 @@ describe("what a command printed", () => {
     it.each([
         ["nothing expected", [], "anything"],
         ["whole lines in their order, others between", ["one", "three"], "zero\none\ntwo\nthree\nfour\n"],
-        ["any text for …", ["| … | Leader | running |…", "…", "(… rows)"], "| main-db-1 | Leader | running |  1 | |\n(12 rows)"],
+        [
+            "any text for …",
+            ["| … | Leader | running |…", "…", "(… rows)"],
+            "| main-db-1 | Leader | running |  1 | |\n(12 rows)",
+        ],
         ["no text for … as well", ["a…b"], "ab"],
         ["other widths of columns", ["| a | b |", "+---+---+"], "|  a   |    b |\n+------+-----------+"],
         ["special characters as themselves", ["a.b (c) [d] $1 ^ \\"], "a.b (c) [d] $1 ^ \\"],
@@ -70,13 +110,26 @@ describe("what a command printed", () => {
 
     it("is shown beside what was expected", () => {
         expect(compare(["one", "three"], "one\ntwo\n")).toBe(
-            ["page.md:3: db-1$ look", "Expected, below", "    one", " the line", "    three", "It printed:", "    one", "    two"].join("\n"),
+            [
+                "page.md:3: db-1$ look",
+                "Expected, below",
+                "    one",
+                " the line",
+                "    three",
+                "It printed:",
+                "    one",
+                "    two",
+            ].join("\n"),
         );
-        expect(compare(["one"], "two")).toBe(["page.md:3: db-1$ look", "Expected the line", "    one", "It printed:", "    two"].join("\n"));
+        expect(compare(["one"], "two")).toBe(
+            ["page.md:3: db-1$ look", "Expected the line", "    one", "It printed:", "    two"].join("\n"),
+        );
     });
 
     it("must have the exit code that the page says", () => {
-        expect(compare(["one"], "one", 2)).toBe("page.md:3: db-1$ look\nExpected the exit code 0, got 2.\nIt printed:\n    one");
+        expect(compare(["one"], "one", 2)).toBe(
+            "page.md:3: db-1$ look\nExpected the exit code 0, got 2.\nIt printed:\n    one",
+        );
         expect(compare(["one", "(exit code 2)"], "one", 2)).toBeUndefined();
         expect(compare(["one", "(exit code 2)"], "one", 0)).toContain("Expected the exit code 2, got 0.");
     });
@@ -90,7 +143,11 @@ describe("the labs", () => {
     it("are there", () => expect(pages.length).toBeGreaterThan(0));
 
     it("are the same in Russian", () => {
-        expect(readdirSync(join(folder, "ru")).sort()).toEqual(readdirSync(folder).filter((name) => name.endsWith(".md")).sort());
+        expect(readdirSync(join(folder, "ru")).sort()).toEqual(
+            readdirSync(folder)
+                .filter((name) => name.endsWith(".md"))
+                .sort(),
+        );
     });
 
     it.each(pages)("%s can be read, and ends with a look at the cluster", (name) => {

@@ -3,9 +3,18 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { lookups } from "../../recover/lookup.ts";
-import { adopt, difference, isUnfinished, nameOf, pendingCreates, type Deployment, type Found } from "../../recover/pending-creates.ts";
+import {
+    adopt,
+    difference,
+    isUnfinished,
+    nameOf,
+    pendingCreates,
+    type Deployment,
+    type Found,
+} from "../../recover/pending-creates.ts";
 
-const machine = "urn:pulumi:dev::postgres-ha::postgres-ha:index:Machine$yandex:index/computeInstance:ComputeInstance::main-db-1";
+const machine =
+    "urn:pulumi:dev::postgres-ha::postgres-ha:index:Machine$yandex:index/computeInstance:ComputeInstance::main-db-1";
 const password = "urn:pulumi:dev::postgres-ha::random:index/randomPassword:RandomPassword::main-credentials-app";
 
 const inputs = {
@@ -18,13 +27,34 @@ const inputs = {
     networkInterfaces: [{ subnetId: "e9bsubnet", ipAddress: "10.10.0.10", nat: false, securityGroupIds: ["enpgroup"] }],
     secondaryDisks: [{ diskId: "fhmdisk", deviceName: "data" }],
 };
-const stack = { urn: "urn:pulumi:dev::postgres-ha::pulumi:pulumi:Stack::postgres-ha-dev", type: "pulumi:pulumi:Stack", created: "2026-11-25T10:00:00Z" };
+const stack = {
+    urn: "urn:pulumi:dev::postgres-ha::pulumi:pulumi:Stack::postgres-ha-dev",
+    type: "pulumi:pulumi:Stack",
+    created: "2026-11-25T10:00:00Z",
+};
 const deployment: Deployment = {
-    resources: [stack, { urn: "urn:pulumi:dev::postgres-ha::yandex:index/computeInstance:ComputeInstance::main-jump", type: "yandex:index/computeInstance:ComputeInstance", id: "fhmjump" }],
+    resources: [
+        stack,
+        {
+            urn: "urn:pulumi:dev::postgres-ha::yandex:index/computeInstance:ComputeInstance::main-jump",
+            type: "yandex:index/computeInstance:ComputeInstance",
+            id: "fhmjump",
+        },
+    ],
     pending_operations: [
         { type: "creating", resource: { urn: machine, type: "yandex:index/computeInstance:ComputeInstance", inputs } },
-        { type: "creating", resource: { urn: password, type: "random:index/randomPassword:RandomPassword", inputs: { length: 32 } } },
-        { type: "updating", resource: { urn: "urn:pulumi:dev::postgres-ha::command:remote:Command::main-db-1-configured", type: "command:remote:Command", inputs: {} } },
+        {
+            type: "creating",
+            resource: { urn: password, type: "random:index/randomPassword:RandomPassword", inputs: { length: 32 } },
+        },
+        {
+            type: "updating",
+            resource: {
+                urn: "urn:pulumi:dev::postgres-ha::command:remote:Command::main-db-1-configured",
+                type: "command:remote:Command",
+                inputs: {},
+            },
+        },
     ],
 };
 const [pending] = pendingCreates(deployment);
@@ -45,7 +75,10 @@ const found: Found = {
 
 describe("pendingCreates", () => {
     it("are those that were begun, with the name of what the cloud can be asked for", () => {
-        expect(pendingCreates(deployment).map(({ urn, name }) => [urn, name])).toEqual([[machine, "main-db-1"], [password, undefined]]);
+        expect(pendingCreates(deployment).map(({ urn, name }) => [urn, name])).toEqual([
+            [machine, "main-db-1"],
+            [password, undefined],
+        ]);
         expect(pendingCreates({})).toEqual([]);
     });
 });
@@ -63,8 +96,14 @@ describe("difference", () => {
         [{ labels: {} }, 'its labels.cluster is null, not "main"'],
         [{ labels: undefined }, 'its labels.cluster is null, not "main"'],
         [{ zone: "ru-central1-b" }, 'its zone is "ru-central1-b", not "ru-central1-a"'],
-        [{ networkInterfaces: [{ subnetId: "e9bother", ipAddress: "10.10.0.10" }] }, 'its networkInterfaces.subnetId is "e9bother", not "e9bsubnet"'],
-        [{ networkInterfaces: [{ subnetId: "e9bsubnet", ipAddress: "10.10.0.11" }] }, 'its networkInterfaces.ipAddress is "10.10.0.11", not "10.10.0.10"'],
+        [
+            { networkInterfaces: [{ subnetId: "e9bother", ipAddress: "10.10.0.10" }] },
+            'its networkInterfaces.subnetId is "e9bother", not "e9bsubnet"',
+        ],
+        [
+            { networkInterfaces: [{ subnetId: "e9bsubnet", ipAddress: "10.10.0.11" }] },
+            'its networkInterfaces.ipAddress is "10.10.0.11", not "10.10.0.10"',
+        ],
         [{ createdAt: "2026-11-25T09:00:00Z" }, "it is of 2026-11-25T09:00:00Z, older than the stack"],
         [{ id: "fhmjump" }, "the stack has it as ComputeInstance main-jump"],
     ])("tells %j", (changes, said) => {
@@ -72,7 +111,12 @@ describe("difference", () => {
     });
 
     it("tells another network", () => {
-        const subnet = { urn: "subnet", type: "yandex:index/vpcSubnet:VpcSubnet", name: "main-a", inputs: { name: "main-a", networkId: "enpnetwork" } };
+        const subnet = {
+            urn: "subnet",
+            type: "yandex:index/vpcSubnet:VpcSubnet",
+            name: "main-a",
+            inputs: { name: "main-a", networkId: "enpnetwork" },
+        };
         const other = { id: "e9bsubnet", createdAt: found.createdAt, name: "main-a", networkId: "enpother" };
         expect(difference(subnet, other, deployment)).toBe('its networkId is "enpother", not "enpnetwork"');
     });
@@ -94,7 +138,9 @@ describe("adopt", () => {
 describe("lookups", () => {
     it("know every kind of resource that the program makes in the cloud", () => {
         const folder = join(import.meta.dirname, "../../components");
-        const made = readdirSync(folder).flatMap((name) => [...readFileSync(join(folder, name), "utf8").matchAll(/new yandex\.(\w+)\(/g)].map(([, kind]) => kind!));
+        const made = readdirSync(folder).flatMap((name) =>
+            [...readFileSync(join(folder, name), "utf8").matchAll(/new yandex\.(\w+)\(/g)].map(([, kind]) => kind!),
+        );
         const known = Object.keys(lookups).map((type) => type.split(":").at(-1)!);
         expect(made.length).toBeGreaterThan(8);
         expect([...new Set(made)].filter((kind) => !known.includes(kind))).toEqual([]);
@@ -104,6 +150,10 @@ describe("lookups", () => {
 describe("isUnfinished", () => {
     it("holds while the cloud is at it", () => {
         const states = ["provisioning", "STARTING", "creating", "running", "ready", "active", "error", undefined];
-        expect(states.map((status) => isUnfinished(status === undefined ? { id: "x", createdAt: "" } : { ...found, status }))).toEqual([true, true, true, false, false, false, false, false]);
+        expect(
+            states.map((status) =>
+                isUnfinished(status === undefined ? { id: "x", createdAt: "" } : { ...found, status }),
+            ),
+        ).toEqual([true, true, true, false, false, false, false, false]);
     });
 });

@@ -1,6 +1,16 @@
 /** apply.py: what brings a running machine's files to the wanted state. */
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+    chmodSync,
+    existsSync,
+    mkdirSync,
+    mkdtempSync,
+    readdirSync,
+    readFileSync,
+    rmSync,
+    statSync,
+    writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -28,14 +38,25 @@ const note = (text: string) => `echo ${text} >>${root}/notes`;
 const notes = () => (existsSync(at("notes")) ? read("notes").trimEnd().split("\n") : []);
 
 function apply(...files: readonly BundleFile[]) {
-    const input = JSON.stringify({ files: files.map((file) => ({ owner: "root:root", mode: "0644", onChange: [], ...file })) });
-    const { status, stdout, stderr } = spawnSync("/usr/bin/python3", ["-B", join(scriptSources, "apply.py"), "--root", root], { input, encoding: "utf8" });
+    const input = JSON.stringify({
+        files: files.map((file) => ({ owner: "root:root", mode: "0644", onChange: [], ...file })),
+    });
+    const { status, stdout, stderr } = spawnSync(
+        "/usr/bin/python3",
+        ["-B", join(scriptSources, "apply.py"), "--root", root],
+        { input, encoding: "utf8" },
+    );
     return { status, stdout, stderr };
 }
 
 describe("files", () => {
     it("are written with their folders and modes", () => {
-        expect(apply({ path: "/etc/a/b/secret", content: "x\n", mode: "0600" }, { path: "/usr/bin/run", content: "#!", mode: "0755" })).toMatchObject({ status: 0, stderr: "" });
+        expect(
+            apply(
+                { path: "/etc/a/b/secret", content: "x\n", mode: "0600" },
+                { path: "/usr/bin/run", content: "#!", mode: "0755" },
+            ),
+        ).toMatchObject({ status: 0, stderr: "" });
         expect(read("etc/a/b/secret")).toBe("x\n");
         expect(statSync(at("etc/a/b/secret")).mode & 0o7777).toBe(0o600);
         expect(statSync(at("usr/bin/run")).mode & 0o7777).toBe(0o755);
@@ -89,7 +110,10 @@ describe("files", () => {
 describe("commands", () => {
     it("run once each, in the order of the files, after all files are in place", () => {
         const both = `cat ${root}/etc/a ${root}/etc/b >>${root}/notes`;
-        apply({ path: "/etc/a", content: "A\n", onChange: [both, note("second")] }, { path: "/etc/b", content: "B\n", onChange: [note("second"), note("third")] });
+        apply(
+            { path: "/etc/a", content: "A\n", onChange: [both, note("second")] },
+            { path: "/etc/b", content: "B\n", onChange: [note("second"), note("third")] },
+        );
         expect(notes()).toEqual(["A", "B", "second", "third"]);
     });
 

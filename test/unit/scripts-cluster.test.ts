@@ -9,18 +9,27 @@ import { ScratchMachine } from "../support/scratch-machine.ts";
 let scratch: ScratchMachine;
 beforeEach(() => {
     scratch = new ScratchMachine("machine", ["10.0.0.1", "10.0.0.2"]);
-    scratch.write({ path: "/etc/profile.d/postgres-ha-etcd.sh", content: "export ETCDCTL_CACERT=/ca ETCDCTL_ENDPOINTS=https://10.0.0.1:2379,https://10.0.0.2:2379\n" });
+    scratch.write({
+        path: "/etc/profile.d/postgres-ha-etcd.sh",
+        content: "export ETCDCTL_CACERT=/ca ETCDCTL_ENDPOINTS=https://10.0.0.1:2379,https://10.0.0.2:2379\n",
+    });
 });
 afterEach(() => scratch.remove());
 
 describe("one-after-another", () => {
     beforeEach(() => scratch.write(installedScript("one-after-another.sh")));
-    const run = () => scratch.run(installed("one-after-another"), ["sh", "-c", "echo ran $1 with $0", "two words", "one"]);
+    const run = () =>
+        scratch.run(installed("one-after-another"), ["sh", "-c", "echo ran $1 with $0", "two words", "one"]);
 
     it("runs the command under a lock in etcd", async () => {
-        scratch.stub("/usr/local/bin/etcdctl", '[ "$1" = lock ] || exit 0; while [ "$1" != -- ]; do shift; done; shift; exec "$@"');
+        scratch.stub(
+            "/usr/local/bin/etcdctl",
+            '[ "$1" = lock ] || exit 0; while [ "$1" != -- ]; do shift; done; shift; exec "$@"',
+        );
         expect(await run()).toMatchObject({ status: 0, stdout: "ran one with two words\n" });
-        expect((await scratch.calls())[1]).toMatch(/^etcdctl lock --ttl=60 \/postgres-ha\/one-after-another -- timeout 540 sh -c /);
+        expect((await scratch.calls())[1]).toMatch(
+            /^etcdctl lock --ttl=60 \/postgres-ha\/one-after-another -- timeout 540 sh -c /,
+        );
     });
 
     it("runs it at once where etcd has no quorum", async () => {
@@ -30,10 +39,16 @@ describe("one-after-another", () => {
     });
 
     it("counts the command's time from when it has the lock", async () => {
-        scratch.stub("/usr/local/bin/etcdctl", '[ "$1" = lock ] || exit 0; while [ "$1" != -- ]; do shift; done; shift; exec "$@"');
+        scratch.stub(
+            "/usr/local/bin/etcdctl",
+            '[ "$1" = lock ] || exit 0; while [ "$1" != -- ]; do shift; done; shift; exec "$@"',
+        );
         scratch.stub("/usr/local/bin/timeout", 'exec /usr/bin/timeout "$@"');
         expect(await run()).toMatchObject({ status: 0 });
-        const limits = (await scratch.calls()).filter((call) => call.startsWith("timeout")).slice(1).map((call) => Number(call.split(" ")[1]));
+        const limits = (await scratch.calls())
+            .filter((call) => call.startsWith("timeout"))
+            .slice(1)
+            .map((call) => Number(call.split(" ")[1]));
         expect(limits).toEqual([1620, 540]);
     });
 
@@ -44,7 +59,10 @@ describe("one-after-another", () => {
 
     it("runs two commands one after the other", async () => {
         // A lock as etcd's, of one machine.
-        scratch.stub("/usr/local/bin/etcdctl", '[ "$1" = lock ] || exit 0; while [ "$1" != -- ]; do shift; done; shift; exec flock /tmp/lock "$@"');
+        scratch.stub(
+            "/usr/local/bin/etcdctl",
+            '[ "$1" = lock ] || exit 0; while [ "$1" != -- ]; do shift; done; shift; exec flock /tmp/lock "$@"',
+        );
         const one = `${installed("one-after-another")} sh -c 'echo in >>/tmp/order; sleep 0.3; echo out >>/tmp/order'`;
         await scratch.bash(`${one} & ${one} & wait`);
         expect((await scratch.run("cat", ["/tmp/order"])).stdout).toBe("in\nout\nin\nout\n");
@@ -53,29 +71,50 @@ describe("one-after-another", () => {
 
 describe("patroni-callback", () => {
     function prepare(...script: readonly string[]): void {
-        scratch.write(installedScript("patroni-callback.sh"), { path: "/etc/postgres-ha/callbacks/on_role_change", content: `${script.join("\n")}\n`, mode: "0755" });
+        scratch.write(installedScript("patroni-callback.sh"), {
+            path: "/etc/postgres-ha/callbacks/on_role_change",
+            content: `${script.join("\n")}\n`,
+            mode: "0755",
+        });
         scratch.write({ path: "/tmp/in-recovery", content: "t\nt\nf\n" });
-        scratch.stub("/usr/local/bin/psql", 'case "$*" in *pg_is_in_recovery*) head -n 1 /tmp/in-recovery; [ "$(wc -l </tmp/in-recovery)" = 1 ] || sed -i 1d /tmp/in-recovery ;; esac');
+        scratch.stub(
+            "/usr/local/bin/psql",
+            'case "$*" in *pg_is_in_recovery*) head -n 1 /tmp/in-recovery; [ "$(wc -l </tmp/in-recovery)" = 1 ] || sed -i 1d /tmp/in-recovery ;; esac',
+        );
     }
-    const run = () => scratch.run(installed("patroni-callback"), ["on_role_change", "primary", "main"], { input: "nothing for the script" });
+    const run = () =>
+        scratch.run(installed("patroni-callback"), ["on_role_change", "primary", "main"], {
+            input: "nothing for the script",
+        });
     const line = "on_role_change role=primary scope=main\n";
 
     it("says what happened, and runs the action's script with the same arguments", async () => {
         prepare("#!/bin/bash", 'echo "$# $*"; cat; echo aside >&2');
-        expect(await run()).toMatchObject({ status: 0, stdout: `${line}3 on_role_change primary main\n`, stderr: "aside\n" });
+        expect(await run()).toMatchObject({
+            status: 0,
+            stdout: `${line}3 on_role_change primary main\n`,
+            stderr: "aside\n",
+        });
     });
 
     it("says that the script failed", async () => {
         prepare("#!/bin/bash", "exit 7");
-        expect(await run()).toMatchObject({ status: 7, stdout: `${line}on_role_change: the script ended with status 7\n` });
+        expect(await run()).toMatchObject({
+            status: 7,
+            stdout: `${line}on_role_change: the script ended with status 7\n`,
+        });
     });
 
     it("ends a script that hangs, and all it started", async () => {
         prepare("#!/bin/bash", "sleep 1000 & sleep 1000");
         scratch.stub("/usr/local/bin/timeout", 'exec /usr/bin/timeout "$1" 1 "${@:3}"');
-        const ended = await scratch.bash(`${installed("patroni-callback")} on_role_change primary main || echo "status $?"; pgrep -x sleep || echo none left`);
+        const ended = await scratch.bash(
+            `${installed("patroni-callback")} on_role_change primary main || echo "status $?"; pgrep -x sleep || echo none left`,
+        );
         expect(ended.stdout).toBe(`${line}on_role_change: the script was ended after 60 s\nstatus 124\nnone left\n`);
-        expect((await scratch.calls()).filter((call) => call.startsWith("timeout"))).toEqual(["timeout --kill-after=5 60 /etc/postgres-ha/callbacks/on_role_change on_role_change primary main"]);
+        expect((await scratch.calls()).filter((call) => call.startsWith("timeout"))).toEqual([
+            "timeout --kill-after=5 60 /etc/postgres-ha/callbacks/on_role_change on_role_change primary main",
+        ]);
     });
 
     it("has PgBouncer hear the new role, once PostgreSQL has it", async () => {
@@ -91,12 +130,16 @@ describe("etcd-leader-away", () => {
     const OWN = "17446744073709551615";
     const OTHER = "9223372036854775809";
     const LEARNER = "11";
-    const status = (id: string, leader: string, learner = false) => `"MemberID" : ${id}\\n"Leader" : ${leader}\\n"IsLearner" : ${learner}\\n`;
+    const status = (id: string, leader: string, learner = false) =>
+        `"MemberID" : ${id}\\n"Leader" : ${leader}\\n"IsLearner" : ${learner}\\n`;
 
     function prepare(own: string, all: string, leadsPostgresql = true): void {
         scratch.write(installedScript("etcd-leader-away.sh"), installedScript("etcd-hand-over.sh"));
         scratch.stub("/usr/local/bin/curl", leadsPostgresql ? "exit 0" : "exit 22");
-        scratch.stub("/usr/bin/etcdctl", `case "$*" in *move-leader*) exit 0 ;; *) case "\$ETCDCTL_ENDPOINTS" in https://127.0.0.1:2379) printf '${own}' ;; *) printf '${all}' ;; esac ;; esac`);
+        scratch.stub(
+            "/usr/bin/etcdctl",
+            `case "$*" in *move-leader*) exit 0 ;; *) case "\$ETCDCTL_ENDPOINTS" in https://127.0.0.1:2379) printf '${own}' ;; *) printf '${all}' ;; esac ;; esac`,
+        );
     }
     const moves = async () => (await scratch.calls()).filter((call) => call.includes("move-leader"));
     const run = () => scratch.run(installed("etcd-leader-away"));
@@ -135,7 +178,13 @@ describe("etcd-join", () => {
     ];
 
     /** etcd as the other members tell of it: /tmp/members, one a line. */
-    function prepare({ members, cluster }: { readonly members?: readonly string[]; readonly cluster: "old" | "young" }): void {
+    function prepare({
+        members,
+        cluster,
+    }: {
+        readonly members?: readonly string[];
+        readonly cluster: "old" | "young";
+    }): void {
         scratch.write(installedScript("etcd-join.sh"), { path: "/etc/postgres-ha/etcd.yaml", content: configuration });
         scratch.write({ path: "/tmp/members", content: (members ?? []).map((line) => `${line}\n`).join("") });
         if (cluster === "old") scratch.write({ path: "/var/lib/pgsql/17/data/PG_VERSION", content: "17\n" });
@@ -150,9 +199,15 @@ add) echo "d4, unstarted, , \${6#--peer-urls=}, , false" >>/tmp/members ;;
 esac`,
         );
     }
-    const run = () => scratch.bash(`python3 -c 'import socket; s = socket.create_server(("10.0.0.2", 2379)); s.settimeout(20); s.accept()' & sleep 0.3; timeout 5 ${installed("etcd-join")} /etc/postgres-ha/etcd.yaml /tmp/result /var/lib/pgsql /var/lib/pgsql/17/data`);
+    const run = () =>
+        scratch.bash(
+            `python3 -c 'import socket; s = socket.create_server(("10.0.0.2", 2379)); s.settimeout(20); s.accept()' & sleep 0.3; timeout 5 ${installed("etcd-join")} /etc/postgres-ha/etcd.yaml /tmp/result /var/lib/pgsql /var/lib/pgsql/17/data`,
+        );
     const result = async () => (await scratch.run("cat", ["/tmp/result"])).stdout;
-    const changes = async () => (await scratch.calls()).filter((call) => /member (add|remove)/.test(call)).map((call) => call.replace(/.*member /, ""));
+    const changes = async () =>
+        (await scratch.calls())
+            .filter((call) => /member (add|remove)/.test(call))
+            .map((call) => call.replace(/.*member /, ""));
     const joined = configuration.replace("state: new", "state: existing");
 
     it("goes on where there is data, asking nobody", async () => {
@@ -187,16 +242,30 @@ esac`,
     it("decides nothing while the data disk is not mounted", async () => {
         prepare({ cluster: "young" });
         scratch.write({ path: "/tmp/not-mounted", content: "" });
-        expect(await run()).toMatchObject({ status: 1, stderr: expect.stringContaining("/var/lib/pgsql is not mounted") as string });
+        expect(await run()).toMatchObject({
+            status: 1,
+            stderr: expect.stringContaining("/var/lib/pgsql is not mounted") as string,
+        });
         expect(await result()).toBe("");
     });
 
-    it.each(["old", "young"] as const)("replaces the member whose data is lost, PostgreSQL's disk being %s", async (cluster) => {
-        prepare({ members: [first, ...others], cluster });
-        expect(await run()).toMatchObject({ status: 0, stdout: expect.stringContaining("the cluster knows db-1 as member a1, whose data is lost") as string });
-        expect(await changes()).toEqual(["remove a1", "add db-1 --peer-urls=https://10.0.0.1:2380"]);
-        expect(await result()).toBe(joined.replace(/initial-cluster: .*/, "initial-cluster: db-2=https://10.0.0.2:2380,db-3=https://10.0.0.3:2380,db-1=https://10.0.0.1:2380"));
-    });
+    it.each(["old", "young"] as const)(
+        "replaces the member whose data is lost, PostgreSQL's disk being %s",
+        async (cluster) => {
+            prepare({ members: [first, ...others], cluster });
+            expect(await run()).toMatchObject({
+                status: 0,
+                stdout: expect.stringContaining("the cluster knows db-1 as member a1, whose data is lost") as string,
+            });
+            expect(await changes()).toEqual(["remove a1", "add db-1 --peer-urls=https://10.0.0.1:2380"]);
+            expect(await result()).toBe(
+                joined.replace(
+                    /initial-cluster: .*/,
+                    "initial-cluster: db-2=https://10.0.0.2:2380,db-3=https://10.0.0.3:2380,db-1=https://10.0.0.1:2380",
+                ),
+            );
+        },
+    );
 
     it("goes on where it was interrupted: removed, or added and not started", async () => {
         prepare({ members: others, cluster: "old" });
@@ -211,7 +280,11 @@ esac`,
 describe("reconcile-members", () => {
     /** etcd's members in /tmp/etcd as "id name", Patroni's in /tmp/patroni as "name role"; a switchover swaps two roles. */
     function prepare(etcd: readonly string[], patroni: readonly string[]): void {
-        scratch.write(installedScript("reconcile-members.sh"), { path: "/tmp/etcd", content: `${etcd.join("\n")}\n` }, { path: "/tmp/patroni", content: `${patroni.join("\n")}\n` });
+        scratch.write(
+            installedScript("reconcile-members.sh"),
+            { path: "/tmp/etcd", content: `${etcd.join("\n")}\n` },
+            { path: "/tmp/patroni", content: `${patroni.join("\n")}\n` },
+        );
         scratch.stub(
             "/usr/local/bin/etcdctl",
             `case "$3" in
@@ -227,7 +300,13 @@ switchover) sed -i -e "s/^$3 .*/$3 Replica/" -e "s/^$5 .*/$5 Leader/" /tmp/patro
 esac`,
         );
     }
-    const run = (deadlineSeconds = 30) => scratch.bash(reconcileMembersCommand([1, 2, 3].map((k) => ({ name: `db-${k}`, fqdn: "", address: "" })), deadlineSeconds).replace("sudo ", ""));
+    const run = (deadlineSeconds = 30) =>
+        scratch.bash(
+            reconcileMembersCommand(
+                [1, 2, 3].map((k) => ({ name: `db-${k}`, fqdn: "", address: "" })),
+                deadlineSeconds,
+            ).replace("sudo ", ""),
+        );
     const changes = async () => (await scratch.calls()).filter((call) => / remove |switchover/.test(call));
     const five = ["a db-1", "b db-2", "c db-3", "d db-4", "e db-5"];
 
@@ -240,7 +319,10 @@ esac`,
     it("takes out who is not planned, dead or alive", async () => {
         prepare(five, ["db-1 Leader", "db-2 Replica", "db-3 Quorum Standby", "db-4 Quorum Standby"]);
         expect(await run()).toMatchObject({ status: 0 });
-        expect(await changes()).toEqual(["etcdctl --command-timeout=5s member remove d", "etcdctl --command-timeout=5s member remove e"]);
+        expect(await changes()).toEqual([
+            "etcdctl --command-timeout=5s member remove d",
+            "etcdctl --command-timeout=5s member remove e",
+        ]);
     });
 
     it("hands the lead over before, to a synchronous standby that stays", async () => {
@@ -263,7 +345,8 @@ esac`,
 });
 
 describe("replica-guard", () => {
-    const removed = "FATAL:  could not receive data from WAL stream: ERROR:  requested WAL segment 00000002000000000000000C has already been removed";
+    const removed =
+        "FATAL:  could not receive data from WAL stream: ERROR:  requested WAL segment 00000002000000000000000C has already been removed";
 
     interface Situation {
         /** What Patroni says of this node. */
@@ -272,9 +355,20 @@ describe("replica-guard", () => {
         readonly leaderState?: string;
     }
     async function run({ own, journal = removed, leaderState = "running" }: Situation) {
-        scratch.write(installedScript("replica-guard.sh"), { path: "/etc/patroni/patroni.yml", content: "scope: main\nnamespace: /service\nname: main-db-2\n" });
-        const members = { members: [{ role: "leader", state: leaderState }, { role: "replica", state: "running" }] };
-        scratch.stub("/usr/local/bin/curl", `case "\${*: -1}" in */cluster) echo '${JSON.stringify(members)}' ;; *) echo '${JSON.stringify(own)}' ;; esac`);
+        scratch.write(installedScript("replica-guard.sh"), {
+            path: "/etc/patroni/patroni.yml",
+            content: "scope: main\nnamespace: /service\nname: main-db-2\n",
+        });
+        const members = {
+            members: [
+                { role: "leader", state: leaderState },
+                { role: "replica", state: "running" },
+            ],
+        };
+        scratch.stub(
+            "/usr/local/bin/curl",
+            `case "\${*: -1}" in */cluster) echo '${JSON.stringify(members)}' ;; *) echo '${JSON.stringify(own)}' ;; esac`,
+        );
         scratch.stub("/usr/local/bin/journalctl", `echo '${journal}'`);
         scratch.stub("/usr/local/bin/psql", "cat >/dev/null");
         scratch.stub("/usr/local/bin/patronictl");
@@ -299,7 +393,10 @@ describe("replica-guard", () => {
 
     it("drops lost slots on the leader, and nothing else", async () => {
         const { status, calls } = await run({ own: { role: "primary", state: "running" } });
-        expect({ status, calls }).toEqual({ status: 0, calls: [expect.stringMatching(/^psql --host=\/run\/postgresql /)] });
+        expect({ status, calls }).toEqual({
+            status: 0,
+            calls: [expect.stringMatching(/^psql --host=\/run\/postgresql /)],
+        });
     });
 });
 
@@ -317,7 +414,9 @@ describe("pgbouncer-guard", () => {
         scratch.write(installedScript("pgbouncer-guard.sh"));
         scratch.stub("/usr/local/bin/systemctl", `[ "$1" = kill ] || echo ${state}`);
         const pooler = `python3 -c 'import socket\ns = socket.create_server(("127.0.0.1", 6432))\nheld = []\nwhile True: held.append(s.accept()[0]); held[-1].sendall(b"${answer}")'`;
-        await scratch.bash(`timeout 8 ${pooler} & sleep 0.5; timeout 7 ${installed("pgbouncer-guard")} ${isReady} || true; kill %1; wait`);
+        await scratch.bash(
+            `timeout 8 ${pooler} & sleep 0.5; timeout 7 ${installed("pgbouncer-guard")} ${isReady} || true; kill %1; wait`,
+        );
         return (await scratch.calls()).filter((call) => call.startsWith("systemctl kill"));
     }
     const ended = "systemctl kill --signal=KILL pgbouncer";
@@ -347,7 +446,9 @@ describe("wait-for-ssh", () => {
     const command = (deadlineSeconds: number) => waitForSshCommand(["db-1=10.0.0.1", "db-2=10.0.0.2"], deadlineSeconds);
 
     it("ends when every machine greets as SSH does", async () => {
-        const result = await scratch.bash(`${server("10.0.0.1", "SSH-2.0-OpenSSH_9")} ${server("10.0.0.2", "SSH-2.0-OpenSSH_9", 1)} ${command(10)}`);
+        const result = await scratch.bash(
+            `${server("10.0.0.1", "SSH-2.0-OpenSSH_9")} ${server("10.0.0.2", "SSH-2.0-OpenSSH_9", 1)} ${command(10)}`,
+        );
         expect(result).toMatchObject({ status: 0, stdout: "reachable: db-1=10.0.0.1 db-2=10.0.0.2\n" });
     });
 

@@ -21,11 +21,18 @@ describe("configure", () => {
         scratch.stub("/usr/local/bin/journalctl", "echo the last lines of the log");
         scratch.stub("/usr/local/bin/hostname", "echo main-db-1");
     }
-    const run = (deadlineSeconds: number) => scratch.run(installed("configure"), [String(deadlineSeconds), "a.service", "b.service"], { input: "the bundle" });
+    const run = (deadlineSeconds: number) =>
+        scratch.run(installed("configure"), [String(deadlineSeconds), "a.service", "b.service"], {
+            input: "the bundle",
+        });
 
     it("hands the bundle on, and ends when cloud-init is done and the units are active", async () => {
         prepare();
-        expect(await run(10)).toMatchObject({ status: 0, stdout: "main-db-1: a.service b.service active\n", stderr: "" });
+        expect(await run(10)).toMatchObject({
+            status: 0,
+            stdout: "main-db-1: a.service b.service active\n",
+            stderr: "",
+        });
         expect((await scratch.run("cat", ["/tmp/bundle"])).stdout).toBe("the bundle");
         expect((await scratch.calls()).filter((call) => !call.startsWith("hostname"))).toEqual([
             "apply ",
@@ -43,7 +50,10 @@ describe("configure", () => {
         prepare();
         scratch.stub(installed("apply"), "cat >>/tmp/bundle; sleep 1; echo applied >>/tmp/bundle");
         const twice = `echo first | ${installed("configure")} 10 a.service & sleep 0.4; echo second | ${installed("configure")} 10 a.service; wait`;
-        expect(await scratch.bash(twice)).toMatchObject({ status: 0, stderr: "main-db-1: waiting for an earlier configure that still runs\n" });
+        expect(await scratch.bash(twice)).toMatchObject({
+            status: 0,
+            stderr: "main-db-1: waiting for an earlier configure that still runs\n",
+        });
         expect((await scratch.run("cat", ["/tmp/bundle"])).stdout).toBe("first\napplied\nsecond\napplied\n");
     });
 
@@ -56,13 +66,19 @@ describe("configure", () => {
 
     it("waits for a unit that comes up late", async () => {
         prepare();
-        scratch.stub("/usr/local/bin/systemctl", 'n=$(cat /tmp/tries 2>/dev/null || echo 0); echo $((n + 1)) >/tmp/tries; [ "$n" -ge 3 ]');
+        scratch.stub(
+            "/usr/local/bin/systemctl",
+            'n=$(cat /tmp/tries 2>/dev/null || echo 0); echo $((n + 1)) >/tmp/tries; [ "$n" -ge 3 ]',
+        );
         expect(await run(10)).toMatchObject({ status: 0 });
     });
 
     it("names the machine, the unit and the last lines of its log when a unit does not come up", async () => {
         prepare();
-        scratch.stub("/usr/local/bin/systemctl", '[[ $* == *b.service* ]] || exit 0; [[ $* == *--quiet* ]] || echo failed; exit 3');
+        scratch.stub(
+            "/usr/local/bin/systemctl",
+            "[[ $* == *b.service* ]] || exit 0; [[ $* == *--quiet* ]] || echo failed; exit 3",
+        );
         const result = await run(1);
         expect(result.status).toBe(1);
         expect(result.stderr).toBe("main-db-1: b.service is failed after 1 s\nthe last lines of the log\n");
@@ -89,14 +105,20 @@ describe("configure", () => {
         prepare();
         scratch.stub("/usr/local/bin/cloud-init", "exit 1");
         scratch.stub(installed("first-boot"), "echo no mirror answers; exit 1");
-        expect(await run(10)).toMatchObject({ status: 1, stderr: "main-db-1: the first boot failed (cloud-init), and again now\nno mirror answers\n" });
+        expect(await run(10)).toMatchObject({
+            status: 1,
+            stderr: "main-db-1: the first boot failed (cloud-init), and again now\nno mirror answers\n",
+        });
     });
 
     it("gives up when cloud-init does not end, and shows its log", async () => {
         prepare();
         scratch.stub("/usr/local/bin/cloud-init", "sleep 30");
         scratch.write({ path: "/var/log/cloud-init-output.log", content: "installing\n" });
-        expect(await run(1)).toMatchObject({ status: 1, stderr: "main-db-1: cloud-init did not finish within 1 s\ninstalling\n" });
+        expect(await run(1)).toMatchObject({
+            status: 1,
+            stderr: "main-db-1: cloud-init did not finish within 1 s\ninstalling\n",
+        });
     });
 
     it("fails when the files could not be applied, before it waits for anything", async () => {
@@ -112,7 +134,11 @@ describe("configure", () => {
 describe("refresh", () => {
     const run = (action: string, state: string) => {
         scratch.write(installedScript("refresh.sh"));
-        scratch.stub("/usr/local/bin/systemctl", `[ "$1" = is-active ] && echo ${state} && [ ${state} = active ]`, "[ \"$1\" != is-active ]");
+        scratch.stub(
+            "/usr/local/bin/systemctl",
+            `[ "$1" = is-active ] && echo ${state} && [ ${state} = active ]`,
+            '[ "$1" != is-active ]',
+        );
         return scratch.run(installed("refresh"), [action, "a.service"]);
     };
 

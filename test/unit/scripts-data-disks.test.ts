@@ -39,11 +39,18 @@ function read(path: string, offset: number, length: number): Buffer {
     return bytes;
 }
 const format = (path: string) => {
-    const { status, stdout, stderr } = spawnSync("/usr/bin/python3", ["-B", join(scriptSources, "format-data-disk.py"), path, "pgdata"], { encoding: "utf8" });
+    const { status, stdout, stderr } = spawnSync(
+        "/usr/bin/python3",
+        ["-B", join(scriptSources, "format-data-disk.py"), path, "pgdata"],
+        { encoding: "utf8" },
+    );
     return { status, stdout, stderr };
 };
 const mkfs = (path: string, ...options: string[]) => execFileSync("mkfs.ext4", ["-q", "-F", ...options, path]);
-const superblock = (path: string, field: string) => new RegExp(`^${field}: *(.*)$`, "m").exec(execFileSync("dumpe2fs", ["-h", path], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }))![1];
+const superblock = (path: string, field: string) =>
+    new RegExp(`^${field}: *(.*)$`, "m").exec(
+        execFileSync("dumpe2fs", ["-h", path], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }),
+    )![1];
 
 describe("format-data-disk", () => {
     it("makes a file system on a disk that was never written to", () => {
@@ -52,7 +59,11 @@ describe("format-data-disk", () => {
         expect(superblock(path, "Filesystem volume name")).toBe("pgdata");
     });
 
-    it.each([["with the same label", ["-L", "pgdata"]], ["with another label", ["-L", "other"]], ["without a label", []]])("keeps an ext4 file system %s", (_, options) => {
+    it.each([
+        ["with the same label", ["-L", "pgdata"]],
+        ["with another label", ["-L", "other"]],
+        ["without a label", []],
+    ])("keeps an ext4 file system %s", (_, options) => {
         const path = disk();
         mkfs(path, ...options);
         const before = superblock(path, "Filesystem UUID");
@@ -66,14 +77,19 @@ describe("format-data-disk", () => {
         write(path, 0, Buffer.alloc(16 * MIB));
         const { status, stderr } = format(path);
         expect(status).toBe(1);
-        expect(stderr).toMatch(/has data at byte \d+ and no file system that can be read\. Nothing was written to it, and no service starts without it\./);
+        expect(stderr).toMatch(
+            /has data at byte \d+ and no file system that can be read\. Nothing was written to it, and no service starts without it\./,
+        );
         expect(stderr).toContain(`sudo fsck.ext4 ${path}`);
         expect(stderr).toContain(`sudo mkfs.ext4 -L pgdata ${path}`);
         // It can be: the superblock's copy in the second group of blocks is still there.
         expect(read(path, 128 * MIB + 0x38, 2).toString("hex")).toBe("53ef");
     });
 
-    it.each([["a single byte within the first 16 MiB", 12 * MIB + 7], ["a partition table's copy at its end", 10 * 1024 * MIB - 512]])("does not touch a disk with %s", (_, offset) => {
+    it.each([
+        ["a single byte within the first 16 MiB", 12 * MIB + 7],
+        ["a partition table's copy at its end", 10 * 1024 * MIB - 512],
+    ])("does not touch a disk with %s", (_, offset) => {
         const path = disk();
         write(path, offset, Buffer.from("data"));
         expect(format(path).status).toBe(1);
@@ -85,16 +101,31 @@ describe("format-data-disk", () => {
         const path = disk(64);
         execFileSync("mkswap", [path], { stdio: "ignore" });
         const before = readFileSync(path);
-        expect(format(path)).toMatchObject({ status: 1, stderr: expect.stringContaining("has swap, not ext4") as string });
+        expect(format(path)).toMatchObject({
+            status: 1,
+            stderr: expect.stringContaining("has swap, not ext4") as string,
+        });
         expect(readFileSync(path).equals(before)).toBe(true);
     });
 
     it("reads little of a large disk", () => {
         const path = disk(4096 * 1024);
         const started = Date.now();
-        expect(spawnSync("/usr/bin/python3", ["-B", "-c", `import importlib.util, sys
+        expect(
+            spawnSync(
+                "/usr/bin/python3",
+                [
+                    "-B",
+                    "-c",
+                    `import importlib.util, sys
 spec = importlib.util.spec_from_file_location("script", sys.argv[1]); module = importlib.util.module_from_spec(spec); spec.loader.exec_module(module)
-total = sum(length for _, length in module.ranges(4096 * 1024**3)); print(total // 1024**2, module.first_written(sys.argv[2]))`, join(scriptSources, "format-data-disk.py"), path], { encoding: "utf8" }).stdout).toMatch(/^(7\d|8\d) None\n$/);
+total = sum(length for _, length in module.ranges(4096 * 1024**3)); print(total // 1024**2, module.first_written(sys.argv[2]))`,
+                    join(scriptSources, "format-data-disk.py"),
+                    path,
+                ],
+                { encoding: "utf8" },
+            ).stdout,
+        ).toMatch(/^(7\d|8\d) None\n$/);
         expect(Date.now() - started).toBeLessThan(30_000);
     });
 });

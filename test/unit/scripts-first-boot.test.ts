@@ -19,17 +19,34 @@ describe("first-boot", () => {
     }
 
     /** `rpm -q` knows the packages that `dnf install` was asked for. */
-    function prepare({ packages = ["etcd", "postgresql17"], selinux = [], units = ["one.service"], deadlineSeconds = 30 }: Settings = {}): void {
+    function prepare({
+        packages = ["etcd", "postgresql17"],
+        selinux = [],
+        units = ["one.service"],
+        deadlineSeconds = 30,
+    }: Settings = {}): void {
         scratch.write(
             installedScript("first-boot.sh"),
             {
                 path: "/etc/postgres-ha/first-boot.conf",
-                content: [`PACKAGES=(${packages.join(" ")})`, `SELINUX=(${selinux.map((line) => `'${line}'`).join(" ")})`, `UNITS=(${units.join(" ")})`, `DEADLINE_SECONDS=${deadlineSeconds}`, ""].join("\n"),
+                content: [
+                    `PACKAGES=(${packages.join(" ")})`,
+                    `SELINUX=(${selinux.map((line) => `'${line}'`).join(" ")})`,
+                    `UNITS=(${units.join(" ")})`,
+                    `DEADLINE_SECONDS=${deadlineSeconds}`,
+                    "",
+                ].join("\n"),
             },
             { path: "/tmp/installed", content: "" },
         );
-        scratch.stub("/usr/local/bin/rpm", 'while [[ ${1:-} == -* ]]; do shift; done; for p in "$@"; do grep -qx "$p" /tmp/installed || exit 1; done');
-        scratch.stub("/usr/local/bin/dnf", '[[ -e /tmp/no-mirror ]] && exit 1; [[ " $* " == *" install "* ]] && printf "%s\\n" ${*#*install} >>/tmp/installed; exit 0');
+        scratch.stub(
+            "/usr/local/bin/rpm",
+            'while [[ ${1:-} == -* ]]; do shift; done; for p in "$@"; do grep -qx "$p" /tmp/installed || exit 1; done',
+        );
+        scratch.stub(
+            "/usr/local/bin/dnf",
+            '[[ -e /tmp/no-mirror ]] && exit 1; [[ " $* " == *" install "* ]] && printf "%s\\n" ${*#*install} >>/tmp/installed; exit 0',
+        );
         scratch.stub("/usr/local/bin/systemctl");
         scratch.stub("/usr/local/bin/journalctl");
     }
@@ -39,7 +56,13 @@ describe("first-boot", () => {
         prepare({ units: ["one.service", "two.timer"] });
         expect(await run()).toMatchObject({ status: 0, stderr: "" });
         const calls = await scratch.calls();
-        const order = ["systemctl daemon-reload", "systemctl enable --quiet one.service", "systemctl restart one.service", "systemctl enable --quiet two.timer", "systemctl restart two.timer"];
+        const order = [
+            "systemctl daemon-reload",
+            "systemctl enable --quiet one.service",
+            "systemctl restart one.service",
+            "systemctl enable --quiet two.timer",
+            "systemctl restart two.timer",
+        ];
         expect(calls.filter((call) => order.includes(call))).toEqual(order);
         expect(calls.filter((call) => call.includes(" install "))).toEqual([
             "dnf --assumeyes --nodocs --refresh --setopt=*.skip_if_unavailable=0 --setopt=install_weak_deps=False install etcd postgresql17",
@@ -56,7 +79,10 @@ describe("first-boot", () => {
 
     it("tries again while a mirror does not answer", async () => {
         prepare({ packages: ["haproxy"] });
-        scratch.stub("/usr/local/bin/dnf", 'n=$(cat /tmp/tries 2>/dev/null || echo 0); echo $((n + 1)) >/tmp/tries; [ "$n" -ge 1 ] || exit 1; echo haproxy >>/tmp/installed');
+        scratch.stub(
+            "/usr/local/bin/dnf",
+            'n=$(cat /tmp/tries 2>/dev/null || echo 0); echo $((n + 1)) >/tmp/tries; [ "$n" -ge 1 ] || exit 1; echo haproxy >>/tmp/installed',
+        );
         const result = await run();
         expect(result.status).toBe(0);
         expect(result.stdout).toMatch(/failed, again in 1 s: dnf .* install haproxy/);
@@ -117,8 +143,15 @@ describe("first-boot", () => {
                 'for p in ${all##* install }; do case $p in *-*-*) echo "${p%-*-*}" ;; *) echo "$p" ;; esac; done >>/tmp/installed',
             );
         }
-        const peers = ["postgresql17-17.6-1PGDG.rhel9", "postgresql17-server-17.6-1PGDG.rhel9", "etcd-3.6.6-2PGDG.rhel9"];
-        const asked = async () => (await scratch.calls()).filter((call) => call.startsWith("dnf ")).map((call) => call.replace(/^.* install /, ""));
+        const peers = [
+            "postgresql17-17.6-1PGDG.rhel9",
+            "postgresql17-server-17.6-1PGDG.rhel9",
+            "etcd-3.6.6-2PGDG.rhel9",
+        ];
+        const asked = async () =>
+            (await scratch.calls())
+                .filter((call) => call.startsWith("dnf "))
+                .map((call) => call.replace(/^.* install /, ""));
 
         it("takes their versions", async () => {
             preparePeers(peers, peers);
@@ -131,12 +164,18 @@ describe("first-boot", () => {
             const result = await run();
             expect(result.status).toBe(0);
             expect((await asked()).at(-1)).toBe(`postgresql17 postgresql17-server ${peers[2]} jq`);
-            expect(result.stdout).toMatch(/WARNING: the mirror does not have all that the other nodes run\. They have postgresql17-17\.6-1PGDG\.rhel9 .*, this node gets postgresql17 postgresql17-server etcd-3\.6\.6-2PGDG\.rhel9 jq/);
+            expect(result.stdout).toMatch(
+                /WARNING: the mirror does not have all that the other nodes run\. They have postgresql17-17\.6-1PGDG\.rhel9 .*, this node gets postgresql17 postgresql17-server etcd-3\.6\.6-2PGDG\.rhel9 jq/,
+            );
         });
 
         it("takes the newest of all where their versions do not fit together", async () => {
             preparePeers(peers, peers);
-            scratch.stub("/usr/local/bin/dnf", '[[ $* == *PGDG* ]] && { echo " - nothing provides libssl.so.1 needed by etcd" >&2; exit 1; }', 'printf "%s\n" ${*#*install} >>/tmp/installed');
+            scratch.stub(
+                "/usr/local/bin/dnf",
+                '[[ $* == *PGDG* ]] && { echo " - nothing provides libssl.so.1 needed by etcd" >&2; exit 1; }',
+                'printf "%s\n" ${*#*install} >>/tmp/installed',
+            );
             expect((await run()).status).toBe(0);
             expect((await asked()).at(-1)).toBe("postgresql17 postgresql17-server etcd jq");
         });
@@ -159,9 +198,16 @@ describe("first-boot", () => {
         });
 
         it("takes a second at most where nobody is there", async () => {
-            scratch.write(installedScript("peer-packages.py"), { path: "/etc/postgres-ha/cluster.json", content: JSON.stringify({ members: ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map((address) => ({ address })) }) });
+            scratch.write(installedScript("peer-packages.py"), {
+                path: "/etc/postgres-ha/cluster.json",
+                content: JSON.stringify({
+                    members: ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map((address) => ({ address })),
+                }),
+            });
             // Packets that nobody answers, as where a machine is yet to come.
-            const result = await scratch.bash(`ip link add silent type veth peer name other; ip link set other up; ip address add 192.0.2.9/24 dev silent; ip link set silent up; ip neighbour add 192.0.2.1 lladdr 02:00:00:00:00:01 dev silent; time ${installed("peer-packages")}`);
+            const result = await scratch.bash(
+                `ip link add silent type veth peer name other; ip link set other up; ip address add 192.0.2.9/24 dev silent; ip link set silent up; ip neighbour add 192.0.2.1 lladdr 02:00:00:00:00:01 dev silent; time ${installed("peer-packages")}`,
+            );
             expect(result).toMatchObject({ status: 0, stdout: "" });
             const [, seconds] = /real\s+0m([\d.]+)s/.exec(result.stderr)!;
             expect(Number(seconds)).toBeLessThan(1.5);
@@ -240,21 +286,39 @@ describe("the watchdog", () => {
             { path: "/etc/patroni/patroni.yml", content: "watchdog:\n  mode: automatic\n" },
         );
         scratch.stub("/usr/local/bin/rpm", "echo etcd-3.6.6-1PGDG.rhel9; echo jq-1-1.el9");
-        const result = await scratch.bash(`${ownDevices} ${devices} ${installed("describe-node")}; cat /etc/patroni/node.yml`);
-        expect(result.stdout).toBe(`restapi:\n  https_extra_headers:\n    Postgres-Ha-Packages: "etcd-3.6.6-1PGDG.rhel9"\n    Postgres-Ha-Watchdog: "${expected}"\n`);
+        const result = await scratch.bash(
+            `${ownDevices} ${devices} ${installed("describe-node")}; cat /etc/patroni/node.yml`,
+        );
+        expect(result.stdout).toBe(
+            `restapi:\n  https_extra_headers:\n    Postgres-Ha-Packages: "etcd-3.6.6-1PGDG.rhel9"\n    Postgres-Ha-Watchdog: "${expected}"\n`,
+        );
     });
 
     it("makes Patroni read again only what has changed", async () => {
-        scratch.write(installedScript("describe-node.sh"), { path: "/etc/postgres-ha/first-boot.conf", content: "PACKAGES=(etcd)\n" }, { path: "/etc/patroni/patroni.yml", content: "watchdog:\n  mode: off\n" });
+        scratch.write(
+            installedScript("describe-node.sh"),
+            { path: "/etc/postgres-ha/first-boot.conf", content: "PACKAGES=(etcd)\n" },
+            { path: "/etc/patroni/patroni.yml", content: "watchdog:\n  mode: off\n" },
+        );
         scratch.stub("/usr/local/bin/rpm", "echo etcd-3.6.6-1PGDG.rhel9");
         scratch.stub(installed("refresh"));
-        for (const _ of [1, 2]) expect(await scratch.run(installed("describe-node"), ["--reload"])).toMatchObject({ status: 0, output: "" });
-        expect((await scratch.calls()).filter((call) => call.startsWith("refresh"))).toEqual(["refresh reload patroni.service"]);
+        for (const _ of [1, 2])
+            expect(await scratch.run(installed("describe-node"), ["--reload"])).toMatchObject({
+                status: 0,
+                output: "",
+            });
+        expect((await scratch.calls()).filter((call) => call.startsWith("refresh"))).toEqual([
+            "refresh reload patroni.service",
+        ]);
     });
 
     it.each([
         ["which Patroni holds", "touch /dev/watchdog; sleep 60 3>/dev/watchdog &", "i6300ESB: timer, held by Patroni"],
-        ["which nobody holds", "touch /dev/watchdog; sleep 60 &", "i6300ESB: timer, not held by Patroni (it holds it while it leads)"],
+        [
+            "which nobody holds",
+            "touch /dev/watchdog; sleep 60 &",
+            "i6300ESB: timer, not held by Patroni (it holds it while it leads)",
+        ],
         ["which is not there", "sleep 60 &", "none, nothing resets this machine when it leads and hangs"],
     ])("%s greets an administrator", async (_, devices, expected) => {
         scratch.write(installedScript("welcome.sh"), { path: "/etc/patroni/patroni.yml", content: "" });
@@ -267,17 +331,29 @@ describe("the watchdog", () => {
 
 describe("kernel-parameters", () => {
     it("names what is not in force, and never fails", async () => {
-        scratch.write(
-            installedScript("kernel-parameters.sh"),
-            { path: "/etc/sysctl.d/90-postgres-ha-network.conf", content: "net.ipv4.tcp_keepalive_time = 60\nnet.ipv4.ip_local_port_range = 10240 65000\nnet.core.no_such = 1\n" },
+        scratch.write(installedScript("kernel-parameters.sh"), {
+            path: "/etc/sysctl.d/90-postgres-ha-network.conf",
+            content:
+                "net.ipv4.tcp_keepalive_time = 60\nnet.ipv4.ip_local_port_range = 10240 65000\nnet.core.no_such = 1\n",
+        });
+        const result = await scratch.bash(
+            `sysctl --quiet --write net.ipv4.ip_local_port_range='10240 65000' net.ipv4.tcp_keepalive_time=61; ${installed("kernel-parameters")}`,
         );
-        const result = await scratch.bash(`sysctl --quiet --write net.ipv4.ip_local_port_range='10240 65000' net.ipv4.tcp_keepalive_time=61; ${installed("kernel-parameters")}`);
         expect(result.status).toBe(0);
-        expect(result.stdout.replaceAll(/^.*?: /gm, "")).toBe("WARNING: net.ipv4.tcp_keepalive_time is 61, not 60\nWARNING: net.core.no_such is not there, not 1\n");
+        expect(result.stdout.replaceAll(/^.*?: /gm, "")).toBe(
+            "WARNING: net.ipv4.tcp_keepalive_time is 61, not 60\nWARNING: net.core.no_such is not there, not 1\n",
+        );
     });
 
     it("says nothing where all are", async () => {
-        scratch.write(installedScript("kernel-parameters.sh"), { path: "/etc/sysctl.d/90-postgres-ha-network.conf", content: "net.ipv4.tcp_keepalive_time = 61\n" });
-        expect(await scratch.bash(`sysctl --quiet --write net.ipv4.tcp_keepalive_time=61; ${installed("kernel-parameters")}`)).toEqual({ status: 0, stdout: "", stderr: "", output: "" });
+        scratch.write(installedScript("kernel-parameters.sh"), {
+            path: "/etc/sysctl.d/90-postgres-ha-network.conf",
+            content: "net.ipv4.tcp_keepalive_time = 61\n",
+        });
+        expect(
+            await scratch.bash(
+                `sysctl --quiet --write net.ipv4.tcp_keepalive_time=61; ${installed("kernel-parameters")}`,
+            ),
+        ).toEqual({ status: 0, stdout: "", stderr: "", output: "" });
     });
 });

@@ -26,7 +26,10 @@ afterAll(() => {
 });
 
 function gpg(...args: readonly string[]): string {
-    return execFileSync("gpg", ["--homedir", home, "--batch", "--quiet", "--passphrase", "", ...args], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+    return execFileSync("gpg", ["--homedir", home, "--batch", "--quiet", "--passphrase", "", ...args], {
+        encoding: "utf8",
+        stdio: ["ignore", "pipe", "ignore"],
+    });
 }
 
 function makeKey(name: string): Key {
@@ -49,7 +52,10 @@ describe("import-repository-keys", () => {
 
     /** Runs against a mirror that serves this text, or nothing. */
     function run(served: string | undefined, line = `${vendor.fingerprint} ${file} ${url}`): Promise<Result> {
-        scratch.write({ path: "/etc/postgres-ha/repository-keys", content: `${line}\n` }, { path: "/srv/placeholder", content: "" });
+        scratch.write(
+            { path: "/etc/postgres-ha/repository-keys", content: `${line}\n` },
+            { path: "/srv/placeholder", content: "" },
+        );
         if (served !== undefined) scratch.write({ path: "/srv/pgdg/KEY", content: served });
         return scratch.bash(
             `python3 -m http.server --bind 127.0.0.1 --directory /srv 8000 >/dev/null 2>&1 &
@@ -57,10 +63,18 @@ describe("import-repository-keys", () => {
              ${installed("import-repository-keys")}`,
         );
     }
-    const trusted = async () => (await scratch.bash(`mkdir -p /tmp/g; chmod 700 /tmp/g; gpg --homedir /tmp/g --batch --no-autostart --with-colons --show-keys ${file} 2>/dev/null || true`)).stdout;
+    const trusted = async () =>
+        (
+            await scratch.bash(
+                `mkdir -p /tmp/g; chmod 700 /tmp/g; gpg --homedir /tmp/g --batch --no-autostart --with-colons --show-keys ${file} 2>/dev/null || true`,
+            )
+        ).stdout;
 
     it("lays the key that it was told of where dnf looks for it", async () => {
-        expect(await run(vendor.armored)).toMatchObject({ status: 0, stdout: expect.stringContaining(`${url} holds ${vendor.fingerprint}, as it must`) });
+        expect(await run(vendor.armored)).toMatchObject({
+            status: 0,
+            stdout: expect.stringContaining(`${url} holds ${vendor.fingerprint}, as it must`),
+        });
         expect(await trusted()).toContain(vendor.fingerprint);
     });
 
@@ -80,11 +94,17 @@ describe("import-repository-keys", () => {
     });
 
     it("refuses what is no key", async () => {
-        expect(await run("<html>Welcome</html>")).toMatchObject({ status: 65, stderr: expect.stringContaining("holds no key, but") });
+        expect(await run("<html>Welcome</html>")).toMatchObject({
+            status: 65,
+            stderr: expect.stringContaining("holds no key, but"),
+        });
     });
 
     it("says for good that there is no key", async () => {
-        expect(await run(undefined)).toMatchObject({ status: 65, stderr: expect.stringContaining(`${url}: status 404`) });
+        expect(await run(undefined)).toMatchObject({
+            status: 65,
+            stderr: expect.stringContaining(`${url}: status 404`),
+        });
     });
 
     it("hopes for a mirror that does not answer", async () => {
@@ -99,11 +119,16 @@ describe("import-repository-keys", () => {
     });
 
     it("takes a key that the configuration changed to, and forgets the one before", async () => {
-        scratch.write({ path: file, content: other.armored }, { path: "/var/cache/dnf/pgdg17-1/pubring/old", content: "" });
+        scratch.write(
+            { path: file, content: other.armored },
+            { path: "/var/cache/dnf/pgdg17-1/pubring/old", content: "" },
+        );
         expect((await run(vendor.armored)).status).toBe(0);
         expect(await trusted()).toContain(vendor.fingerprint);
         expect(await trusted()).not.toContain(other.fingerprint);
-        expect(await scratch.calls()).toEqual([`rpm --erase --allmatches gpg-pubkey-${other.fingerprint.slice(-8).toLowerCase()}`]);
+        expect(await scratch.calls()).toEqual([
+            `rpm --erase --allmatches gpg-pubkey-${other.fingerprint.slice(-8).toLowerCase()}`,
+        ]);
         expect((await scratch.bash("ls -d /var/cache/dnf/*/pubring || true")).stdout).toBe("");
     });
 });

@@ -4,7 +4,8 @@ import { parseSettings } from "../../settings.ts";
 import { fixedSettings, refusedChanges } from "../../settings/fixed.ts";
 import { minimalConfiguration } from "../support/rendered-cluster.ts";
 
-const of = (configuration: Readonly<Record<string, unknown>> = {}) => fixedSettings(parseSettings({ ...minimalConfiguration, ...configuration }));
+const of = (configuration: Readonly<Record<string, unknown>> = {}) =>
+    fixedSettings(parseSettings({ ...minimalConfiguration, ...configuration }));
 
 describe("changes of a running cluster", () => {
     it.each([
@@ -12,7 +13,11 @@ describe("changes of a running cluster", () => {
         ["networkCidr", "10.20.0.0/16", '"10.10.0.0/16"'],
         ["sshUser", "somebody", '"pgadmin"'],
         ["databaseDataDiskType", "network-hdd", '"network-ssd"'],
-        ["zones", ["ru-central1-b", "ru-central1-a", "ru-central1-d"], '["ru-central1-a","ru-central1-b","ru-central1-d"]'],
+        [
+            "zones",
+            ["ru-central1-b", "ru-central1-a", "ru-central1-d"],
+            '["ru-central1-a","ru-central1-b","ru-central1-d"]',
+        ],
         // Also fewer: node 3 would move.
         ["zones", ["ru-central1-a", "ru-central1-b"], '["ru-central1-a","ru-central1-b","ru-central1-d"]'],
     ])("refuse another %s, with the value there is and what to do instead", (key, value, had) => {
@@ -29,16 +34,30 @@ describe("changes of a running cluster", () => {
     });
 
     it("refuse a data disk smaller than one that there is, and no other size", () => {
-        expect(refusedChanges(of({ databaseDataDiskSizeGib: 40 }), of({ databaseDataDiskSizeGib: 30 }), 40)).toMatchObject([
-            { key: "databaseDataDiskSizeGib", value: 30, rule: expect.stringMatching(/^must be at least 40: a disk cannot shrink/) as string },
+        expect(
+            refusedChanges(of({ databaseDataDiskSizeGib: 40 }), of({ databaseDataDiskSizeGib: 30 }), 40),
+        ).toMatchObject([
+            {
+                key: "databaseDataDiskSizeGib",
+                value: 30,
+                rule: expect.stringMatching(/^must be at least 40: a disk cannot shrink/) as string,
+            },
         ]);
-        expect(refusedChanges(of({ databaseDataDiskSizeGib: 46 }), of({ databaseDataDiskSizeGib: 40 }), 40)).toEqual([]);
-        expect(refusedChanges(of({ databaseDataDiskSizeGib: 40 }), of({ databaseDataDiskSizeGib: 46 }), 40)).toEqual([]);
+        expect(refusedChanges(of({ databaseDataDiskSizeGib: 46 }), of({ databaseDataDiskSizeGib: 40 }), 40)).toEqual(
+            [],
+        );
+        expect(refusedChanges(of({ databaseDataDiskSizeGib: 40 }), of({ databaseDataDiskSizeGib: 46 }), 40)).toEqual(
+            [],
+        );
     });
 
     it("are all refused at once", () => {
         const wanted = of({ clusterName: "other", networkCidr: "10.20.0.0/16", databaseDataDiskSizeGib: 20 });
-        expect(refusedChanges(of(), wanted, 40).map(({ key }) => key)).toEqual(["clusterName", "networkCidr", "databaseDataDiskSizeGib"]);
+        expect(refusedChanges(of(), wanted, 40).map(({ key }) => key)).toEqual([
+            "clusterName",
+            "networkCidr",
+            "databaseDataDiskSizeGib",
+        ]);
     });
 
     it("pass where nothing of it changes, whatever else does", () => {

@@ -24,7 +24,11 @@ describe("a value that PostgreSQL does not take is refused", () => {
         ["work_mem", "64mb", `must be an amount from 64kB to 2147483647kB, ${memory}`],
         ["work_mem", "0x10000", `must be an amount from 64kB to 2147483647kB, ${memory}`],
         ["work_mem", 63, `must be an amount from 64kB to 2147483647kB, ${memory}`],
-        ["effective_cache_size", "1000TB", "must be an amount from 8kB to 17179869176kB, with a unit (TB, GB, MB, kB, B; without one it counts 8kB)"],
+        [
+            "effective_cache_size",
+            "1000TB",
+            "must be an amount from 8kB to 17179869176kB, with a unit (TB, GB, MB, kB, B; without one it counts 8kB)",
+        ],
         ["random_page_cost", -1, "must be a number of at least 0"],
         ["random_page_cost", "1.1ms", "must be a number of at least 0"],
         ["checkpoint_completion_target", 1.1, "must be a number from 0 to 1"],
@@ -32,10 +36,18 @@ describe("a value that PostgreSQL does not take is refused", () => {
         ["max_connections", "1e2", "must be a whole number from 25 to 262143"],
         ["pg_stat_statements.max", 10, "must be a whole number from 100 to 1073741823"],
         ["auto_explain.log_format", "pdf", "must be text, xml, json or yaml"],
-        ["pg_stat_statements.maxx", 5000, "cannot be set: PostgreSQL 17 has no parameter pg_stat_statements.maxx; did you mean pg_stat_statements.max?"],
+        [
+            "pg_stat_statements.maxx",
+            5000,
+            "cannot be set: PostgreSQL 17 has no parameter pg_stat_statements.maxx; did you mean pg_stat_statements.max?",
+        ],
         // By its own rules for texts.
         ["DateStyle", "foo", "must be ISO, SQL, Postgres or German, and behind a comma, or alone, DMY, MDY or YMD"],
-        ["DateStyle", "ISO, German", "must be ISO, SQL, Postgres or German, and behind a comma, or alone, DMY, MDY or YMD"],
+        [
+            "DateStyle",
+            "ISO, German",
+            "must be ISO, SQL, Postgres or German, and behind a comma, or alone, DMY, MDY or YMD",
+        ],
         ["lc_messages", "ru_RU.UTF-8", "must be C, POSIX, C.UTF-8 or en_US.UTF-8"],
         ["lc_time", "", "must be C, POSIX, C.UTF-8 or en_US.UTF-8"],
         ["client_encoding", "MULE_INTERNAL", "must be UTF8"],
@@ -43,19 +55,47 @@ describe("a value that PostgreSQL does not take is refused", () => {
         ["session_preload_libraries", "nonexistent", libraries],
         ["shared_preload_libraries", "pg_stat_statements, timescaledb", libraries],
         ["local_preload_libraries", "pg_stat_statements", "must be empty"],
-        ["vacuum_buffer_usage_limit", "64kB", "must be an amount from 128kB to 16777216kB or 0, with a unit (TB, GB, MB, kB, B; without one it counts kB)"],
-        ["transaction_buffers", 17, "must be an amount from 0 to 1048576kB, with a unit (TB, GB, MB, kB, B; without one it counts 8kB), in multiples of 16 pages"],
+        [
+            "vacuum_buffer_usage_limit",
+            "64kB",
+            "must be an amount from 128kB to 16777216kB or 0, with a unit (TB, GB, MB, kB, B; without one it counts kB)",
+        ],
+        [
+            "transaction_buffers",
+            17,
+            "must be an amount from 0 to 1048576kB, with a unit (TB, GB, MB, kB, B; without one it counts 8kB), in multiples of 16 pages",
+        ],
     ])("%s: %j", (name, value, rule) => {
         expect(checkParameter(name, value)).toBe(rule);
     });
 
     it.each<[string, string | number, string]>([
-        ["transaction_timeout", "1ms", `must be an amount from 2000ms to 2147483647ms or 0, ${milliseconds}: ${patroniLimit}`],
-        ["statement_timeout", 500, `must be an amount from 2000ms to 2147483647ms or 0, ${milliseconds}: ${patroniLimit}`],
-        ["idle_session_timeout", "5s", `must be an amount from 60000ms to 2147483647ms or 0, ${milliseconds}: Patroni's connection is idle for up to 60 s between its rounds`],
+        [
+            "transaction_timeout",
+            "1ms",
+            `must be an amount from 2000ms to 2147483647ms or 0, ${milliseconds}: ${patroniLimit}`,
+        ],
+        [
+            "statement_timeout",
+            500,
+            `must be an amount from 2000ms to 2147483647ms or 0, ${milliseconds}: ${patroniLimit}`,
+        ],
+        [
+            "idle_session_timeout",
+            "5s",
+            `must be an amount from 60000ms to 2147483647ms or 0, ${milliseconds}: Patroni's connection is idle for up to 60 s between its rounds`,
+        ],
         ["max_locks_per_transaction", 16, "must be a whole number from 32 to 2147483647"],
-        ["min_wal_size", "16MB", "must be an amount from 32MB to 2147483647MB, with a unit (TB, GB, MB, kB, B; without one it counts MB)"],
-        ["unix_socket_group", "wheel", "cannot be set: unix_socket_group is set by the program: Patroni, PgBouncer and administrators use the socket"],
+        [
+            "min_wal_size",
+            "16MB",
+            "must be an amount from 32MB to 2147483647MB, with a unit (TB, GB, MB, kB, B; without one it counts MB)",
+        ],
+        [
+            "unix_socket_group",
+            "wheel",
+            "cannot be set: unix_socket_group is set by the program: Patroni, PgBouncer and administrators use the socket",
+        ],
     ])("or with which the cluster cannot work: %s: %j", (name, value, rule) => {
         expect(checkParameter(name, value)).toBe(rule);
     });
@@ -133,11 +173,20 @@ describe("rules between parameters", () => {
     const tooMuch = "it would be more than 75 % of databaseDataDiskSizeGib";
 
     it.each<[object, string]>([
-        [{ shared_buffers: 26_214_400 }, "postgresqlParameters.shared_buffers: 26214400 must be at most 60 % of databaseMemoryGib: 9830MB"],
+        [
+            { shared_buffers: 26_214_400 },
+            "postgresqlParameters.shared_buffers: 26214400 must be at most 60 % of databaseMemoryGib: 9830MB",
+        ],
         [{ max_wal_size: 500_000 }, `postgresqlParameters.max_wal_size: 500000 must leave room: ${tooMuch}`],
         [{ min_wal_size: "400GB" }, `postgresqlParameters.min_wal_size: "400GB" must leave room: ${tooMuch}`],
-        [{ wal_keep_size: "29.9GB" }, `postgresqlParameters.wal_keep_size: "29.9GB" must leave room: with max_wal_size 4096MB ${tooMuch}`],
-        [{ max_connections: 50, superuser_reserved_connections: 600 }, "postgresqlParameters.superuser_reserved_connections: 600 must be, with reserved_connections, less than max_connections 50"],
+        [
+            { wal_keep_size: "29.9GB" },
+            `postgresqlParameters.wal_keep_size: "29.9GB" must leave room: with max_wal_size 4096MB ${tooMuch}`,
+        ],
+        [
+            { max_connections: 50, superuser_reserved_connections: 600 },
+            "postgresqlParameters.superuser_reserved_connections: 600 must be, with reserved_connections, less than max_connections 50",
+        ],
     ])("%j", (parameters, line) => {
         expect(told(parameters).split("\n").slice(1)).toEqual([`  ${line}`]);
     });

@@ -14,7 +14,11 @@ const iamToken = "t1.9euelZqLmZ2Wk5SMjJ6Vi8qPz5ydne3rnpWaipKKl8mVnYmZy5WMzc3l8_d
 const cases: readonly (readonly [what: string, given: Record<string, unknown>, secrets: readonly string[]])[] = [
     ["a private key among public ones", { sshPublicKeys: privateKey }, [body, tail]],
     ["a private key's lines as a list", { sshPublicKeys: privateKey.trim().split("\n") }, [body, tail]],
-    ["a private key behind a public one", { sshPublicKeys: [...minimalConfiguration.sshPublicKeys, privateKey] }, [body, tail]],
+    [
+        "a private key behind a public one",
+        { sshPublicKeys: [...minimalConfiguration.sshPublicKeys, privateKey] },
+        [body, tail],
+    ],
     ["a private key's lines without the first", { sshPublicKeys: [body] }, [body]],
     ["a private key in another list", { ntpServers: privateKey }, [body, tail]],
     ["a private key as a name", { clusterName: privateKey }, [body, tail]],
@@ -27,13 +31,29 @@ const cases: readonly (readonly [what: string, given: Record<string, unknown>, s
     ["a callback of a wrong name", { patroniCallbacks: { on_failover: "curl -H 'X: hunter2'" } }, ["hunter2"]],
     ["callbacks as text", { patroniCallbacks: "curl -H 'X: hunter2'" }, ["hunter2"]],
     ["a user's password", { users: [{ name: "reader", databases: ["app"], password: "hunter2" }] }, ["hunter2"]],
-    ["a user's password under a name of its own", { users: [{ name: "reader", databases: ["app"], geheim: "hunter2" }] }, ["hunter2"]],
+    [
+        "a user's password under a name of its own",
+        { users: [{ name: "reader", databases: ["app"], geheim: "hunter2" }] },
+        ["hunter2"],
+    ],
     ["users in broken JSON", { users: '[{"name": "reader", "geheim":\n"hunter2", "databases": ["app"}]' }, ["hunter2"]],
-    ["too many users, with a password each", { users: Array.from({ length: 101 }, () => ({ geheim: "hunter2" })) }, ["hunter2"]],
+    [
+        "too many users, with a password each",
+        { users: Array.from({ length: 101 }, () => ({ geheim: "hunter2" })) },
+        ["hunter2"],
+    ],
     ["a password as a parameter", { postgresqlParameters: { admin_password: "hunter2" } }, ["hunter2"]],
     ["a number as a password", { postgresqlParameters: { admin_password: 271828 } }, ["271828"]],
-    ["a password inside of a parameter", { postgresqlParameters: { primary_conninfo: "host=db passfile=hunter2" } }, ["hunter2"]],
-    ["a password inside of a value", { postgresqlParameters: { recovery_command: "env PGPASSWORD=hunter2 cp" } }, ["hunter2"]],
+    [
+        "a password inside of a parameter",
+        { postgresqlParameters: { primary_conninfo: "host=db passfile=hunter2" } },
+        ["hunter2"],
+    ],
+    [
+        "a password inside of a value",
+        { postgresqlParameters: { recovery_command: "env PGPASSWORD=hunter2 cp" } },
+        ["hunter2"],
+    ],
     ["a label called like a secret", { labels: { "api-key-secret": "Hunter2" } }, ["Hunter2"]],
     ["a mirror's password", { pgdgMirror: "https://me:hunter2@mirror.example.org/pgdg" }, ["hunter2"]],
     ["a mirror's password with a slash", { pgdgMirror: "https://me:hun/hunter2@mirror.example.org/pgdg" }, ["hunter2"]],
@@ -51,7 +71,13 @@ function refusal(given: Record<string, unknown>, secretKeys: readonly string[] =
 }
 
 /** Everything that could be printed of an error. */
-const printed = (error: Error) => [error.message, String(error.stack), inspect(error, { depth: Infinity, showHidden: true }), JSON.stringify(error)].join("\n");
+const printed = (error: Error) =>
+    [
+        error.message,
+        String(error.stack),
+        inspect(error, { depth: Infinity, showHidden: true }),
+        JSON.stringify(error),
+    ].join("\n");
 
 describe("a refusal", () => {
     it.each(cases)("does not show %s", (_, given, secrets) => {
@@ -86,7 +112,11 @@ describe("readSettings", () => {
     });
 
     it("throws an error of which Pulumi prints the message alone, without a secret value", async () => {
-        await pulumi.runtime.setMocks({ newResource: ({ inputs }) => ({ id: "id", state: inputs }), call: ({ inputs }) => inputs }, "postgres-ha", "dev");
+        await pulumi.runtime.setMocks(
+            { newResource: ({ inputs }) => ({ id: "id", state: inputs }), call: ({ inputs }) => inputs },
+            "postgres-ha",
+            "dev",
+        );
         process.env["PULUMI_CONFIG_SECRET_KEYS"] = JSON.stringify(["postgres-ha:clusterName"]);
         pulumi.runtime.setAllConfig({ "postgres-ha:clusterName": "Hunter2", "postgres-ha:sshPublicKeys": privateKey });
         let error: unknown;

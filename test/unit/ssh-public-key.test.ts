@@ -30,7 +30,12 @@ const keys = {
     "ecdsa 384": generated("ecdsa", "384"),
     "ecdsa 521": generated("ecdsa", "521"),
     "sk ed25519": composed("sk-ssh-ed25519@openssh.com", Buffer.alloc(32, 7), application),
-    "sk ecdsa": composed("sk-ecdsa-sha2-nistp256@openssh.com", Buffer.from("nistp256"), Buffer.alloc(65, 4), application),
+    "sk ecdsa": composed(
+        "sk-ecdsa-sha2-nistp256@openssh.com",
+        Buffer.from("nistp256"),
+        Buffer.alloc(65, 4),
+        application,
+    ),
 };
 
 function mistake([type, data]: readonly [string, string]): string | undefined {
@@ -44,23 +49,35 @@ describe("a public key", () => {
     });
 
     it.each(Object.entries(keys))("%s is refused wherever it is cut off", (_, [type, data]) => {
-        for (let length = 0; length < data.length; length++) expect(mistake([type, data.slice(0, length)]), `${length} characters`).toMatch(/^must be a whole/);
+        for (let length = 0; length < data.length; length++)
+            expect(mistake([type, data.slice(0, length)]), `${length} characters`).toMatch(/^must be a whole/);
     });
 
-    it.each(Object.entries(keys))("%s is refused with something behind it, and under another type", (_, [type, data]) => {
-        expect(mistake([type, Buffer.concat([Buffer.from(data, "base64"), Buffer.alloc(3)]).toString("base64")])).toMatch(/^must be a whole/);
-        expect(mistake([type === "ssh-rsa" ? "ssh-ed25519" : "ssh-rsa", data])).toMatch(/^must be a whole/);
-    });
+    it.each(Object.entries(keys))(
+        "%s is refused with something behind it, and under another type",
+        (_, [type, data]) => {
+            expect(
+                mistake([type, Buffer.concat([Buffer.from(data, "base64"), Buffer.alloc(3)]).toString("base64")]),
+            ).toMatch(/^must be a whole/);
+            expect(mistake([type === "ssh-rsa" ? "ssh-ed25519" : "ssh-rsa", data])).toMatch(/^must be a whole/);
+        },
+    );
 
     it("of RSA has 2048 bits or more", () => {
-        expect(mistake(generated("rsa", "2047"))).toBe("must be longer: RSA keys of 2048 bits or more, better ssh-ed25519");
+        expect(mistake(generated("rsa", "2047"))).toBe(
+            "must be longer: RSA keys of 2048 bits or more, better ssh-ed25519",
+        );
         expect(mistake(generated("rsa", "1024"))).toMatch(/^must be longer/);
         expect(mistake(generated("rsa", "3072"))).toBeUndefined();
     });
 
     it("of an elliptic curve has the right length, and names its curve", () => {
         expect(mistake(composed("ssh-ed25519", Buffer.alloc(31, 7)))).toMatch(/^must be a whole ssh-ed25519 key/);
-        expect(mistake(composed("ecdsa-sha2-nistp256", Buffer.from("nistp256"), Buffer.alloc(97, 4)))).toMatch(/^must be a whole/);
-        expect(mistake(composed("ecdsa-sha2-nistp256", Buffer.from("nistp384"), Buffer.alloc(65, 4)))).toMatch(/^must be a whole/);
+        expect(mistake(composed("ecdsa-sha2-nistp256", Buffer.from("nistp256"), Buffer.alloc(97, 4)))).toMatch(
+            /^must be a whole/,
+        );
+        expect(mistake(composed("ecdsa-sha2-nistp256", Buffer.from("nistp384"), Buffer.alloc(65, 4)))).toMatch(
+            /^must be a whole/,
+        );
     });
 });

@@ -2,13 +2,13 @@ import { status } from "@grpc/grpc-js";
 
 /** A refusal as the cloud words it: a gRPC status code and a sentence for people. */
 export class CloudError extends Error {
-  readonly code: status;
+    readonly code: status;
 
-  constructor(code: status, message: string) {
-    super(message);
-    this.code = code;
-    this.name = "CloudError";
-  }
+    constructor(code: status, message: string) {
+        super(message);
+        this.code = code;
+        this.name = "CloudError";
+    }
 }
 
 export const notFound = (what: string, id: string) => new CloudError(status.NOT_FOUND, `${what} ${id} not found`);
@@ -25,4 +25,4 @@ export const unauthenticated = (message: string) => new CloudError(status.UNAUTH
 
 /** What the real cloud can do and this stand does not pretend to. */
 export const unimplemented = (message: string) =>
-  new CloudError(status.UNIMPLEMENTED, `${message}: not available on the stand`);
+    new CloudError(status.UNIMPLEMENTED, `${message}: not available on the stand`);

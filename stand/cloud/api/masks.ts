@@ -7,13 +7,13 @@ import { invalidArgument } from "./errors.ts";
  * @throws INVALID_ARGUMENT for a path that is not among them
  */
 export function updatedFields<Path extends string>(
-  mask: { paths: string[] } | undefined,
-  allowed: readonly Path[],
+    mask: { paths: string[] } | undefined,
+    allowed: readonly Path[],
 ): ReadonlySet<Path> {
-  const paths = mask?.paths ?? [];
-  const unknown = paths.filter((path) => !(allowed as readonly string[]).includes(path));
-  if (unknown.length > 0) {
-    throw invalidArgument(`update_mask: unknown field ${unknown.join(", ")}; allowed: ${allowed.join(", ")}`);
-  }
-  return new Set(paths.length > 0 ? (paths as Path[]) : allowed);
+    const paths = mask?.paths ?? [];
+    const unknown = paths.filter((path) => !(allowed as readonly string[]).includes(path));
+    if (unknown.length > 0) {
+        throw invalidArgument(`update_mask: unknown field ${unknown.join(", ")}; allowed: ${allowed.join(", ")}`);
+    }
+    return new Set(paths.length > 0 ? (paths as Path[]) : allowed);
 }

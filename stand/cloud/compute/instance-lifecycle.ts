@@ -12,86 +12,86 @@ import { withDynamicAddresses, withoutDynamicAddresses } from "./network-interfa
 
 /** @throws FAILED_PRECONDITION */
 export function requireStatus(instance: Instance, status: Instance_Status): void {
-  if (instance.status !== status) {
-    throw failedPrecondition(
-      `Instance ${instance.id} is ${Instance_Status[instance.status]}, it must be ${Instance_Status[status]}`,
-    );
-  }
+    if (instance.status !== status) {
+        throw failedPrecondition(
+            `Instance ${instance.id} is ${Instance_Status[instance.status]}, it must be ${Instance_Status[status]}`,
+        );
+    }
 }
 
 /** Boots a new instance; one that cannot start is removed with all that was made for it. */
 export async function boot(cloud: Cloud, id: string): Promise<Instance> {
-  const { store, driver } = cloud;
-  await store.save();
-  try {
-    await cloud.applyNetwork();
-    await driver.createMachine(machineSpec(store, store.instances.get(id)));
-  } catch (error) {
-    await remove(cloud, id);
-    throw error;
-  }
-  return store.instances.update(id, { status: Instance_Status.RUNNING });
+    const { store, driver } = cloud;
+    await store.save();
+    try {
+        await cloud.applyNetwork();
+        await driver.createMachine(machineSpec(store, store.instances.get(id)));
+    } catch (error) {
+        await remove(cloud, id);
+        throw error;
+    }
+    return store.instances.update(id, { status: Instance_Status.RUNNING });
 }
 
 /** Powers the machine off and removes it with its disks, except those that are to outlive it. */
 export async function remove(cloud: Cloud, id: string): Promise<void> {
-  const { store, driver } = cloud;
-  const instance = store.instances.update(id, { status: Instance_Status.DELETING });
-  await store.save();
-  await driver.deleteMachine(id);
-  for (const { diskId, autoDelete } of attachedDisks(instance)) {
-    if (!autoDelete) continue;
-    await driver.deleteDisk(diskId);
-    store.disks.delete(diskId);
-  }
-  store.instances.delete(id);
-  await cloud.applyNetwork();
+    const { store, driver } = cloud;
+    const instance = store.instances.update(id, { status: Instance_Status.DELETING });
+    await store.save();
+    await driver.deleteMachine(id);
+    for (const { diskId, autoDelete } of attachedDisks(instance)) {
+        if (!autoDelete) continue;
+        await driver.deleteDisk(diskId);
+        store.disks.delete(diskId);
+    }
+    store.instances.delete(id);
+    await cloud.applyNetwork();
 }
 
 export async function stop(cloud: Cloud, id: string): Promise<Instance> {
-  const { store, driver } = cloud;
-  const before = store.instances.get(id);
-  store.instances.update(id, { status: Instance_Status.STOPPING });
-  await store.save();
-  try {
-    await driver.stopMachine(id);
-  } catch (error) {
-    store.instances.update(id, { status: before.status });
-    throw error;
-  }
-  const stopped = store.instances.update(id, {
-    status: Instance_Status.STOPPED,
-    ...withoutDynamicAddresses(store, before),
-  });
-  await cloud.applyNetwork();
-  return stopped;
+    const { store, driver } = cloud;
+    const before = store.instances.get(id);
+    store.instances.update(id, { status: Instance_Status.STOPPING });
+    await store.save();
+    try {
+        await driver.stopMachine(id);
+    } catch (error) {
+        store.instances.update(id, { status: before.status });
+        throw error;
+    }
+    const stopped = store.instances.update(id, {
+        status: Instance_Status.STOPPED,
+        ...withoutDynamicAddresses(store, before),
+    });
+    await cloud.applyNetwork();
+    return stopped;
 }
 
 export async function start(cloud: Cloud, id: string): Promise<Instance> {
-  const { store, driver } = cloud;
-  const before = store.instances.get(id);
-  cloud.change(() =>
-    store.instances.update(id, { status: Instance_Status.STARTING, ...withDynamicAddresses(store, before) }),
-  );
-  await store.save();
-  try {
-    await cloud.applyNetwork();
-    await driver.startMachine(id);
-  } catch (error) {
-    store.instances.put(before);
-    throw error;
-  }
-  return store.instances.update(id, { status: Instance_Status.RUNNING });
+    const { store, driver } = cloud;
+    const before = store.instances.get(id);
+    cloud.change(() =>
+        store.instances.update(id, { status: Instance_Status.STARTING, ...withDynamicAddresses(store, before) }),
+    );
+    await store.save();
+    try {
+        await cloud.applyNetwork();
+        await driver.startMachine(id);
+    } catch (error) {
+        store.instances.put(before);
+        throw error;
+    }
+    return store.instances.update(id, { status: Instance_Status.RUNNING });
 }
 
 /** Unlike stop and start, keeps a dynamic public address. */
 export async function restart(cloud: Cloud, id: string): Promise<Instance> {
-  const { store, driver } = cloud;
-  store.instances.update(id, { status: Instance_Status.RESTARTING });
-  await store.save();
-  await driver.stopMachine(id);
-  await driver.startMachine(id);
-  return store.instances.update(id, { status: Instance_Status.RUNNING });
+    const { store, driver } = cloud;
+    store.instances.update(id, { status: Instance_Status.RESTARTING });
+    await store.save();
+    await driver.stopMachine(id);
+    await driver.startMachine(id);
+    return store.instances.update(id, { status: Instance_Status.RUNNING });
 }
 
 /**
@@ -99,10 +99,10 @@ export async function restart(cloud: Cloud, id: string): Promise<Instance> {
  * client never got an answer), everything else is gone through with.
  */
 export async function resume(cloud: Cloud): Promise<void> {
-  for (const { id, status } of cloud.store.instances.all()) {
-    if (status === Instance_Status.PROVISIONING || status === Instance_Status.DELETING) await remove(cloud, id);
-    if (status === Instance_Status.STOPPING) await stop(cloud, id);
-    if (status === Instance_Status.STARTING) await start(cloud, id);
-    if (status === Instance_Status.RESTARTING) await restart(cloud, id);
-  }
+    for (const { id, status } of cloud.store.instances.all()) {
+        if (status === Instance_Status.PROVISIONING || status === Instance_Status.DELETING) await remove(cloud, id);
+        if (status === Instance_Status.STOPPING) await stop(cloud, id);
+        if (status === Instance_Status.STARTING) await start(cloud, id);
+        if (status === Instance_Status.RESTARTING) await restart(cloud, id);
+    }
 }

@@ -6,22 +6,22 @@ import { attachedDisks } from "./attached-disks.ts";
 
 /** The machine that an instance is. */
 export function machineSpec(store: Store, instance: Instance): MachineSpec {
-  return {
-    id: instance.id,
-    name: instance.name || instance.id,
-    hostname: hostname(instance),
-    fqdn: instance.fqdn,
-    zone: instance.zoneId,
-    cores: instance.resources?.cores ?? 0,
-    memoryBytes: instance.resources?.memory ?? 0,
-    imageId: store.disks.get(instance.bootDisk?.diskId ?? "").sourceImageId ?? "",
-    userData: instance.metadata["user-data"] ?? "",
-    metadata: instance.metadata,
-    disks: attachedDisks(instance).map((disk) => machineDisk(store, disk, disk === instance.bootDisk)),
-  };
+    return {
+        id: instance.id,
+        name: instance.name || instance.id,
+        hostname: hostname(instance),
+        fqdn: instance.fqdn,
+        zone: instance.zoneId,
+        cores: instance.resources?.cores ?? 0,
+        memoryBytes: instance.resources?.memory ?? 0,
+        imageId: store.disks.get(instance.bootDisk?.diskId ?? "").sourceImageId ?? "",
+        userData: instance.metadata["user-data"] ?? "",
+        metadata: instance.metadata,
+        disks: attachedDisks(instance).map((disk) => machineDisk(store, disk, disk === instance.bootDisk)),
+    };
 }
 
 /** One disk as the machine has it. */
 export function machineDisk(store: Store, disk: AttachedDisk, boot = false): MachineSpec["disks"][number] {
-  return { diskId: disk.diskId, deviceName: disk.deviceName, sizeBytes: store.disks.get(disk.diskId).size, boot };
+    return { diskId: disk.diskId, deviceName: disk.deviceName, sizeBytes: store.disks.get(disk.diskId).size, boot };
 }

@@ -6,10 +6,10 @@ import type { Table } from "./table.ts";
  * @param filter none, or one name, as Yandex's Go SDK looks a resource up
  */
 export function listed<Row extends { id: string; folderId: string; name: string }>(
-  table: Table<Row>,
-  { folderId, filter }: { folderId: string; filter: string },
+    table: Table<Row>,
+    { folderId, filter }: { folderId: string; filter: string },
 ): Row[] {
-  const [, name] = /^name ?= ?"([^"]*)"$/.exec(filter) ?? [];
-  if (filter !== "" && name === undefined) throw unimplemented(`filter ${filter}`);
-  return table.where((row) => row.folderId === folderId && (name === undefined || row.name === name));
+    const [, name] = /^name ?= ?"([^"]*)"$/.exec(filter) ?? [];
+    if (filter !== "" && name === undefined) throw unimplemented(`filter ${filter}`);
+    return table.where((row) => row.folderId === folderId && (name === undefined || row.name === name));
 }

@@ -4,11 +4,11 @@ import type { Table } from "./table.ts";
 
 /** What every resource of a folder has. */
 interface FolderResource {
-  id: string;
-  folderId: string;
-  name: string;
-  description: string;
-  labels: Record<string, string>;
+    id: string;
+    folderId: string;
+    name: string;
+    description: string;
+    labels: Record<string, string>;
 }
 
 type Description = Pick<FolderResource, "name" | "description" | "labels">;
@@ -18,28 +18,28 @@ export const descriptionFields = ["name", "description", "labels"] as const;
 
 /** The common part of a new resource, from the request that creates it. */
 export function newResource(kind: keyof typeof idPrefixes, request: Description & { folderId: string }) {
-  return {
-    id: newId(kind),
-    folderId: request.folderId,
-    createdAt: now(),
-    name: request.name,
-    description: request.description,
-    labels: request.labels,
-  };
+    return {
+        id: newId(kind),
+        folderId: request.folderId,
+        createdAt: now(),
+        name: request.name,
+        description: request.description,
+        labels: request.labels,
+    };
 }
 
 /** The present time in whole seconds, as the API gives times. */
 export function now(): Date {
-  return new Date(Math.floor(Date.now() / 1000) * 1000);
+    return new Date(Math.floor(Date.now() / 1000) * 1000);
 }
 
 /** Of name, description and labels, those that the update is about. */
 export function describedBy(request: Description, fields: ReadonlySet<string>): Partial<Description> {
-  return {
-    ...(fields.has("name") && { name: request.name }),
-    ...(fields.has("description") && { description: request.description }),
-    ...(fields.has("labels") && { labels: request.labels }),
-  };
+    return {
+        ...(fields.has("name") && { name: request.name }),
+        ...(fields.has("description") && { description: request.description }),
+        ...(fields.has("labels") && { labels: request.labels }),
+    };
 }
 
 /**
@@ -47,12 +47,12 @@ export function describedBy(request: Description, fields: ReadonlySet<string>): 
  * @throws ALREADY_EXISTS
  */
 export function requireFreeName<Row extends FolderResource>(
-  table: Table<Row>,
-  wanted: { id?: string; folderId: string; name: string },
+    table: Table<Row>,
+    wanted: { id?: string; folderId: string; name: string },
 ): void {
-  if (wanted.name === "") return;
-  const taken = table.where(
-    (row) => row.folderId === wanted.folderId && row.name === wanted.name && row.id !== wanted.id,
-  );
-  if (taken.length > 0) throw alreadyExists(`${table.kind} with name "${wanted.name}" already exists`);
+    if (wanted.name === "") return;
+    const taken = table.where(
+        (row) => row.folderId === wanted.folderId && row.name === wanted.name && row.id !== wanted.id,
+    );
+    if (taken.length > 0) throw alreadyExists(`${table.kind} with name "${wanted.name}" already exists`);
 }

@@ -19,110 +19,110 @@ import { Table } from "./table.ts";
 const version = 1;
 
 interface StateFile {
-  version: number;
-  publicAddressCursor: number;
-  /** Identifiers of operations by the idempotency key of the call that started them. */
-  idempotencyKeys: Record<string, string>;
-  tables: Record<string, unknown[]>;
+    version: number;
+    publicAddressCursor: number;
+    /** Identifiers of operations by the idempotency key of the call that started them. */
+    idempotencyKeys: Record<string, string>;
+    tables: Record<string, unknown[]>;
 }
 
 /** Everything the cloud knows, kept in one file that is always whole. */
 export class Store {
-  readonly networks = new Table("Network", Network);
-  readonly subnets = new Table("Subnet", Subnet);
-  readonly gateways = new Table("Gateway", Gateway);
-  readonly routeTables = new Table("Route table", RouteTable);
-  readonly securityGroups = new Table("Security group", SecurityGroup);
-  readonly addresses = new Table("Address", Address);
-  readonly disks = new Table("Disk", Disk);
-  readonly instances = new Table("Instance", Instance);
-  readonly placementGroups = new Table("Placement group", PlacementGroup);
-  readonly targetGroups = new Table("Target group", TargetGroup);
-  readonly networkLoadBalancers = new Table("Network load balancer", NetworkLoadBalancer);
-  readonly operations = new Table("Operation", Operation);
-  readonly idempotencyKeys = new Map<string, string>();
-  /** Where the search for a free public address goes on. */
-  publicAddressCursor = 0;
+    readonly networks = new Table("Network", Network);
+    readonly subnets = new Table("Subnet", Subnet);
+    readonly gateways = new Table("Gateway", Gateway);
+    readonly routeTables = new Table("Route table", RouteTable);
+    readonly securityGroups = new Table("Security group", SecurityGroup);
+    readonly addresses = new Table("Address", Address);
+    readonly disks = new Table("Disk", Disk);
+    readonly instances = new Table("Instance", Instance);
+    readonly placementGroups = new Table("Placement group", PlacementGroup);
+    readonly targetGroups = new Table("Target group", TargetGroup);
+    readonly networkLoadBalancers = new Table("Network load balancer", NetworkLoadBalancer);
+    readonly operations = new Table("Operation", Operation);
+    readonly idempotencyKeys = new Map<string, string>();
+    /** Where the search for a free public address goes on. */
+    publicAddressCursor = 0;
 
-  private readonly writing = new SingleFlight(() => this.write());
-  private readonly path: string;
-  readonly publicNetwork: string;
+    private readonly writing = new SingleFlight(() => this.write());
+    private readonly path: string;
+    readonly publicNetwork: string;
 
-  /**
-   * @param path the state file; created at the first save
-   * @param publicNetwork the first three numbers of the public addresses that the cloud gives out
-   * @throws Error when the file is there and cannot be understood
-   */
-  constructor(path: string, publicNetwork: string) {
-    this.path = path;
-    this.publicNetwork = publicNetwork;
-    const text = readIfPresent(path);
-    if (text === undefined) return;
-    const state = JSON.parse(text) as StateFile;
-    if (state.version !== version) throw new Error(`${path} has layout ${state.version}, expected ${version}`);
-    this.publicAddressCursor = state.publicAddressCursor;
-    for (const [key, id] of Object.entries(state.idempotencyKeys)) this.idempotencyKeys.set(key, id);
-    for (const [name, table] of Object.entries(this.tables())) table.load(state.tables[name] ?? []);
-  }
-
-  /** All changes that `work` makes, or none when it throws. */
-  atomically<Result>(work: () => Result): Result {
-    const cursor = this.publicAddressCursor;
-    const restores = Object.values(this.tables()).map((table) => table.snapshot());
-    try {
-      return work();
-    } catch (error) {
-      for (const restore of restores) restore();
-      this.publicAddressCursor = cursor;
-      throw error;
+    /**
+     * @param path the state file; created at the first save
+     * @param publicNetwork the first three numbers of the public addresses that the cloud gives out
+     * @throws Error when the file is there and cannot be understood
+     */
+    constructor(path: string, publicNetwork: string) {
+        this.path = path;
+        this.publicNetwork = publicNetwork;
+        const text = readIfPresent(path);
+        if (text === undefined) return;
+        const state = JSON.parse(text) as StateFile;
+        if (state.version !== version) throw new Error(`${path} has layout ${state.version}, expected ${version}`);
+        this.publicAddressCursor = state.publicAddressCursor;
+        for (const [key, id] of Object.entries(state.idempotencyKeys)) this.idempotencyKeys.set(key, id);
+        for (const [name, table] of Object.entries(this.tables())) table.load(state.tables[name] ?? []);
     }
-  }
 
-  /** Resolves when the present state is in the file. */
-  save(): Promise<void> {
-    return this.writing.request();
-  }
+    /** All changes that `work` makes, or none when it throws. */
+    atomically<Result>(work: () => Result): Result {
+        const cursor = this.publicAddressCursor;
+        const restores = Object.values(this.tables()).map((table) => table.snapshot());
+        try {
+            return work();
+        } catch (error) {
+            for (const restore of restores) restore();
+            this.publicAddressCursor = cursor;
+            throw error;
+        }
+    }
 
-  private async write(): Promise<void> {
-    const state: StateFile = {
-      version,
-      publicAddressCursor: this.publicAddressCursor,
-      idempotencyKeys: Object.fromEntries(this.idempotencyKeys),
-      tables: Object.fromEntries(Object.entries(this.tables()).map(([name, table]) => [name, table.toJSON()])),
-    };
-    const temporary = `${this.path}.new`;
-    // Instances' metadata may hold secrets, hence the mode.
-    await writeFile(temporary, JSON.stringify(state), { mode: 0o600, flush: true });
-    await rename(temporary, this.path);
-  }
+    /** Resolves when the present state is in the file. */
+    save(): Promise<void> {
+        return this.writing.request();
+    }
 
-  private tables(): Record<string, Table<{ id: string }>> {
-    const { networks, subnets, gateways, routeTables, securityGroups, addresses } = this;
-    const { disks, instances, placementGroups, targetGroups, networkLoadBalancers, operations } = this;
-    const tables = {
-      networks,
-      subnets,
-      gateways,
-      routeTables,
-      securityGroups,
-      addresses,
-      disks,
-      instances,
-      placementGroups,
-      targetGroups,
-      networkLoadBalancers,
-      operations,
-    };
-    // The table is invariant in its row; loading and writing need no more than this.
-    return tables;
-  }
+    private async write(): Promise<void> {
+        const state: StateFile = {
+            version,
+            publicAddressCursor: this.publicAddressCursor,
+            idempotencyKeys: Object.fromEntries(this.idempotencyKeys),
+            tables: Object.fromEntries(Object.entries(this.tables()).map(([name, table]) => [name, table.toJSON()])),
+        };
+        const temporary = `${this.path}.new`;
+        // Instances' metadata may hold secrets, hence the mode.
+        await writeFile(temporary, JSON.stringify(state), { mode: 0o600, flush: true });
+        await rename(temporary, this.path);
+    }
+
+    private tables(): Record<string, Table<{ id: string }>> {
+        const { networks, subnets, gateways, routeTables, securityGroups, addresses } = this;
+        const { disks, instances, placementGroups, targetGroups, networkLoadBalancers, operations } = this;
+        const tables = {
+            networks,
+            subnets,
+            gateways,
+            routeTables,
+            securityGroups,
+            addresses,
+            disks,
+            instances,
+            placementGroups,
+            targetGroups,
+            networkLoadBalancers,
+            operations,
+        };
+        // The table is invariant in its row; loading and writing need no more than this.
+        return tables;
+    }
 }
 
 function readIfPresent(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
+    try {
+        return readFileSync(path, "utf8");
+    } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+        throw error;
+    }
 }

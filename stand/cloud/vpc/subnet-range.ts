@@ -11,9 +11,9 @@ const shortestPrefix = 16;
 const longestPrefix = 28;
 
 function requireCidr(text: string): Cidr {
-  const cidr = parseCidr(text);
-  if (cidr === undefined) throw invalidArgument(`${JSON.stringify(text)} is not an IPv4 range in CIDR notation`);
-  return cidr;
+    const cidr = parseCidr(text);
+    if (cidr === undefined) throw invalidArgument(`${JSON.stringify(text)} is not an IPv4 range in CIDR notation`);
+    return cidr;
 }
 
 /**
@@ -22,31 +22,32 @@ function requireCidr(text: string): Cidr {
  * @throws INVALID_ARGUMENT
  */
 export function requireSubnetRange(cidrBlocks: readonly string[], others: readonly string[]): void {
-  const [text] = cidrBlocks;
-  if (text === undefined || cidrBlocks.length > 1) throw invalidArgument("v4_cidr_blocks: exactly one range is needed");
-  const cidr = requireCidr(text);
-  if (!cidr.canonical) {
-    throw invalidArgument(
-      `v4_cidr_blocks: ${text} does not begin at its range's first address ${formatAddress(cidr.first)}`,
-    );
-  }
-  if (!privateRanges.some((range) => contains(range, cidr))) {
-    throw invalidArgument(`v4_cidr_blocks: ${text} is not in the private ranges of RFC 1918`);
-  }
-  if (cidr.prefixLength < shortestPrefix || cidr.prefixLength > longestPrefix) {
-    throw invalidArgument(
-      `v4_cidr_blocks: the size of ${text} is not between /${shortestPrefix} and /${longestPrefix}`,
-    );
-  }
-  const other = others.find((range) => overlap(requireCidr(range), cidr));
-  if (other !== undefined) throw invalidArgument(`v4_cidr_blocks: ${text} overlaps ${other} of the same network`);
+    const [text] = cidrBlocks;
+    if (text === undefined || cidrBlocks.length > 1)
+        throw invalidArgument("v4_cidr_blocks: exactly one range is needed");
+    const cidr = requireCidr(text);
+    if (!cidr.canonical) {
+        throw invalidArgument(
+            `v4_cidr_blocks: ${text} does not begin at its range's first address ${formatAddress(cidr.first)}`,
+        );
+    }
+    if (!privateRanges.some((range) => contains(range, cidr))) {
+        throw invalidArgument(`v4_cidr_blocks: ${text} is not in the private ranges of RFC 1918`);
+    }
+    if (cidr.prefixLength < shortestPrefix || cidr.prefixLength > longestPrefix) {
+        throw invalidArgument(
+            `v4_cidr_blocks: the size of ${text} is not between /${shortestPrefix} and /${longestPrefix}`,
+        );
+    }
+    const other = others.find((range) => overlap(requireCidr(range), cidr));
+    if (other !== undefined) throw invalidArgument(`v4_cidr_blocks: ${text} overlaps ${other} of the same network`);
 }
 
 /** First and last address that a resource may have. */
 function usableAddresses(range: string): { first: number; last: number } {
-  const { first, last } = requireCidr(range);
-  // The network's own address, the gateway, the DNS server; at the end the broadcast address.
-  return { first: first + 3, last: last - 1 };
+    const { first, last } = requireCidr(range);
+    // The network's own address, the gateway, the DNS server; at the end the broadcast address.
+    return { first: first + 3, last: last - 1 };
 }
 
 /**
@@ -56,30 +57,30 @@ function usableAddresses(range: string): { first: number; last: number } {
  * @throws INVALID_ARGUMENT outside the range or reserved, FAILED_PRECONDITION taken, RESOURCE_EXHAUSTED none left
  */
 export function allocateAddress(range: string, wanted: string, taken: ReadonlySet<string>): string {
-  const usable = usableAddresses(range);
-  if (wanted !== "") {
-    requireUsableAddress(range, wanted);
-    if (taken.has(wanted)) throw failedPrecondition(`Address ${wanted} is already in use`);
-    return wanted;
-  }
-  for (let address = usable.first; address <= usable.last; address++) {
-    const text = formatAddress(address);
-    if (!taken.has(text)) return text;
-  }
-  throw resourceExhausted(`Subnet ${range} has no free address`);
+    const usable = usableAddresses(range);
+    if (wanted !== "") {
+        requireUsableAddress(range, wanted);
+        if (taken.has(wanted)) throw failedPrecondition(`Address ${wanted} is already in use`);
+        return wanted;
+    }
+    for (let address = usable.first; address <= usable.last; address++) {
+        const text = formatAddress(address);
+        if (!taken.has(text)) return text;
+    }
+    throw resourceExhausted(`Subnet ${range} has no free address`);
 }
 
 /** @throws INVALID_ARGUMENT when the address is outside the range or one of the reserved */
 export function requireUsableAddress(range: string, text: string): void {
-  const address = parseAddress(text);
-  const cidr = requireCidr(range);
-  if (address === undefined) throw invalidArgument(`${JSON.stringify(text)} is not an IPv4 address`);
-  if (address < cidr.first || address > cidr.last)
-    throw invalidArgument(`Address ${text} is outside of subnet ${range}`);
-  const usable = usableAddresses(range);
-  if (address < usable.first || address > usable.last) {
-    throw invalidArgument(
-      `Address ${text} is reserved in subnet ${range}: the first two and the broadcast address are the network's own`,
-    );
-  }
+    const address = parseAddress(text);
+    const cidr = requireCidr(range);
+    if (address === undefined) throw invalidArgument(`${JSON.stringify(text)} is not an IPv4 address`);
+    if (address < cidr.first || address > cidr.last)
+        throw invalidArgument(`Address ${text} is outside of subnet ${range}`);
+    const usable = usableAddresses(range);
+    if (address < usable.first || address > usable.last) {
+        throw invalidArgument(
+            `Address ${text} is reserved in subnet ${range}: the first two and the broadcast address are the network's own`,
+        );
+    }
 }

@@ -9,8 +9,8 @@ cp --no-clobber /tmp/stand/cloud-init/templates/* /etc/cloud/templates/
 render() { (cd /tmp/stand/cloud-init && python3 tools/render-template --variant almalinux "$1" "$2"); }
 render config/cloud.cfg.tmpl /etc/cloud/cloud.cfg
 for stage in main local network; do
-  unit=/usr/lib/systemd/system/cloud-init-$stage.service
-  render "systemd/cloud-init-$stage.service.tmpl" "$unit"
+    unit=/usr/lib/systemd/system/cloud-init-$stage.service
+    render "systemd/cloud-init-$stage.service.tmpl" "$unit"
 done
 ln -sfn ../lib/cloud-init /usr/libexec/cloud-init
 # cloud-init talks to itself through Debian's netcat; users get AlmaLinux's, from the mirror.
@@ -37,7 +37,7 @@ sed -i 's|^SHELL=.*|SHELL=/bin/bash|' /etc/default/useradd
 
 # --- dnf: plug-ins that AlmaLinux's dnf-plugins-core does not have cost time at each call
 for plugin in expired-pgp-keys leaves local modulesync post-transaction-actions pre-transaction-actions show_leaves system_upgrade versionlock; do
-  rm -f "/usr/lib/python3/dist-packages/dnf-plugins/$plugin.py" "/etc/dnf/plugins/$plugin.conf"
+    rm -f "/usr/lib/python3/dist-packages/dnf-plugins/$plugin.py" "/etc/dnf/plugins/$plugin.conf"
 done
 rm -rf /etc/dnf/aliases.d/zypper.conf /etc/dnf/automatic.conf
 rm -f /etc/os-release /usr/lib/os-release
@@ -55,6 +55,6 @@ systemctl --quiet set-default multi-user.target
 # --- nothing of the build stays; the machine's identity is made at its first boot
 rm -rf /tmp/stand /var/lib/apt/lists /var/cache/* /var/log/* /etc/ssh/ssh_host_* /etc/resolv.conf /var/lib/dbus/machine-id
 ln -s ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
-: > /etc/machine-id
+: >/etc/machine-id
 # Caches (linker, journal catalogue, users) are up to date: no machine need rebuild them at its first boot.
 touch --reference=/usr /etc/.updated /var/.updated

@@ -10,12 +10,12 @@ import { systemPackages } from "./system.ts";
 
 /** Every RPM of the stand: those of the mirror and those installed in the image. */
 export const packages: readonly RpmPackage[] = [
-  ...almalinuxPackages,
-  ...systemPackages,
-  ...pythonPackages,
-  ...postgresqlPackages,
-  ...etcdPackages,
-  ...patroniPackages,
-  ...pgbouncerPackages,
-  ...haproxyPackages,
+    ...almalinuxPackages,
+    ...systemPackages,
+    ...pythonPackages,
+    ...postgresqlPackages,
+    ...etcdPackages,
+    ...patroniPackages,
+    ...pgbouncerPackages,
+    ...haproxyPackages,
 ];

@@ -4,10 +4,14 @@
  * @throws Error when nothing is left.
  */
 export function rpmVersion(debianVersion: string): string {
-  const withoutEpoch = debianVersion.replace(/^\d+:/, "");
-  const upstream = withoutEpoch.includes("-") ? withoutEpoch.slice(0, withoutEpoch.lastIndexOf("-")) : withoutEpoch;
-  // "8.2.0+0.really.8.1.8" is Debian's way back to an earlier version, here 8.1.8.
-  const version = upstream.replace(/^.*really\.?/, "").replace(/[+~](dfsg|ds).*$/, "").replace(/~.*$/, "").replace(/[^A-Za-z0-9._+]/g, ".");
-  if (version === "") throw new Error(`Debian version "${debianVersion}" has no upstream part`);
-  return version;
+    const withoutEpoch = debianVersion.replace(/^\d+:/, "");
+    const upstream = withoutEpoch.includes("-") ? withoutEpoch.slice(0, withoutEpoch.lastIndexOf("-")) : withoutEpoch;
+    // "8.2.0+0.really.8.1.8" is Debian's way back to an earlier version, here 8.1.8.
+    const version = upstream
+        .replace(/^.*really\.?/, "")
+        .replace(/[+~](dfsg|ds).*$/, "")
+        .replace(/~.*$/, "")
+        .replace(/[^A-Za-z0-9._+]/g, ".");
+    if (version === "") throw new Error(`Debian version "${debianVersion}" has no upstream part`);
+    return version;
 }

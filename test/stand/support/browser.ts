@@ -31,7 +31,14 @@ export async function visit(machine: string, { url, address, certificate, pictur
             "nsenter",
             [
                 ...[`--net=/proc/${initProcess(site, machineId(machine))}/ns/net`, "chromium"],
-                ...["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", `--user-data-dir=${profile}`],
+                ...[
+                    "--headless",
+                    "--no-sandbox",
+                    "--disable-gpu",
+                    "--disable-quic",
+                    "--no-first-run",
+                    `--user-data-dir=${profile}`,
+                ],
                 ...["--disable-background-networking", "--disable-component-update", "--disable-sync"],
                 `--host-resolver-rules=MAP ${new URL(url).hostname} ${address}`,
                 `--ignore-certificate-errors-spki-list=${createHash("sha256").update(key).digest("base64")}`,

@@ -12,13 +12,18 @@ const deadlineSeconds = 180;
  * @throws Error with the output when `up` ends, or the deadline comes, before the pattern is seen
  */
 export async function killedUp(pattern: string, moment: () => Promise<void> = async () => undefined): Promise<void> {
-    const up = spawn("tools/run", ["pulumi", "up", "--yes", "--skip-preview", "--stack", "local"], { cwd: repository, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    const up = spawn("tools/run", ["pulumi", "up", "--yes", "--skip-preview", "--stack", "local"], {
+        cwd: repository,
+        stdio: ["ignore", "pipe", "pipe"],
+        detached: true,
+    });
     let output = "";
     for (const stream of [up.stdout, up.stderr]) stream.on("data", (data: Buffer) => (output += data.toString()));
     const ended = new Promise<void>((resolve) => up.on("close", () => resolve()));
     const deadline = Date.now() + deadlineSeconds * 1000;
     while (!output.includes(pattern)) {
-        if (up.exitCode !== null || Date.now() > deadline) throw new Error(`"${pattern}" was not seen:\n${output.slice(-3000)}`);
+        if (up.exitCode !== null || Date.now() > deadline)
+            throw new Error(`"${pattern}" was not seen:\n${output.slice(-3000)}`);
         await new Promise((resolve) => setTimeout(resolve, 50));
     }
     await moment();
@@ -32,12 +37,17 @@ function descendants(pid: number): number[] {
     const children = new Map<number, number[]>();
     for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
         try {
-            const parent = Number(readFileSync(`/proc/${name}/stat`, "utf8").replace(/^.*\) /, "").split(" ")[1]);
+            const parent = Number(
+                readFileSync(`/proc/${name}/stat`, "utf8")
+                    .replace(/^.*\) /, "")
+                    .split(" ")[1],
+            );
             children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
         } catch {
             // It has just ended.
         }
     }
-    const below = (parent: number): number[] => (children.get(parent) ?? []).flatMap((child) => [child, ...below(child)]);
+    const below = (parent: number): number[] =>
+        (children.get(parent) ?? []).flatMap((child) => [child, ...below(child)]);
     return below(pid);
 }

@@ -5,7 +5,14 @@ import { join } from "node:path";
 import { captureAsClient } from "../../../stand/machines/client.ts";
 import { executeInGuest } from "../../../stand/machines/guest.ts";
 import { attempt, type Result } from "../../../stand/machines/run.ts";
-import { mismatch, parseLabPage, type LabBlock, type LabCommand, type Place, type Printed } from "../../support/lab-page.ts";
+import {
+    mismatch,
+    parseLabPage,
+    type LabBlock,
+    type LabCommand,
+    type Place,
+    type Printed,
+} from "../../support/lab-page.ts";
 import { folder, machineId, repository, site } from "./stand.ts";
 
 /** One command may take so long; the longest of the pages takes a minute. */

@@ -17,7 +17,11 @@ export async function sql(uri: string, statement: string, client: ClientOptions 
         ...[uri.replace(`${user}:${password}@`, `${user}@`), "--command", statement],
     ];
     const command = [...takingPassword, ...psql];
-    const { exitCode, stdout, stderr } = await captureAsClient(site, command, { ...client, timeoutSeconds: 60, input: `${decodeURIComponent(password)}\n` });
+    const { exitCode, stdout, stderr } = await captureAsClient(site, command, {
+        ...client,
+        timeoutSeconds: 60,
+        input: `${decodeURIComponent(password)}\n`,
+    });
     if (exitCode !== 0) throw new Error(stderr);
     return stdout.trim();
 }

@@ -75,7 +75,14 @@ export async function removeStack(): Promise<void> {
 
 /** The stack's outputs, secrets in clear. */
 export async function stackOutputs(): Promise<Outputs> {
-    const { exitCode, stdout, output } = await pulumi("stack", "output", "--json", "--show-secrets", "--stack", "local");
+    const { exitCode, stdout, output } = await pulumi(
+        "stack",
+        "output",
+        "--json",
+        "--show-secrets",
+        "--stack",
+        "local",
+    );
     if (exitCode !== 0) throw new Error(output);
     return JSON.parse(stdout) as Outputs;
 }
@@ -99,7 +106,12 @@ export async function members(from = "db-1"): Promise<{ Member: string; Role: st
 }
 
 /** Asks until the answer is right. Throws with the last answer or error when the time is over. */
-export async function eventually<T>(seconds: number, ask: () => Promise<T>, right: (answer: T) => boolean, pauseSeconds = 0.5): Promise<T> {
+export async function eventually<T>(
+    seconds: number,
+    ask: () => Promise<T>,
+    right: (answer: T) => boolean,
+    pauseSeconds = 0.5,
+): Promise<T> {
     const deadline = Date.now() + seconds * 1000;
     for (;;) {
         let last: unknown;
@@ -117,8 +129,11 @@ export async function eventually<T>(seconds: number, ask: () => Promise<T>, righ
 
 /** What a stand could leave behind on the host, for comparing before and after. */
 export async function hostState(): Promise<Record<string, string[]>> {
-    const lines = async (command: string, ...args: string[]) => (await mustRun(command, args)).split("\n").filter(Boolean).sort();
-    const mounts = readFileSync("/proc/self/mounts", "utf8").split("\n").map((line) => line.split(" ").slice(0, 3).join(" "));
+    const lines = async (command: string, ...args: string[]) =>
+        (await mustRun(command, args)).split("\n").filter(Boolean).sort();
+    const mounts = readFileSync("/proc/self/mounts", "utf8")
+        .split("\n")
+        .map((line) => line.split(" ").slice(0, 3).join(" "));
     return {
         namespaces: await lines("ip", "netns", "list"),
         interfaces: await lines("sh", "-c", "ls /sys/class/net"),
@@ -128,6 +143,10 @@ export async function hostState(): Promise<Record<string, string[]>> {
         listeners: await lines("sh", "-c", "ss -Hltn | awk '{print $4}'"),
         runFiles: await lines("sh", "-c", "ls /run | grep -v '^netns$'"),
         // An ended process that the host's init has not collected yet (state Z) is not one that was left running.
-        processes: await lines("sh", "-c", "ps -eo state,args | sed -n 's/^[^Z] //p' | grep -E 'systemd-nspawn|dnsmasq|stand/daemon|pulumi|terraform-provider|internet-process' | grep -v grep | cut -c1-80 || true"),
+        processes: await lines(
+            "sh",
+            "-c",
+            "ps -eo state,args | sed -n 's/^[^Z] //p' | grep -E 'systemd-nspawn|dnsmasq|stand/daemon|pulumi|terraform-provider|internet-process' | grep -v grep | cut -c1-80 || true",
+        ),
     };
 }
