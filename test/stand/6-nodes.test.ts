@@ -1,8 +1,10 @@
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { powerOff } from "../../stand/machines/machine.ts";
+import { paths } from "../../stand/machines/names.ts";
+import { findMachine } from "../../stand/machines/records.ts";
 import { clusterUp } from "./support/what-is-up.ts";
 import { sql } from "./support/sql.ts";
 import {
@@ -88,6 +90,27 @@ describe("a database node that is lost for good", () => {
         expect(exitCode, output.slice(-3000)).toBe(0);
         expect(await fileSystem(lost)).toBe(before);
         expect(await markOf(lost)).toBe(`${lost}\n`);
+        await expectWhole(nodes(3));
+    });
+
+    test("whose disk has lost its beginning touches nothing, and says what can be done", async () => {
+        await mark("main-db-3");
+        const before = await fileSystem("main-db-3");
+        const { diskId } = findMachine(site, "main-db-3").spec.disks.find(({ boot }) => !boot)!;
+        await powerOff(site, machineId("main-db-3"));
+        const image = openSync(paths.disk(site, diskId), "r+");
+        writeSync(image, Buffer.alloc(4096));
+        closeSync(image);
+        const { exitCode, output } = await replace("main-db-3");
+        expect(exitCode).not.toBe(0);
+        expect(output).toMatch(/format-data-disk: \S+ has data at byte \d+ and no file system that can be read/);
+        const [, repair] = /repair it: sudo (fsck\.ext4 \S+)/.exec(output)!;
+
+        // With a yes to all of its questions; 1 says that it has repaired something.
+        await onMachine("main-db-3", "bash", "-c", `${repair} -y || [ $? -eq 1 ]`);
+        await local();
+        expect(await fileSystem("main-db-3")).toBe(before);
+        expect(await markOf("main-db-3")).toBe("main-db-3\n");
         await expectWhole(nodes(3));
     });
 
