@@ -5,7 +5,7 @@ import tseslint from "typescript-eslint";
  * Rules that need types, and that every import is declared. What formatting decides is Prettier's.
  */
 export default tseslint.config(
-    { ignores: ["**/node_modules/", "**/.stand/", "sdks/", "examples/"] },
+    { ignores: ["**/node_modules/", "**/.testbed/", "sdks/", "examples/"] },
     ...tseslint.configs.recommendedTypeChecked,
     {
         plugins: { n },
@@ -39,8 +39,8 @@ export default tseslint.config(
         },
     },
     {
-        // The stand's tests are run by the program's vitest; the policies' package is the program's.
-        files: ["stand/**", "test/policy/**"],
+        // The testbed's tests are run by the program's vitest; the policies' package is the program's.
+        files: ["testbed/**", "test/policy/**"],
         rules: { "n/no-extraneous-import": ["error", { allowModules: ["vitest", "yaml", "@pulumi/policy"] }] },
     },
     { files: ["**/*.js"], extends: [tseslint.configs.disableTypeChecked] },

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 
-import { addressPlan } from "./components/address-plan.ts";
+import { addressPlan } from "./cluster/address-plan.ts";
 import { CertificateAuthority } from "./components/certificate-authority.ts";
 import { ClusterCheck } from "./components/cluster-check.ts";
 import { Credentials } from "./components/credentials.ts";

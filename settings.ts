@@ -10,7 +10,7 @@ import { schema, type Configuration, type Key } from "./settings/schema.ts";
 import type { Settings } from "./settings/settings.ts";
 
 export type * from "./settings/settings.ts";
-export type { Timings } from "./settings/profiles.ts";
+export type { Timings } from "./cluster/timings.ts";
 export type { ParameterValue, PostgresqlParameters } from "./settings/postgresql-sizing.ts";
 export { ConfigurationError } from "./settings/mistakes.ts";
 

@@ -1,13 +1,13 @@
 import { configDefaults, defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Tests of the stand's own that boot machines: they want the computer for themselves. */
-const machineTests = ["stand/machines/machines.test.ts", "stand/machines/lifecycle.test.ts"];
+/** Tests of the testbed's own that boot machines: they want the computer for themselves. */
+const machineTests = ["testbed/machines/machines.test.ts", "testbed/machines/lifecycle.test.ts"];
 
-/** The stand's test files by name: files that share a cluster follow each other. Others as vitest likes them, the longest first. */
+/** The testbed's test files by name: files that share a cluster follow each other. Others as vitest likes them, the longest first. */
 class Sequencer extends BaseSequencer {
     override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-        const name = ({ project, moduleId }: TestSpecification) => (project.name === "stand" ? moduleId : "");
+        const name = ({ project, moduleId }: TestSpecification) => (project.name === "system" ? moduleId : "");
         return (await super.sort(files)).sort((a, b) => name(a).localeCompare(name(b)));
     }
 }
@@ -16,14 +16,14 @@ class Sequencer extends BaseSequencer {
 export default defineConfig({
     test: {
         sequence: { sequencer: Sequencer },
-        // The stand's last cluster is destroyed after the last test.
+        // The testbed's last cluster is destroyed after the last test.
         teardownTimeout: 5 * 60_000,
         projects: [
             {
                 test: {
                     name: "unit",
-                    include: ["test/unit/**/*.test.ts", "stand/**/*.test.ts"],
-                    exclude: [...configDefaults.exclude, "**/node_modules/**", "**/.stand/**", ...machineTests],
+                    include: ["test/unit/**/*.test.ts", "testbed/**/*.test.ts"],
+                    exclude: [...configDefaults.exclude, "**/node_modules/**", "**/.testbed/**", ...machineTests],
                     globalSetup: ["test/support/global-setup.ts"],
                     // Most of the long ones wait for programs: on two cores 55 s, and 148 s one file after another.
                     maxWorkers: 4,
@@ -50,10 +50,10 @@ export default defineConfig({
             },
             {
                 test: {
-                    name: "stand",
-                    include: [...machineTests, "test/stand/**/*.test.ts"],
-                    // There is one stand: its tests take turns and share what they find.
-                    globalSetup: ["test/stand/support/global-setup.ts"],
+                    name: "system",
+                    include: [...machineTests, "test/system/**/*.test.ts"],
+                    // There is one testbed: its tests take turns and share what they find.
+                    globalSetup: ["test/system/support/global-setup.ts"],
                     fileParallelism: false,
                     testTimeout: 20 * 60_000,
                     hookTimeout: 20 * 60_000,

@@ -1,13 +1,13 @@
-/** What the stand holds in memory while the cluster is up and idle. */
+/** What the testbed holds in memory while the cluster is up and idle. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { machineStatuses } from "../stand/machines/status.ts";
-import { folder, local, repository, site } from "../test/stand/support/stand.ts";
+import { machineStatuses } from "../testbed/machines/status.ts";
+import { folder, local, repository, site } from "../test/system/support/testbed.ts";
 import { addResult, writeResults } from "./results.ts";
 
 export interface MemoryResult {
-    /** Host name of a machine, or "the stand's own processes". */
+    /** Host name of a machine, or "the testbed's own processes". */
     readonly holder: string;
     readonly programsMib: number;
     /** Cached files, which the kernel gives back when it needs the memory. */
@@ -28,7 +28,7 @@ export async function benchMemory(runs: number): Promise<void> {
             programsMib: mib(memory.programs),
             pageCacheMib: mib(memory.pageCache),
         }));
-        const own = { holder: "the stand's own processes", programsMib: mib(ownProcesses()), pageCacheMib: 0 };
+        const own = { holder: "the testbed's own processes", programsMib: mib(ownProcesses()), pageCacheMib: 0 };
         for (const result of [...machines, own]) {
             addResult<MemoryResult>(memoryResults, result);
             console.log(`${result.holder} #${run}: ${result.programsMib} MiB, page cache ${result.pageCacheMib} MiB`);
@@ -39,15 +39,17 @@ export async function benchMemory(runs: number): Promise<void> {
 /** The daemon, its helpers and what supervises the machines: their proportional share of memory, in bytes. */
 function ownProcesses(): number {
     const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
-    return processes.reduce((total, pid) => total + (belongsToStand(pid) ? proportionalSet(pid) : 0), 0);
+    return processes.reduce((total, pid) => total + (belongsToTestbed(pid) ? proportionalSet(pid) : 0), 0);
 }
 
-function belongsToStand(pid: string): boolean {
+function belongsToTestbed(pid: string): boolean {
     try {
         const words = readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0");
         return words.some(
             (word) =>
-                word === folder || word.includes(`${folder}/`) || word.startsWith(join(repository, "stand/machines/")),
+                word === folder ||
+                word.includes(`${folder}/`) ||
+                word.startsWith(join(repository, "testbed/machines/")),
         );
     } catch {
         return false; // ended meanwhile

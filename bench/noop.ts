@@ -3,7 +3,7 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync, readFileSync } from "nod
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 
-import { folder, local, mustRun, repository, stackFile } from "../test/stand/support/stand.ts";
+import { folder, local, mustRun, repository, stackFile } from "../test/system/support/testbed.ts";
 import { addResult, writeResults } from "./results.ts";
 
 export interface NoopResult {

@@ -1,4 +1,4 @@
-/** `npm run bench -- WHAT`: measurements on the stand. Results go to bench/results/, tables to docs/benchmarks.md. */
+/** `npm run bench -- WHAT`: measurements on the testbed. Results go to bench/results/, tables to docs/benchmarks.md. */
 import { parseArgs } from "node:util";
 
 import { benchCreation } from "./creation/bench.ts";
@@ -20,7 +20,7 @@ const usage = `npm run bench -- WHAT
                         a round has 45 runs of -T seconds (default 10)
   create [--runs N]     pulumi up from nothing to the first write, against a script that makes the same machines
   noop [--runs N]       an up that changes nothing, against an empty program with the same providers
-  memory [--runs N]     of each machine and of the stand itself
+  memory [--runs N]     of each machine and of the testbed itself
   report                write docs/benchmarks.md from the results there are
 
 Faults: ${faults.map(({ name }) => name).join(", ")}`;

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parse, stringify } from "yaml";
 
-import { local, stackFile } from "../test/stand/support/stand.ts";
+import { local, stackFile } from "../test/system/support/testbed.ts";
 
 export interface Variant {
     readonly name: string;

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { checkClusterCommand } from "../cloud-init/database-node.ts";
+import { checkClusterCommand } from "../cloud-init/roles/database-node.ts";
 import { remoteCommand } from "./commands.ts";
 import type { Credentials } from "./credentials.ts";
 import type { DatabaseCluster } from "./database-cluster.ts";

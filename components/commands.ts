@@ -1,7 +1,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import { configureCommand, renderBundle } from "../cloud-init/user-data.ts";
+import { configureCommand, renderBundle } from "../cloud-init/machine/user-data.ts";
 import type { Machine } from "./machine.ts";
 import { connection, type SshTarget } from "./ssh.ts";
 

@@ -7,10 +7,10 @@ import {
     databaseNode,
     reconcileMembersCommand,
     type DatabaseNodeInputs,
-} from "../cloud-init/database-node.ts";
-import { databaseObjectsSql } from "../cloud-init/database-objects.ts";
+} from "../cloud-init/roles/database-node.ts";
+import { databaseObjectsSql } from "../cloud-init/services/database-objects.ts";
 import type { DatabaseMachineSettings, PostgresqlSettings } from "../settings.ts";
-import type { AddressPlan, Node } from "./address-plan.ts";
+import type { AddressPlan, Node } from "../cluster/address-plan.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
 import { configureMachine, remoteCommand } from "./commands.ts";
 import type { Credentials } from "./credentials.ts";

@@ -4,7 +4,7 @@ import * as yandex from "@pulumi/yandex";
 import type { Settings } from "../settings.ts";
 import { fixedSettings, refusedChanges, type FixedSettings } from "../settings/fixed.ts";
 import { describe } from "../settings/mistakes.ts";
-import type { AddressPlan } from "./address-plan.ts";
+import type { AddressPlan } from "../cluster/address-plan.ts";
 
 /**
  * Refuses, in the preview already, what a running cluster would not survive; nothing else is registered before.

@@ -2,9 +2,9 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
-import { jumpHost, waitForSshCommand, type JumpHostInputs } from "../cloud-init/jump-host.ts";
+import { jumpHost, waitForSshCommand, type JumpHostInputs } from "../cloud-init/roles/jump-host.ts";
 import type { MachineSettings } from "../settings.ts";
-import type { Node } from "./address-plan.ts";
+import type { Node } from "../cluster/address-plan.ts";
 import { configureMachine, remoteCommand } from "./commands.ts";
 import { Machine, type MachineDefaults } from "./machine.ts";
 import type { SshTarget } from "./ssh.ts";

@@ -1,9 +1,9 @@
 import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import { loadBalancer, type LoadBalancerInputs } from "../cloud-init/load-balancer.ts";
+import { loadBalancer, type LoadBalancerInputs } from "../cloud-init/roles/load-balancer.ts";
 import type { LoadBalancerSettings } from "../settings.ts";
-import type { Listener, Node } from "./address-plan.ts";
+import type { Listener, Node } from "../cluster/address-plan.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
 import { configureMachine } from "./commands.ts";
 import type { JumpHost } from "./jump-host.ts";

@@ -1,15 +1,15 @@
 /** From settings to what each role's cloud-init needs. Plain values in, plain values out. */
-import type { BaseInputs } from "../cloud-init/base.ts";
-import type { Member } from "../cloud-init/cluster.ts";
-import type { DatabaseNodeInputs } from "../cloud-init/database-node.ts";
-import { firewallRuleset, type FirewallRule } from "../cloud-init/firewall.ts";
-import type { JumpHostInputs } from "../cloud-init/jump-host.ts";
-import type { LoadBalancerInputs } from "../cloud-init/load-balancer.ts";
-import { repositories } from "../cloud-init/repositories.ts";
+import type { BaseInputs } from "../cloud-init/services/base.ts";
+import type { Member } from "../cluster/names.ts";
+import type { DatabaseNodeInputs } from "../cloud-init/roles/database-node.ts";
+import { firewallRuleset, type FirewallRule } from "../cloud-init/services/firewall.ts";
+import type { JumpHostInputs } from "../cloud-init/roles/jump-host.ts";
+import type { LoadBalancerInputs } from "../cloud-init/roles/load-balancer.ts";
+import { repositories } from "../cloud-init/services/repositories.ts";
 import type { Settings } from "../settings.ts";
 import { toMib } from "../settings/postgresql-parameters.ts";
-import type { AddressPlan, Node } from "./address-plan.ts";
-import { inputRules, type Role } from "./flows.ts";
+import type { AddressPlan, Node } from "../cluster/address-plan.ts";
+import { inputRules, type Role } from "../cluster/flows.ts";
 
 /** What the inputs of every role are made from. */
 export interface InputSources {

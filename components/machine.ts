@@ -2,11 +2,11 @@ import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import * as yandex from "@pulumi/yandex";
 
-import type { MachineConfiguration } from "../cloud-init/machine-configuration.ts";
-import { renderBundle, renderUserData } from "../cloud-init/user-data.ts";
+import type { MachineConfiguration } from "../cloud-init/machine/configuration.ts";
+import { renderBundle, renderUserData } from "../cloud-init/machine/user-data.ts";
 import type { DiskSettings, MachineSettings } from "../settings.ts";
-import type { Node } from "./address-plan.ts";
-import type { Role } from "./flows.ts";
+import type { Node } from "../cluster/address-plan.ts";
+import type { Role } from "../cluster/flows.ts";
 import type { Network } from "./network.ts";
 import { revision } from "./revision.ts";
 import type { SshTarget } from "./ssh.ts";

@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
-import { ports } from "../cloud-init/cluster.ts";
-import type { Listener } from "./address-plan.ts";
+import { ports } from "../cluster/names.ts";
+import type { Listener } from "../cluster/address-plan.ts";
 import type { Machine } from "./machine.ts";
 import type { Network } from "./network.ts";
 

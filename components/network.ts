@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
-import type { AddressPlan } from "./address-plan.ts";
-import { addressesOf, securityGroupRules, type Role, type SecurityGroupRule } from "./flows.ts";
+import type { AddressPlan } from "../cluster/address-plan.ts";
+import { addressesOf, securityGroupRules, type Role, type SecurityGroupRule } from "../cluster/flows.ts";
 
 export interface NetworkArgs {
     /** Every address of the cluster, computed before anything exists. */

@@ -1,16 +1,16 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { ports } from "../cloud-init/cluster.ts";
+import { ports } from "../cluster/names.ts";
 import type { Settings } from "../settings.ts";
-import type { AddressPlan, Node } from "./address-plan.ts";
+import type { AddressPlan, Node } from "../cluster/address-plan.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
 import type { ClusterCheck } from "./cluster-check.ts";
-import { connectionStrings, type ConnectionStrings } from "./connection-strings.ts";
+import { connectionStrings, type ConnectionStrings } from "../cluster/connection-strings.ts";
 import type { Credentials } from "./credentials.ts";
 import type { DatabaseCluster } from "./database-cluster.ts";
 import type { JumpHost } from "./jump-host.ts";
 import type { LoadBalancer } from "./load-balancer.ts";
-import { knownHosts, sshConfiguration } from "./ssh-configuration.ts";
+import { knownHosts, sshConfiguration } from "../cluster/ssh-configuration.ts";
 
 export interface OutputSources {
     readonly settings: Settings;

@@ -6,8 +6,8 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 
-import { flowsMarkdown } from "../components/flows.ts";
-import { profiles } from "../settings/profiles.ts";
+import { flowsMarkdown } from "../cluster/flows.ts";
+import { profiles } from "../cluster/timings.ts";
 
 const repository = join(import.meta.dirname, "..");
 const read = (path: string) => readFileSync(join(repository, path), "utf8");

@@ -1,7 +1,7 @@
 /** What names, keys, URLs and the like in the configuration must look like. */
 import { Address4 } from "ip-address";
-import { roles } from "../cloud-init/cluster.ts";
-import { isIpv4Address } from "../components/ipv4.ts";
+import { roles } from "../cluster/names.ts";
+import { isIpv4Address } from "../cluster/ipv4.ts";
 import { reservedLogins } from "./reserved-logins.ts";
 import { isSshKeyType, sshKeyMistake, sshKeyTypes } from "./ssh-public-key.ts";
 import { checkedText } from "./values.ts";

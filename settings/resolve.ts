@@ -2,7 +2,7 @@
 import { defaultPoolSize, maxDatabaseConnections, poolerConnections, type PoolerSize } from "./pgbouncer-sizing.ts";
 import { mergeParameters, numberOf } from "./postgresql-parameters.ts";
 import { postgresqlSizing, type PostgresqlParameters } from "./postgresql-sizing.ts";
-import { resolveTimings, type Timings, withSynchronousMode } from "./profiles.ts";
+import { resolveTimings, type Timings, withSynchronousMode } from "../cluster/timings.ts";
 import type { Configuration } from "./schema.ts";
 import type {
     DatabaseMachineSettings,

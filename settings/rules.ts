@@ -1,10 +1,10 @@
 /** Rules between keys. Each names the keys it reads, and is left out when one of them is wrong by itself. */
-import { parseCidr } from "../components/ipv4.ts";
+import { parseCidr } from "../cluster/ipv4.ts";
 import type { Mistake } from "./mistakes.ts";
 import { connectionsBesidePooler, poolerConnections } from "./pgbouncer-sizing.ts";
 import { checkSize } from "./platforms.ts";
 import { checkParameter, numberOf, toMib, waitsForStandby } from "./postgresql-parameters.ts";
-import { checkTimings, resolveTimings } from "./profiles.ts";
+import { checkTimings, resolveTimings } from "../cluster/timings.ts";
 import { demand, exceeded, newAccountQuotas } from "./quotas.ts";
 import { machine, machines, poolerSize, poolSize, postgresqlParameters, type MachineRole } from "./resolve.ts";
 import { programLabels, type Configuration, type Key } from "./schema.ts";

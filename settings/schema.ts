@@ -3,8 +3,8 @@
  * in Pulumi.yaml, whose defaults a test compares with the ones here.
  */
 import { z } from "zod";
-import { maxLoadBalancers, networkPrefixLengths } from "../components/address-plan.ts";
-import { callbackActions } from "../cloud-init/patroni-callbacks.ts";
+import { maxLoadBalancers, networkPrefixLengths } from "../cluster/address-plan.ts";
+import { callbackActions } from "../cloud-init/services/patroni-callbacks.ts";
 import {
     databaseName,
     host,
@@ -17,7 +17,7 @@ import {
     timeZone,
 } from "./fields.ts";
 import { platformIds } from "./platforms.ts";
-import { profiles } from "./profiles.ts";
+import { profiles } from "../cluster/timings.ts";
 import * as value from "./values.ts";
 
 export const knownZones = ["ru-central1-a", "ru-central1-b", "ru-central1-d"] as const;

@@ -2,9 +2,9 @@
  * The whole configuration of one stack, resolved: defaults filled in, sizes and timings computed,
  * every rule checked. Components and cloud-init take their values from here and nowhere else.
  */
-import type { PatroniCallbacks } from "../cloud-init/patroni-callbacks.ts";
+import type { PatroniCallbacks } from "../cloud-init/services/patroni-callbacks.ts";
 import type { PostgresqlParameters } from "./postgresql-sizing.ts";
-import type { Timings } from "./profiles.ts";
+import type { Timings } from "../cluster/timings.ts";
 import type { diskTypes } from "./schema.ts";
 
 export interface Settings {
@@ -34,7 +34,7 @@ export interface Settings {
 }
 
 export interface NetworkSettings {
-    /** Address range of the cluster's own network; see components/address-plan.ts for its division. */
+    /** Address range of the cluster's own network; see cluster/address-plan.ts for its division. */
     readonly cidr: string;
     /** Who may open SSH to the jump host's public address. */
     readonly adminCidrs: readonly string[];

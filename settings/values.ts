@@ -5,7 +5,7 @@
  */
 import type { Address4 } from "ip-address";
 import { z } from "zod";
-import { networkOf, overlap, parseCidr } from "../components/ipv4.ts";
+import { networkOf, overlap, parseCidr } from "../cluster/ipv4.ts";
 
 /** A check that gives the rule a value breaks, or undefined. */
 type Check<T> = (value: T) => string | undefined;

@@ -29,11 +29,11 @@ const levels: Readonly<Record<string, () => Promise<Outcome>>> = {
     unit: () => vitest("unit"),
     components: () => vitest("components"),
     policy: () => vitest("policy"),
-    stand,
+    system,
 };
 
 /** Everything but running machines. */
-const fast = Object.keys(levels).filter((name) => name !== "stand");
+const fast = Object.keys(levels).filter((name) => name !== "system");
 
 /** The plug-ins that stand in for Pulumi's; where Pulumi is installed nothing of theirs is used, and Go may be missing. */
 async function goTests(): Promise<Outcome> {
@@ -48,20 +48,20 @@ async function goTests(): Promise<Outcome> {
     };
 }
 
-/** Files of the stand's tests that run beside the others, in a stand of their own: about half of the time. */
+/** Files of the testbed's tests that run beside the others, in a testbed of their own: about half of the time. */
 const besideTheOthers = /^[3478]-/;
 
-/** Two stands side by side: each mostly waits. A test that fails says so, and why, at once. */
-async function stand(): Promise<Outcome> {
-    const files = globSync("test/stand/*.test.ts", { cwd: repository });
+/** Two testbeds side by side: each mostly waits. A test that fails says so, and why, at once. */
+async function system(): Promise<Outcome> {
+    const files = globSync("test/system/*.test.ts", { cwd: repository });
     const [beside, first] = [true, false].map((second) =>
         files.filter((file) => besideTheOthers.test(basename(file)) === second),
     );
     const checkout = secondCheckout(repository);
     try {
         const outcomes = await Promise.all([
-            vitest("stand", { files: [...first!, "stand/machines"], reporter: "verbose" }),
-            vitest("stand", { files: beside!, reporter: "verbose", beside: checkout }),
+            vitest("system", { files: [...first!, "testbed/machines"], reporter: "verbose" }),
+            vitest("system", { files: beside!, reporter: "verbose", beside: checkout }),
         ]);
         return outcomes.reduce((a, b) => ({
             success: a.success && b.success,
@@ -70,7 +70,7 @@ async function stand(): Promise<Outcome> {
         }));
     } finally {
         // Whatever a failed run has left of it.
-        await run("node", ["stand/cli.ts", "down", "--erase"], checkout);
+        await run("node", ["testbed/cli.ts", "down", "--erase"], checkout);
         checkout.remove();
     }
 }

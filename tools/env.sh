@@ -4,7 +4,7 @@
 
 tools=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 repository=$(dirname "$tools")
-stand=$repository/.stand # what one running stand is made of
+testbed=$repository/.testbed # what one running testbed is made of
 # shellcheck disable=SC2034 # used in steps.sh
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/postgres-ha # what is slow to build and the same for every clone
 
@@ -28,7 +28,7 @@ add_to_path() {
 }
 add_to_path "$repository/node_modules/.bin"
 if ! installed_pulumi; then
-    export PULUMI_HOME=$stand/pulumi-home
+    export PULUMI_HOME=$testbed/pulumi-home
     add_to_path "$PULUMI_HOME/bin"
 fi
 add_to_path "$tools/node_modules/.bin" # Node.js of the version Pulumi and vitest want
@@ -43,22 +43,22 @@ export PULUMI_PARALLEL=${PULUMI_PARALLEL:-32}
 # For the example application, which Pulumi's own loader reads: type checks belong to `npm run typecheck`.
 export PULUMI_NODEJS_TRANSPILE_ONLY=true
 # Node.js keeps what it has compiled of Pulumi and of the program: 0.7 s of each run.
-export NODE_COMPILE_CACHE=${NODE_COMPILE_CACHE:-$stand/node-compile-cache}
-export PULUMI_BACKEND_URL=${PULUMI_BACKEND_URL:-file://$stand/pulumi}
+export NODE_COMPILE_CACHE=${NODE_COMPILE_CACHE:-$testbed/node-compile-cache}
+export PULUMI_BACKEND_URL=${PULUMI_BACKEND_URL:-file://$testbed/pulumi}
 if [[ -z ${PULUMI_CONFIG_PASSPHRASE+set} && -z ${PULUMI_CONFIG_PASSPHRASE_FILE:-} ]]; then
-    export PULUMI_CONFIG_PASSPHRASE_FILE=$stand/passphrase
+    export PULUMI_CONFIG_PASSPHRASE_FILE=$testbed/passphrase
 fi
 
-# The Yandex provider checks the emulator's certificate: let it know the stand's own authority, once there is one.
+# The Yandex provider checks the emulator's certificate: let it know the testbed's own authority, once there is one.
 # AWS_CA_BUNDLE would replace these authorities in part of the provider.
 unset AWS_CA_BUNDLE
-if [[ -s $stand/ca.pem && ${SSL_CERT_FILE:-} != "$stand/ca-bundle.pem" ]]; then
+if [[ -s $testbed/ca.pem && ${SSL_CERT_FILE:-} != "$testbed/ca-bundle.pem" ]]; then
     for authorities in "${SSL_CERT_FILE:-}" /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
         [[ -r $authorities ]] && break
     done
-    if [[ $stand/ca.pem -nt $stand/ca-bundle.pem || $authorities -nt $stand/ca-bundle.pem ]]; then
-        cat "$authorities" "$stand/ca.pem" >"$stand/ca-bundle.pem.$$"
-        mv "$stand/ca-bundle.pem.$$" "$stand/ca-bundle.pem"
+    if [[ $testbed/ca.pem -nt $testbed/ca-bundle.pem || $authorities -nt $testbed/ca-bundle.pem ]]; then
+        cat "$authorities" "$testbed/ca.pem" >"$testbed/ca-bundle.pem.$$"
+        mv "$testbed/ca-bundle.pem.$$" "$testbed/ca-bundle.pem"
     fi
-    export SSL_CERT_FILE=$stand/ca-bundle.pem
+    export SSL_CERT_FILE=$testbed/ca-bundle.pem
 fi

@@ -8,7 +8,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
 steps=(system_packages node data_folder)
 installed_pulumi || steps+=(pulumi bridge provider pulumi_home)
 steps+=(program linters)
-[[ -e $repository/stand/package.json ]] && steps+=(emulator)
+[[ -e $repository/testbed/package.json ]] && steps+=(emulator)
 
 hash_of_input() { sha256sum | cut -c 1-16; }
 
@@ -46,12 +46,12 @@ node_inputs() {
 }
 node_make() { (cd "$tools" && npm ci); }
 
-emulator_title() { echo "npm packages of the stand"; }
+emulator_title() { echo "npm packages of the testbed"; }
 emulator_inputs() {
-    cat "$repository"/stand/package{,-lock}.json
-    exist "$repository/stand/node_modules/.package-lock.json"
+    cat "$repository"/testbed/package{,-lock}.json
+    exist "$repository/testbed/node_modules/.package-lock.json"
 }
-emulator_make() { (cd "$repository/stand" && npm ci); }
+emulator_make() { (cd "$repository/testbed" && npm ci); }
 
 # `pulumi install` generates the provider's SDK in sdks/ and then installs the program's packages, the SDK among
 # them: npm alone cannot, because package.json names a folder that is not there yet.
@@ -186,12 +186,12 @@ build_provider() {
 
 # --- this clone's data -----------------------------------------------------------------------------------------
 
-data_folder_title() { echo "the folder .stand"; }
-data_folder_inputs() { exist "$stand/pulumi" "$stand/passphrase"; }
+data_folder_title() { echo "the folder .testbed"; }
+data_folder_inputs() { exist "$testbed/pulumi" "$testbed/passphrase"; }
 data_folder_make() {
-    mkdir -p "$stand/pulumi"
-    # Encrypts the secrets in the stacks of this clone's stand.
-    [[ -s $stand/passphrase ]] || (umask 077 && openssl rand -base64 24 >"$stand/passphrase")
+    mkdir -p "$testbed/pulumi"
+    # Encrypts the secrets in the stacks of this clone's testbed.
+    [[ -s $testbed/passphrase ]] || (umask 077 && openssl rand -base64 24 >"$testbed/passphrase")
 }
 
 # Pulumi looks for a plug-in only in real folders, so the folders are made here and the programs linked.

@@ -1,4 +1,4 @@
-import { local, mustRun, site, stand } from "../../test/stand/support/stand.ts";
+import { local, mustRun, site, testbed } from "../../test/system/support/testbed.ts";
 import { addResult, writeResults } from "../results.ts";
 import { firstWrite } from "./first-write.ts";
 import { type Creation, createByScript } from "./floor.ts";
@@ -19,7 +19,7 @@ export async function benchCreation(runs: number): Promise<void> {
     for (let run = 1; run <= runs; run++) {
         await local("down");
         report({ way: "script", ...(await createByScript(recording)) }, run);
-        await stand("up");
+        await testbed("up");
         report({ way: "pulumi", ...(await createByPulumi(recording)) }, run);
     }
 }

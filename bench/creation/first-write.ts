@@ -1,8 +1,8 @@
 /** What an application does first, tried until it works. */
 import { join } from "node:path";
 
-import { captureAsClient } from "../../stand/machines/client.ts";
-import type { Site } from "../../stand/machines/names.ts";
+import { captureAsClient } from "../../testbed/machines/client.ts";
+import type { Site } from "../../testbed/machines/names.ts";
 import type { FirstWritePlan } from "./first-write-process.ts";
 
 export interface Connection {

@@ -5,12 +5,12 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { ensureImage } from "../../stand/image/index.ts";
-import { Machines } from "../../stand/machines/machines.ts";
-import type { Site } from "../../stand/machines/names.ts";
-import { attempt } from "../../stand/machines/run.ts";
-import { tearDown } from "../../stand/machines/teardown.ts";
-import { folder } from "../../test/stand/support/stand.ts";
+import { ensureImage } from "../../testbed/image/index.ts";
+import { Machines } from "../../testbed/machines/machines.ts";
+import type { Site } from "../../testbed/machines/names.ts";
+import { attempt } from "../../testbed/machines/run.ts";
+import { tearDown } from "../../testbed/machines/teardown.ts";
+import { folder } from "../../test/system/support/testbed.ts";
 import { firstWrite } from "./first-write.ts";
 import { type Milestones, milestonesOf } from "./milestones.ts";
 import type { Recording, RemoteCommand } from "./recording.ts";
@@ -23,7 +23,7 @@ export interface Creation {
     readonly milestones: Milestones;
 }
 
-/** The stand itself must be down, and its stack empty: the addresses are the same. */
+/** The testbed itself must be down, and its stack empty: the addresses are the same. */
 export async function createByScript(recording: Recording): Promise<Creation> {
     rmSync(site.folder, { recursive: true, force: true });
     mkdirSync(site.folder, { recursive: true, mode: 0o700 });

@@ -1,7 +1,7 @@
 /** When the machines of a new cluster reached what, from their journals: where the time of a creation goes. */
-import { executeInGuest } from "../../stand/machines/guest.ts";
-import type { Site } from "../../stand/machines/names.ts";
-import { listMachines } from "../../stand/machines/records.ts";
+import { executeInGuest } from "../../testbed/machines/guest.ts";
+import type { Site } from "../../testbed/machines/names.ts";
+import { listMachines } from "../../testbed/machines/records.ts";
 
 /** Seconds since the start, of the last machine that got there. */
 export type Milestones = Readonly<Record<string, number>>;

@@ -1,7 +1,7 @@
 /** What a cluster was made of, so that a script can make the same without Pulumi. */
-import type { MachineSpec, NetworkState } from "../../stand/machines/driver.ts";
-import { listMachines, readNetwork } from "../../stand/machines/records.ts";
-import { eventually, mustRun, site, stackOutputs, type Outputs } from "../../test/stand/support/stand.ts";
+import type { MachineSpec, NetworkState } from "../../testbed/machines/driver.ts";
+import { listMachines, readNetwork } from "../../testbed/machines/records.ts";
+import { eventually, mustRun, site, stackOutputs, type Outputs } from "../../test/system/support/testbed.ts";
 import type { Connection } from "./first-write.ts";
 
 export interface RemoteCommand {
@@ -24,7 +24,7 @@ export interface Recording {
     readonly deployKey: string;
 }
 
-/** Reads it from the stand and the stack that are up. */
+/** Reads it from the testbed and the stack that are up. */
 export async function record(): Promise<Recording> {
     const machines = listMachines(site).map(({ spec }) => spec);
     const resource = await exportedResources();

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { repository, stackOutputs } from "../../test/stand/support/stand.ts";
+import { repository, stackOutputs } from "../../test/system/support/testbed.ts";
 import { addResult, readResults, writeResults } from "../results.ts";
 import { type Variant, withVariant } from "../variants.ts";
 import { eventsOf } from "./events.ts";

@@ -1,7 +1,7 @@
 /** What Patroni, etcd, PostgreSQL and HAProxy did meanwhile, from the machines' journals. */
-import { executeInGuest } from "../../stand/machines/guest.ts";
-import { listMachines } from "../../stand/machines/records.ts";
-import { site } from "../../test/stand/support/stand.ts";
+import { executeInGuest } from "../../testbed/machines/guest.ts";
+import { listMachines } from "../../testbed/machines/records.ts";
+import { site } from "../../test/system/support/testbed.ts";
 import type { Trace } from "./run-fault.ts";
 
 export interface Event {

@@ -1,7 +1,7 @@
 /** Packets that are lost or late. */
-import { addFault, addressOf, healAll } from "../../stand/machines/fault-control.ts";
-import type { Fault as LinkFault } from "../../stand/machines/faults.ts";
-import { machineId, site } from "../../test/stand/support/stand.ts";
+import { addFault, addressOf, healAll } from "../../testbed/machines/fault-control.ts";
+import type { Fault as LinkFault } from "../../testbed/machines/faults.ts";
+import { machineId, site } from "../../test/system/support/testbed.ts";
 import type { Cluster, Roles } from "../cluster.ts";
 import type { Fault } from "./fault.ts";
 

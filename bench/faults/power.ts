@@ -1,6 +1,6 @@
 /** Machines that lose their power, are frozen, or start anew. */
-import { freeze, powerOff, start, thaw } from "../../stand/machines/machine.ts";
-import { eventually, machineId, onMachine, site } from "../../test/stand/support/stand.ts";
+import { freeze, powerOff, start, thaw } from "../../testbed/machines/machine.ts";
+import { eventually, machineId, onMachine, site } from "../../test/system/support/testbed.ts";
 import { type Cluster, superuserSql } from "../cluster.ts";
 import { type End, type Fault, orUndo } from "./fault.ts";
 import { writeWal } from "./wal.ts";

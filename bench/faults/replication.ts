@@ -1,6 +1,6 @@
 /** Replicas that fall behind, and standbys that commits wait for. */
-import { powerOff, start } from "../../stand/machines/machine.ts";
-import { eventually, machineId, onMachine, site } from "../../test/stand/support/stand.ts";
+import { powerOff, start } from "../../testbed/machines/machine.ts";
+import { eventually, machineId, onMachine, site } from "../../test/system/support/testbed.ts";
 import { superuserSql } from "../cluster.ts";
 import { type End, type Fault, orUndo } from "./fault.ts";
 import { writeWal } from "./wal.ts";

@@ -1,5 +1,5 @@
-import { healAll } from "../../stand/machines/fault-control.ts";
-import { site, type Outputs } from "../../test/stand/support/stand.ts";
+import { healAll } from "../../testbed/machines/fault-control.ts";
+import { site, type Outputs } from "../../test/system/support/testbed.ts";
 import { Cluster } from "../cluster.ts";
 import { messageOf } from "../workload/client-session.ts";
 import { acknowledgements, length, longestGap, type Span } from "../workload/gaps.ts";

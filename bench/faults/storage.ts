@@ -1,5 +1,5 @@
 /** Data disks that are full, or that a dead replica would fill. */
-import { eventually, onMachine } from "../../test/stand/support/stand.ts";
+import { eventually, onMachine } from "../../test/system/support/testbed.ts";
 import { superuserSql } from "../cluster.ts";
 import { type End, type Fault, orUndo } from "./fault.ts";
 import { losePower } from "./power.ts";
@@ -12,7 +12,7 @@ const fillDisk = `cd / && runuser -u postgres -- bash -c '
     fallocate --length "$(df --output=avail --block-size=1 /var/lib/pgsql | tail -n 1)" ${fillFile} 2>/dev/null
     while head --bytes=65536 /dev/zero >>${fillFile}; do :; done 2>/dev/null'; test -s ${fillFile}`;
 
-/** Far more than the WAL files that a server of the stand keeps ready. */
+/** Far more than the WAL files that a server of the testbed keeps ready. */
 const walUntilFullMib = 2048;
 
 const keptForReplicaMib = 128;

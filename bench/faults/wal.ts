@@ -1,5 +1,5 @@
 /** What faults of replication and of disks do to the leader's write-ahead log. */
-import { eventually, onMachine } from "../../test/stand/support/stand.ts";
+import { eventually, onMachine } from "../../test/system/support/testbed.ts";
 import { superuserSql } from "../cluster.ts";
 
 /** Writes so much WAL, as many applications at work would. */

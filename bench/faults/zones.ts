@@ -2,9 +2,9 @@
  * A whole zone that is lost: the leader's, and as the worst case the one that the load balancer is in too. The
  * clients are in another zone and have the multi-host string, which needs no load balancer.
  */
-import { addFault, addressOf, healAll } from "../../stand/machines/fault-control.ts";
-import { readNetwork } from "../../stand/machines/records.ts";
-import { machineId, site } from "../../test/stand/support/stand.ts";
+import { addFault, addressOf, healAll } from "../../testbed/machines/fault-control.ts";
+import { readNetwork } from "../../testbed/machines/records.ts";
+import { machineId, site } from "../../test/system/support/testbed.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Fault } from "./fault.ts";
 import { losePower } from "./power.ts";

@@ -1,5 +1,5 @@
 /** Throughput through the pooler and the load balancer against PostgreSQL alone, and the price of a commit that waits for a standby. */
-import { local, stackOutputs, type Outputs } from "../../test/stand/support/stand.ts";
+import { local, stackOutputs, type Outputs } from "../../test/system/support/testbed.ts";
 import { Cluster, superuserSql } from "../cluster.ts";
 import { addResult, readResults, writeResults } from "../results.ts";
 import { type PgClient, withPgClient } from "./client.ts";

@@ -1,8 +1,8 @@
-import { withClient } from "../../stand/machines/client.ts";
-import { initProcess } from "../../stand/machines/guest.ts";
-import { attempt } from "../../stand/machines/run.ts";
-import { takingPassword } from "../../test/stand/support/sql.ts";
-import { machineId, site } from "../../test/stand/support/stand.ts";
+import { withClient } from "../../testbed/machines/client.ts";
+import { initProcess } from "../../testbed/machines/guest.ts";
+import { attempt } from "../../testbed/machines/run.ts";
+import { takingPassword } from "../../test/system/support/sql.ts";
+import { machineId, site } from "../../test/system/support/testbed.ts";
 
 /** Runs PostgreSQL's programs as an application's machine would: in a network of its own inside of the cloud's. */
 export interface PgClient {

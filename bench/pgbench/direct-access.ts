@@ -1,11 +1,11 @@
 /**
  * What the product refuses and the comparison needs: a client's connections straight to PostgreSQL, and connections
- * without TLS. It is opened on the running machines of the stand for one client's address, and closed again.
+ * without TLS. It is opened on the running machines of the testbed for one client's address, and closed again.
  */
-import { localEndpoint } from "../../cloud-init/postgresql.ts";
-import { cloudNamespace } from "../../stand/machines/names.ts";
-import { inNamespace } from "../../stand/machines/namespaces.ts";
-import { onMachine, site } from "../../test/stand/support/stand.ts";
+import { localEndpoint } from "../../cloud-init/services/postgresql.ts";
+import { cloudNamespace } from "../../testbed/machines/names.ts";
+import { inNamespace } from "../../testbed/machines/namespaces.ts";
+import { onMachine, site } from "../../test/system/support/testbed.ts";
 import { superuserSql } from "../cluster.ts";
 
 const postgresqlRules = "/var/lib/pgsql/17/data/pg_hba.conf";

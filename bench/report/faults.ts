@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { repository } from "../../test/stand/support/stand.ts";
+import { repository } from "../../test/system/support/testbed.ts";
 import { faultNamed, faults } from "../faults/index.ts";
 import { pictureOf, resultsName } from "../faults/bench.ts";
 import type { Fault } from "../faults/fault.ts";

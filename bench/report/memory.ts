@@ -16,10 +16,10 @@ export function memorySection(): string {
         ] as const;
     });
     const total = (column: 1 | 2): number => rows.reduce((sum, row) => sum + row[column], 0);
-    return `## Memory of the stand
+    return `## Memory of the testbed
 
 The cluster is up and idle; MiB, medians. Page cache is what the kernel gives back when it needs it. The goal is less
-than 2048 MiB for the whole stand. ${provenance(samples)}
+than 2048 MiB for the whole testbed. ${provenance(samples)}
 
 ${table(["", "programs", "page cache"], [...rows, ["**in all**", total(1), total(2)]])}
 `;

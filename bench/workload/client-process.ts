@@ -1,5 +1,5 @@
 /**
- * The process that stands for the applications. It runs in a network of its own inside of the stand's cloud,
+ * The process that stands for the applications. It runs in a network of its own inside of the testbed's cloud,
  * gets a WorkloadPlan on the first line of standard input, writes one Attempt a line to standard output, and ends
  * when standard input does.
  */

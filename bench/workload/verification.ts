@@ -1,5 +1,5 @@
-import { sql } from "../../test/stand/support/sql.ts";
-import { eventually, type Outputs } from "../../test/stand/support/stand.ts";
+import { sql } from "../../test/system/support/sql.ts";
+import { eventually, type Outputs } from "../../test/system/support/testbed.ts";
 import { type Attempt, table } from "./records.ts";
 
 /** What the nodes hold, compared with what the clients were told. All counts but `acknowledged` are 0 when all is well. */

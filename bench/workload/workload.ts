@@ -3,10 +3,10 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 
-import { withClient } from "../../stand/machines/client.ts";
-import { readNetwork } from "../../stand/machines/records.ts";
-import { sql } from "../../test/stand/support/sql.ts";
-import { repository, site, type Outputs } from "../../test/stand/support/stand.ts";
+import { withClient } from "../../testbed/machines/client.ts";
+import { readNetwork } from "../../testbed/machines/records.ts";
+import { sql } from "../../test/system/support/sql.ts";
+import { repository, site, type Outputs } from "../../test/system/support/testbed.ts";
 import { type Attempt, monotonicMilliseconds, type Server, table, type Target, type WorkloadPlan } from "./records.ts";
 
 /** Enough to see a gap of a tenth of a second, few enough to leave two cores to the machines. */

@@ -1,8 +1,8 @@
 /** The whole program, registered against Pulumi's mocks: what it makes, with which inputs and options, and what it keeps secret. */
 import { beforeAll, describe, expect, it } from "vitest";
 
-import { addressPlan, type AddressPlan, type Node } from "../../components/address-plan.ts";
-import { flowsOf, type Flow, type Party, type Role } from "../../components/flows.ts";
+import { addressPlan, type AddressPlan, type Node } from "../../cluster/address-plan.ts";
+import { flowsOf, type Flow, type Party, type Role } from "../../cluster/flows.ts";
 import { isSecret, openTexts, runProgram, unknownValue, type ProgramRun, type Registered } from "../support/program.ts";
 import { configurations, largeQuotas, minimalConfiguration } from "../support/rendered-cluster.ts";
 

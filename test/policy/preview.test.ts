@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { stringify } from "yaml";
 
-import { startCloud, type RunningCloud } from "../../stand/cloud/index.ts";
-import { ensureCertificate } from "../../stand/cloud/certificate.ts";
-import { FakeDriver } from "../../stand/cloud/test/fake-driver.ts";
+import { startCloud, type RunningCloud } from "../../testbed/cloud/index.ts";
+import { ensureCertificate } from "../../testbed/cloud/certificate.ts";
+import { FakeDriver } from "../../testbed/cloud/test/fake-driver.ts";
 import { largeQuotas, minimalConfiguration } from "../support/rendered-cluster.ts";
 
 const repository = join(import.meta.dirname, "../..");
@@ -102,8 +102,8 @@ beforeAll(async () => {
         driver,
         stateFile: join(folder, "cloud.json"),
         port: 0,
-        // The stand's own certificate: tools/ make the provider trust it.
-        certificate: await ensureCertificate(join(repository, ".stand")),
+        // The testbed's own certificate: tools/ make the provider trust it.
+        certificate: await ensureCertificate(join(repository, ".testbed")),
         log: join(folder, "cloud.log"),
     });
     configure({});

@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { ensureProduct, productFolder, withLock } from "../../stand/image/cache.ts";
-import { run } from "../../stand/image/run.ts";
+import { ensureProduct, productFolder, withLock } from "../../testbed/image/cache.ts";
+import { run } from "../../testbed/image/run.ts";
 
 interface DebianRoot {
     readonly release: string;
@@ -19,7 +19,7 @@ interface DebianRoot {
 }
 
 const definitions = {
-    /** What the stand's machines run: the versions that the program is tried with. */
+    /** What the testbed's machines run: the versions that the program is tried with. */
     machine: {
         release: "trixie",
         variant: "minbase",

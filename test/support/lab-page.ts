@@ -1,6 +1,6 @@
 /** A lab's page as a script: its runnable blocks, and whether what a command printed is what the page shows. */
 
-/** Where a command of a page is typed: a machine, a client in the cluster's network, or the computer of the stand. */
+/** Where a command of a page is typed: a machine, a client in the cluster's network, or the computer of the testbed. */
 export type Place = `db-${number}` | `lb-${number}` | "jump" | "client" | "host";
 
 export interface LabCommand {

@@ -1,11 +1,11 @@
 /** The machines of whole clusters, rendered from configurations as a user would write them. */
-import { databaseNode } from "../../cloud-init/database-node.ts";
-import { jumpHost } from "../../cloud-init/jump-host.ts";
-import { loadBalancer } from "../../cloud-init/load-balancer.ts";
-import type { MachineConfiguration, MachineFile } from "../../cloud-init/machine-configuration.ts";
-import { renderBundle, renderUserData } from "../../cloud-init/user-data.ts";
-import { addressPlan, type AddressPlan, type Node } from "../../components/address-plan.ts";
-import type { Role } from "../../components/flows.ts";
+import { databaseNode } from "../../cloud-init/roles/database-node.ts";
+import { jumpHost } from "../../cloud-init/roles/jump-host.ts";
+import { loadBalancer } from "../../cloud-init/roles/load-balancer.ts";
+import type { MachineConfiguration, MachineFile } from "../../cloud-init/machine/configuration.ts";
+import { renderBundle, renderUserData } from "../../cloud-init/machine/user-data.ts";
+import { addressPlan, type AddressPlan, type Node } from "../../cluster/address-plan.ts";
+import type { Role } from "../../cluster/flows.ts";
 import { databaseNodeInputs, jumpHostInputs, loadBalancerInputs, member } from "../../components/machine-inputs.ts";
 import { parseSettings, type Settings } from "../../settings.ts";
 import { sshKeyPair, TestAuthority, type Certificate } from "./certificates.ts";

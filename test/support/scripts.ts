@@ -3,7 +3,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import type { ScratchFile } from "./scratch-machine.ts";
-import { script, scriptDirectory } from "../../cloud-init/scripts.ts";
+import { script, scriptDirectory } from "../../cloud-init/machine/scripts.ts";
 
 /** Folder of the scripts that machines get. */
 export const scriptSources = join(import.meta.dirname, "../../cloud-init/files");

@@ -1,11 +1,11 @@
-/** A copy of this checkout, with a stand of its own beside this one's: what mostly waits can run beside something else that does. */
+/** A copy of this checkout, with a testbed of its own beside this one's: what mostly waits can run beside something else that does. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /** One that nobody gives by hand: people begin to count at 1. */
-const standNumber = "9";
+const testbedNumber = "9";
 
 export interface Checkout {
     readonly folder: string;
@@ -31,7 +31,7 @@ export function secondCheckout(repository: string): Checkout {
     rmSync(join(folder, "files.tar"));
     return {
         folder,
-        environment: { ...without(repository, process.env), STAND: standNumber },
+        environment: { ...without(repository, process.env), TESTBED: testbedNumber },
         remove: () => rmSync(folder, { recursive: true, force: true }),
     };
 }

@@ -7,7 +7,7 @@ import {
     type AddressPlanInput,
     type Listener,
     type Node,
-} from "../../components/address-plan.ts";
+} from "../../cluster/address-plan.ts";
 
 const zones = ["ru-central1-a", "ru-central1-b", "ru-central1-d"];
 

@@ -3,8 +3,13 @@ import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 
-import { createDatabaseObjectsCommand } from "../../cloud-init/database-node.ts";
-import { databaseObjectsSql, identifier, literal, type DatabaseObjects } from "../../cloud-init/database-objects.ts";
+import { createDatabaseObjectsCommand } from "../../cloud-init/roles/database-node.ts";
+import {
+    databaseObjectsSql,
+    identifier,
+    literal,
+    type DatabaseObjects,
+} from "../../cloud-init/services/database-objects.ts";
 import { fileOf, machineOf, passwords, renderCluster, writeUserDataFiles } from "../support/rendered-cluster.ts";
 import { ScratchMachine } from "../support/scratch-machine.ts";
 

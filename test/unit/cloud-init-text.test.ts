@@ -2,13 +2,13 @@
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 
-import { mergeParts, type MachineFile } from "../../cloud-init/machine-configuration.ts";
-import { quote, renderBundle, renderUserData, unit } from "../../cloud-init/user-data.ts";
-import { dynamicConfiguration } from "../../cloud-init/patroni.ts";
-import { callbackActions } from "../../cloud-init/patroni-callbacks.ts";
+import { mergeParts, type MachineFile } from "../../cloud-init/machine/configuration.ts";
+import { quote, renderBundle, renderUserData, unit } from "../../cloud-init/machine/user-data.ts";
+import { dynamicConfiguration } from "../../cloud-init/services/patroni.ts";
+import { callbackActions } from "../../cloud-init/services/patroni-callbacks.ts";
 import { hugePages } from "../../components/machine-inputs.ts";
 import { schema } from "../../settings/schema.ts";
-import { roles } from "../../cloud-init/cluster.ts";
+import { roles } from "../../cluster/names.ts";
 import { configurations, fileOf, hostKey, machineOf, passwords, renderCluster } from "../support/rendered-cluster.ts";
 
 const MAXIMUM_USER_DATA_BYTES = 256 * 1024;

@@ -6,10 +6,10 @@ import {
     checkClusterCommand,
     createDatabaseObjectsCommand,
     reconcileMembersCommand,
-} from "../../cloud-init/database-node.ts";
-import { waitForSshCommand } from "../../cloud-init/jump-host.ts";
-import { script, scriptDirectory } from "../../cloud-init/scripts.ts";
-import { configureCommand } from "../../cloud-init/user-data.ts";
+} from "../../cloud-init/roles/database-node.ts";
+import { waitForSshCommand } from "../../cloud-init/roles/jump-host.ts";
+import { script, scriptDirectory } from "../../cloud-init/machine/scripts.ts";
+import { configureCommand } from "../../cloud-init/machine/user-data.ts";
 import { configurations, machineOf, renderCluster } from "../support/rendered-cluster.ts";
 import { scriptNames } from "../support/scripts.ts";
 

@@ -61,9 +61,9 @@ describe("commands", () => {
         expect(unique(used).filter((name) => !(name in scripts))).toEqual([]);
     });
 
-    it("of the stand are in its usage", () => {
-        const used = all.flatMap(({ text }) => found(text, /npm run (?:--silent )?stand -- ([a-z-]+)/g));
-        const [usage] = found(read("stand/cli.ts"), /const usage = `([^`]*)`/g);
+    it("of the testbed are in its usage", () => {
+        const used = all.flatMap(({ text }) => found(text, /npm run (?:--silent )?testbed -- ([a-z-]+)/g));
+        const [usage] = found(read("testbed/cli.ts"), /const usage = `([^`]*)`/g);
         const known = found(usage!, /^ {2}([a-z].*?)(?: {2,}|$)/gm).flatMap((line) => line.split(/[^a-z-]+/));
         expect(used.length).toBeGreaterThan(3);
         expect(unique(used).filter((name) => !known.includes(name))).toEqual([]);
@@ -107,7 +107,7 @@ describe("references", () => {
 
     it("to files of the repository, in code spans, lead somewhere", () => {
         const paths = all.flatMap(({ text }) =>
-            found(text, /`((?:components|settings|cloud-init|stand|tools|test|examples|docs)\/[\w./-]+)`/g),
+            found(text, /`((?:components|settings|cloud-init|testbed|tools|test|examples|docs)\/[\w./-]+)`/g),
         );
         expect(paths.length).toBeGreaterThan(5);
         expect(unique(paths).filter((path) => !existsSync(join(root, path)))).toEqual([]);

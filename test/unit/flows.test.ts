@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { addressPlan } from "../../components/address-plan.ts";
+import { addressPlan } from "../../cluster/address-plan.ts";
 import {
     flows,
     flowsOf,
@@ -10,7 +10,7 @@ import {
     type FlowContext,
     type Role,
     type SecurityGroupRule,
-} from "../../components/flows.ts";
+} from "../../cluster/flows.ts";
 
 const context: FlowContext = {
     plan: addressPlan({

@@ -17,7 +17,7 @@ describe("a lab's page", () => {
             "```console",
             "db-1$ patronictl list",
             "| main-db-1 |",
-            "host$ npm run stand -- status",
+            "host$ npm run testbed -- status",
             "```",
             "```sh",
             "not run",
@@ -42,7 +42,7 @@ describe("a lab's page", () => {
                             expected: ["| main-db-1 |"],
                             exitCode: 0,
                         },
-                        { place: "host", command: "npm run stand -- status", line: 6, expected: [], exitCode: 0 },
+                        { place: "host", command: "npm run testbed -- status", line: 6, expected: [], exitCode: 0 },
                     ],
                 },
                 {

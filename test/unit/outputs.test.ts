@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Client } from "pg";
 
-import { addressPlan } from "../../components/address-plan.ts";
-import { connectionStrings } from "../../components/connection-strings.ts";
-import { knownHosts, sshConfiguration } from "../../components/ssh-configuration.ts";
+import { addressPlan } from "../../cluster/address-plan.ts";
+import { connectionStrings } from "../../cluster/connection-strings.ts";
+import { knownHosts, sshConfiguration } from "../../cluster/ssh-configuration.ts";
 import { sshKeyPair } from "../support/certificates.ts";
 
 const cluster = {

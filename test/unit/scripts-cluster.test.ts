@@ -1,8 +1,8 @@
 /** The scripts that act on the cluster, with programs around them that answer as etcd, Patroni and SSH would. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { reconcileMembersCommand } from "../../cloud-init/database-node.ts";
-import { waitForSshCommand } from "../../cloud-init/jump-host.ts";
+import { reconcileMembersCommand } from "../../cloud-init/roles/database-node.ts";
+import { waitForSshCommand } from "../../cloud-init/roles/jump-host.ts";
 import { installed, installedScript } from "../support/scripts.ts";
 import { ScratchMachine } from "../support/scratch-machine.ts";
 

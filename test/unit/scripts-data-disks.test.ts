@@ -18,7 +18,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
-/** A sparse file, as large as the stand's data disks. */
+/** A sparse file, as large as the testbed's data disks. */
 function disk(sizeMib = 10 * 1024): string {
     const path = join(folder, "disk");
     const file = openSync(path, "w");

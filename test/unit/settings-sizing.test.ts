@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { connectionsBesidePooler, defaultPoolSize, maxDatabaseConnections } from "../../settings/pgbouncer-sizing.ts";
 import { checkParameter, toMib } from "../../settings/postgresql-parameters.ts";
 import { postgresqlSizing } from "../../settings/postgresql-sizing.ts";
-import { checkTimings, freezeSeconds, profiles, resolveTimings } from "../../settings/profiles.ts";
+import { checkTimings, freezeSeconds, profiles, resolveTimings } from "../../cluster/timings.ts";
 import type { ProfileName } from "../../settings.ts";
 
 const size = fc.record({

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { addressPlan } from "../../components/address-plan.ts";
+import { addressPlan } from "../../cluster/address-plan.ts";
 import { ConfigurationError, parseSettings, readSettings, type Settings } from "../../settings.ts";
 import { demand } from "../../settings/quotas.ts";
 import { schema, type Key } from "../../settings/schema.ts";
@@ -610,17 +610,17 @@ describe("parseSettings", () => {
         ]);
     });
 
-    it("fits the machines of the test stand", () => {
+    it("fits the machines of the test testbed", () => {
         const small = parseSettings({
             ...required,
             databaseCores: 2,
             databaseMemoryGib: 2,
             databaseDataDiskSizeGib: 10,
-            almalinuxMirror: "http://repo.stand/almalinux",
-            epelMirror: "http://repo.stand/epel",
-            pgdgMirror: "http://repo.stand/pgdg",
+            almalinuxMirror: "http://repo.testbed/almalinux",
+            epelMirror: "http://repo.testbed/epel",
+            pgdgMirror: "http://repo.testbed/pgdg",
         });
-        expect(small.mirrors.pgdg.url).toBe("http://repo.stand/pgdg");
+        expect(small.mirrors.pgdg.url).toBe("http://repo.testbed/pgdg");
         expect(small.pgbouncer.poolSize).toBe(37);
     });
 });

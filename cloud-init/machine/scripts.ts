@@ -1,0 +1,25 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import type { MachineFile } from "./configuration.ts";
+
+/** Where the project's own scripts lie on a machine. */
+export const scriptDirectory = "/usr/local/libexec/postgres-ha";
+
+const read = (name: string) => readFileSync(join(import.meta.dirname, "..", "files", name), "utf8");
+
+/** What a file of `files/` is called on a machine: its name without the suffix. */
+export const installedName = (file: string) => file.replace(/\.(py|sh)$/, "");
+
+/**
+ * A script from `files/`, as a file on a machine.
+ * @param name the file's name in `files/`
+ */
+export function script(name: string): MachineFile {
+    return { path: `${scriptDirectory}/${installedName(name)}`, content: read(name), mode: "0755" };
+}
+
+/** The command by which a running service takes its changed files. */
+export function refresh(action: "reload" | "restart", unit: string): string {
+    return `${scriptDirectory}/refresh ${action} ${unit}`;
+}

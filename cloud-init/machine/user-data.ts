@@ -1,0 +1,200 @@
+import { stringify } from "yaml";
+
+import type { DataDisk, MachineConfiguration, MachineFile } from "./configuration.ts";
+import { scriptDirectory } from "./scripts.ts";
+
+/** The person-like account of a machine and how SSH knows the machine. */
+export interface MachineIdentity {
+    readonly hostname: string;
+    readonly fqdn: string;
+    /** Administrator's account: key login only, sudo without a password. */
+    readonly adminUser: string;
+    /** OpenSSH public keys that may log in as `adminUser`. */
+    readonly authorizedKeys: readonly string[];
+    /** The machine's own ED25519 host key, so that the first connection can verify it. */
+    readonly hostKey: { readonly privateKeyOpenssh: string; readonly publicKeyOpenssh: string };
+    /** IANA name, for example `Europe/Moscow`. */
+    readonly timeZone: string;
+}
+
+/** Packages from slow mirrors; whoever waits for the machine has a shorter limit of their own. */
+const FIRST_BOOT_DEADLINE_SECONDS = 3600;
+
+/** The unit that starts everything which needs secrets. */
+const SECRETS_TARGET = "postgres-ha.target";
+const SECRETS_PATH_UNIT = "postgres-ha.path";
+const SECRETS_MARKER = "/var/lib/postgres-ha/secrets-received";
+
+/**
+ * The complete `#cloud-config` of a machine. Holds no secret but the SSH host key, which has to be
+ * there before the first connection can be trusted.
+ */
+export function renderUserData(identity: MachineIdentity, configuration: MachineConfiguration): string {
+    const files = [...ownFiles(configuration), ...configuration.files].filter((file) => !file.secret);
+    const config = {
+        hostname: identity.hostname,
+        fqdn: identity.fqdn,
+        manage_etc_hosts: true,
+        preserve_hostname: false,
+        timezone: identity.timeZone,
+        ssh_deletekeys: true,
+        ssh_keys: {
+            ed25519_private: identity.hostKey.privateKeyOpenssh,
+            ed25519_public: identity.hostKey.publicKeyOpenssh,
+        },
+        disable_root: true,
+        ssh_pwauth: false,
+        // An empty list is an error for cloud-init.
+        ...(configuration.groups.length === 0 ? {} : { groups: [...configuration.groups] }),
+        users: [
+            {
+                name: identity.adminUser,
+                groups: ["wheel", ...configuration.adminGroups],
+                sudo: "ALL=(ALL) NOPASSWD:ALL",
+                shell: "/bin/bash",
+                lock_passwd: true,
+                ssh_authorized_keys: [...identity.authorizedKeys],
+            },
+            ...configuration.users.map((user) => ({
+                name: user.name,
+                system: true,
+                ...(user.uid === undefined ? {} : { uid: user.uid }),
+                homedir: user.homeDirectory,
+                no_create_home: true,
+                shell: user.shell ?? "/sbin/nologin",
+                lock_passwd: true,
+                ...(user.groups?.length ? { groups: [...user.groups] } : {}),
+            })),
+        ],
+        ...dataDiskModules(configuration),
+        write_files: files.map((file) => ({
+            path: file.path,
+            content: file.content,
+            // write_files runs before accounts exist; other owners are set by the first bundle.
+            owner: "root:root",
+            permissions: file.mode ?? "0644",
+        })),
+        runcmd: [[`${scriptDirectory}/first-boot`]],
+    };
+    return `#cloud-config\n${stringify(config, { lineWidth: 0 })}`;
+}
+
+/**
+ * The bundle for `apply`: every file of the machine, secrets included, last of all the marker that
+ * lets the services start.
+ */
+export function renderBundle(configuration: MachineConfiguration): string {
+    const marker: MachineFile = { path: SECRETS_MARKER, content: "", mode: "0644" };
+    const everything = [...ownFiles(configuration), ...configuration.files];
+    // Units first: systemd has to know them anew before a service is told to take its changed files.
+    const isUnit = (file: MachineFile) => file.path.startsWith("/etc/systemd/system/");
+    const files = [...everything.filter(isUnit), ...everything.filter((file) => !isUnit(file)), marker];
+    return JSON.stringify({
+        files: files.map((file) => ({
+            path: file.path,
+            content: file.content,
+            owner: file.owner ?? "root:root",
+            mode: file.mode ?? "0644",
+            onChange: file.onChange ?? [],
+        })),
+    });
+}
+
+/** Takes the bundle on standard input; ends when cloud-init is done and every unit of the machine runs. */
+export function configureCommand(configuration: MachineConfiguration, deadlineSeconds: number): string {
+    const units = [...configuration.units, ...configuration.unitsWithSecrets];
+    return `sudo ${scriptDirectory}/configure ${deadlineSeconds} ${units.join(" ")}`;
+}
+
+/** The files that every machine has because of how it is set up. */
+function ownFiles(configuration: MachineConfiguration): MachineFile[] {
+    const array = (name: string, values: readonly string[]) => `${name}=(${values.map(quote).join(" ")})`;
+    return [
+        {
+            path: "/etc/postgres-ha/data-disks",
+            content: configuration.dataDisks
+                .map((disk) => `${devicePath(disk)} ${disk.label} ${disk.mountPoint}\n`)
+                .join(""),
+        },
+        {
+            path: "/etc/postgres-ha/first-boot.conf",
+            content: [
+                array("PACKAGES", configuration.packages),
+                array("SELINUX", configuration.selinux),
+                array("UNITS", [...configuration.units, SECRETS_PATH_UNIT]),
+                `DEADLINE_SECONDS=${FIRST_BOOT_DEADLINE_SECONDS}`,
+                "",
+            ].join("\n"),
+            // New packages or units of a running machine.
+            onChange: [`${scriptDirectory}/first-boot`],
+        },
+        {
+            path: `/etc/systemd/system/${SECRETS_TARGET}`,
+            content: unit({
+                Unit: {
+                    Description: "Everything on this machine that needs its secrets",
+                    Wants: [...configuration.unitsWithSecrets, ...configuration.unawaitedUnits].join(" "),
+                },
+            }),
+            onChange: ["systemctl daemon-reload"],
+        },
+        {
+            path: `/etc/systemd/system/${SECRETS_PATH_UNIT}`,
+            content: unit({
+                Unit: { Description: "Starts the services once the secrets have arrived" },
+                Path: { PathExists: SECRETS_MARKER, Unit: SECRETS_TARGET },
+                Install: { WantedBy: "multi-user.target" },
+            }),
+            onChange: ["systemctl daemon-reload"],
+        },
+    ];
+}
+
+/**
+ * Has cloud-init format and mount the data disks before anything else needs them. `partition: none` alone always formats
+ * (cloud-init 22.4 to 25.1 never read `overwrite` there), and `auto` formats where udev's database is missing. So the
+ * command is ours, which looks at the disk.
+ */
+function dataDiskModules({ dataDisks }: MachineConfiguration): object {
+    if (dataDisks.length === 0) {
+        return {};
+    }
+    return {
+        fs_setup: dataDisks.map((disk) => ({
+            device: devicePath(disk),
+            label: disk.label,
+            filesystem: "ext4",
+            partition: "none",
+            cmd: `${scriptDirectory}/format-data-disk %(device)s %(label)s`,
+        })),
+        mounts: dataDisks.map((disk) => [
+            devicePath(disk),
+            disk.mountPoint,
+            "ext4",
+            "defaults,noatime,nofail,x-systemd.device-timeout=90s",
+            "0",
+            "2",
+        ]),
+    };
+}
+
+function devicePath({ deviceName }: DataDisk): string {
+    return `/dev/disk/by-id/virtio-${deviceName}`;
+}
+
+/** A systemd unit from sections. A list of values becomes repeated lines, an undefined value none. */
+export function unit(sections: Record<string, Record<string, string | readonly string[] | undefined>>): string {
+    return Object.entries(sections)
+        .map(([section, settings]) => {
+            const lines = Object.entries(settings).flatMap(([key, value = []]) =>
+                [value].flat().map((line) => `${key}=${line}`),
+            );
+            return `[${section}]\n${lines.join("\n")}\n`;
+        })
+        .join("\n");
+}
+
+/** Single-quoted for bash. */
+export function quote(text: string): string {
+    return `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,127 @@
+import { stringify } from "yaml";
+
+import type { Timings } from "../../cluster/timings.ts";
+import { dropIn } from "./base.ts";
+import { nodeTls, ports, tlsGroup, type Member } from "../../cluster/names.ts";
+import type { ServicePart } from "../machine/configuration.ts";
+import { timedScript } from "../machine/script-units.ts";
+import { refresh, script, scriptDirectory } from "../machine/scripts.ts";
+
+export interface EtcdInputs {
+    /** Makes members of different clusters refuse each other. */
+    readonly clusterName: string;
+    readonly self: Member;
+    readonly members: readonly Member[];
+    readonly timings: Timings["etcd"];
+    /** The data disk, and PostgreSQL's data on it: there on a machine that replaces a lost one and got its disk. */
+    readonly dataMountPoint: string;
+    readonly postgresqlDataDirectory: string;
+    /** See Timings.tcp.retransmissions; the kernel knows it for the whole machine only. */
+    readonly tcpRetransmissions: number;
+}
+
+const CONFIG = "/etc/postgres-ha/etcd.yaml";
+/** What etcd-join makes of it. */
+const RUNTIME_DIRECTORY = "postgres-ha-etcd";
+const RUNTIME_CONFIG = `/run/${RUNTIME_DIRECTORY}/etcd.yaml`;
+
+/** Patroni's key space is a few kilobytes; the quota only bounds a mistake. */
+const QUOTA_BYTES = 1024 ** 3;
+
+/** One member of the etcd cluster: its peers and its clients show certificates. */
+export function etcd(inputs: EtcdInputs): ServicePart {
+    const { self } = inputs;
+    const peerUrl = (member: Member) => `https://${member.address}:${ports.etcdPeer}`;
+    const clientUrl = `https://${self.address}:${ports.etcdClient}`;
+    const security = {
+        "cert-file": nodeTls.certificate,
+        "key-file": nodeTls.key,
+        "trusted-ca-file": nodeTls.ca,
+        "client-cert-auth": true,
+    };
+    const config = {
+        name: self.name,
+        "data-dir": "/var/lib/etcd/postgres-ha",
+        "listen-peer-urls": peerUrl(self),
+        "listen-client-urls": `${clientUrl},https://127.0.0.1:${ports.etcdClient}`,
+        "initial-advertise-peer-urls": peerUrl(self),
+        "advertise-client-urls": clientUrl,
+        "initial-cluster": inputs.members.map((member) => `${member.name}=${peerUrl(member)}`).join(","),
+        "initial-cluster-token": inputs.clusterName,
+        "initial-cluster-state": "new",
+        "heartbeat-interval": inputs.timings.heartbeatMilliseconds,
+        "election-timeout": inputs.timings.electionMilliseconds,
+        "strict-reconfig-check": true,
+        "auto-compaction-mode": "periodic",
+        "auto-compaction-retention": "1h",
+        "quota-backend-bytes": QUOTA_BYTES,
+        "tls-min-version": "TLS1.2",
+        "client-transport-security": security,
+        "peer-transport-security": security,
+        "log-level": "info",
+    };
+    return {
+        packages: ["etcd"],
+        users: [{ name: "etcd", homeDirectory: "/var/lib/etcd", groups: [tlsGroup] }],
+        adminGroups: [tlsGroup],
+        unitsWithSecrets: ["etcd.service", "etcd-leader-away.timer"],
+        files: [
+            {
+                path: CONFIG,
+                content: stringify(config, { lineWidth: 0 }),
+                onChange: [restartOneAfterAnother("etcd.service")],
+            },
+            dropIn("etcd.service", {
+                Unit: { StartLimitIntervalSec: "0" },
+                Service: {
+                    // With a configuration file etcd ignores its environment; do not leave a misleading one.
+                    EnvironmentFile: "",
+                    RuntimeDirectory: RUNTIME_DIRECTORY,
+                    ExecStartPre: `+${scriptDirectory}/etcd-join ${CONFIG} ${RUNTIME_CONFIG} ${inputs.dataMountPoint} ${inputs.postgresqlDataDirectory}`,
+                    ExecStart: ["", `/usr/bin/etcd --config-file ${RUNTIME_CONFIG}`],
+                    // Before Patroni asks for it.
+                    ExecStartPost: `+-${scriptDirectory}/etcd-settle-version`,
+                    Restart: "always",
+                    RestartSec: "1",
+                    // A leader waits for its first vote; the others may still be booting.
+                    TimeoutStartSec: "600",
+                    LimitNOFILE: "65536",
+                    OOMScoreAdjust: "-900",
+                    Nice: "-10",
+                    IOSchedulingClass: "best-effort",
+                    IOSchedulingPriority: "0",
+                },
+            }),
+            {
+                path: "/etc/profile.d/postgres-ha-etcd.sh",
+                content: [
+                    `export ETCDCTL_ENDPOINTS=${inputs.members.map((member) => `https://${member.address}:${ports.etcdClient}`).join(",")}`,
+                    `export ETCDCTL_CACERT=${nodeTls.ca}`,
+                    `export ETCDCTL_CERT=${nodeTls.certificate}`,
+                    `export ETCDCTL_KEY=${nodeTls.key}`,
+                    "",
+                ].join("\n"),
+            },
+            script("etcd-join.sh"),
+            script("etcd-settle-version.sh"),
+            script("etcd-hand-over.sh"),
+            {
+                path: "/etc/sysctl.d/92-postgres-ha-etcd.conf",
+                content: `net.ipv4.tcp_retries2 = ${inputs.tcpRetransmissions}\n`,
+                onChange: ["systemctl restart systemd-sysctl || true"],
+            },
+            script("one-after-another.sh"),
+            ...timedScript({
+                file: "etcd-leader-away.sh",
+                description: "Keep etcd's leader off the node of PostgreSQL's leader",
+                after: "etcd.service",
+                everySeconds: 10,
+            }),
+        ],
+    };
+}
+
+/** The command that restarts a unit while no other node restarts anything; nothing when it does not run. */
+export function restartOneAfterAnother(unitName: string): string {
+    return `/usr/local/libexec/postgres-ha/one-after-another ${refresh("restart", unitName)}`;
+}

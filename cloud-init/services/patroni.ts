@@ -1,0 +1,271 @@
+import { stringify } from "yaml";
+
+import type { Timings } from "../../cluster/timings.ts";
+import type { PostgresqlParameters } from "../../settings/postgresql-sizing.ts";
+import { dropIn } from "./base.ts";
+import { nodeTls, ports, roles, tlsGroup, type Member } from "../../cluster/names.ts";
+import type { MachineFile, ServicePart } from "../machine/configuration.ts";
+import { callbackCommands } from "./patroni-callbacks.ts";
+import { socketDirectory } from "./pgbouncer.ts";
+import {
+    administratorMap,
+    binDirectory,
+    dataDirectory,
+    dataMountPoint,
+    hostBasedAuthentication,
+    localEndpoint,
+    localParameters,
+    postgresUser,
+} from "./postgresql.ts";
+import { guardScript, timedScript, watchingScript } from "../machine/script-units.ts";
+import { refresh, script, scriptDirectory } from "../machine/scripts.ts";
+
+export interface PatroniInputs {
+    /** Patroni's scope: the cluster's name. */
+    readonly clusterName: string;
+    readonly self: Member;
+    readonly members: readonly Member[];
+    readonly postgresqlVersion: number;
+    readonly dynamic: DynamicConfiguration;
+    /** Operating system account that may become the superuser over the local socket. */
+    readonly adminUser: string;
+    /** Whether a watchdog device is used where the kernel offers one. */
+    readonly watchdog: boolean;
+}
+
+/** What Patroni keeps in etcd for the whole cluster. */
+export interface DynamicConfiguration {
+    readonly timings: Timings["patroni"];
+    readonly maximumLagOnFailoverBytes: number;
+    readonly synchronousMode: "quorum" | "strict" | "off";
+    /** Standbys that must confirm a commit. */
+    readonly synchronousNodeCount: number;
+    readonly parameters: PostgresqlParameters;
+}
+
+export interface PatroniSecrets {
+    readonly superuserPassword: string;
+    readonly replicationPassword: string;
+    readonly rewindPassword: string;
+}
+
+const DIRECTORY = "/etc/patroni";
+const DYNAMIC = "/etc/postgres-ha/patroni-dynamic.json";
+
+/** Patroni on one node. It reads every file of its directory, so that secrets have a file of their own. */
+export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): ServicePart {
+    return {
+        packages: ["patroni", "patroni-etcd"],
+        users: [{ ...postgresUser, homeDirectory: dataMountPoint, shell: "/bin/bash", groups: [tlsGroup] }],
+        units: ["describe-node.path"],
+        unitsWithSecrets: ["patroni.service", "replica-guard.timer", "unreachable-peers.service"],
+        files: [
+            {
+                path: DYNAMIC,
+                content: `${JSON.stringify(dynamicConfiguration(inputs.dynamic), undefined, 2)}\n`,
+            },
+            {
+                path: `${DIRECTORY}/patroni.yml`,
+                content: stringify(nodeConfiguration(inputs), { lineWidth: 0 }),
+                onChange: [refresh("reload", "patroni.service")],
+            },
+            {
+                path: `${DIRECTORY}/secrets.yml`,
+                content: stringify(secretConfiguration(secrets)),
+                owner: "postgres:postgres",
+                mode: "0600",
+                secret: true,
+                onChange: [refresh("reload", "patroni.service")],
+            },
+            service(inputs),
+            {
+                path: "/etc/profile.d/postgres-ha-patroni.sh",
+                content: [
+                    // The file without the secrets: what patronictl does needs only a certificate.
+                    `export PATRONICTL_CONFIG_FILE=${DIRECTORY}/patroni.yml`,
+                    // libpq tries both folders in turn: port 5432 is in the first, 6432 in the second.
+                    `export PGHOST=${localEndpoint.socketDirectory},${socketDirectory} PGUSER=${roles.superuser} PGDATABASE=postgres`,
+                    "",
+                ].join("\n"),
+            },
+            script("apply-dynamic-configuration.py"),
+            ...watchingScript({
+                file: "describe-node.sh",
+                description: "Let Patroni tell which packages this node has",
+                // What every transaction of dnf ends with; rpm's own database is written to by whoever only asks it.
+                path: "/var/lib/dnf/history.sqlite",
+                arguments: ["--reload"],
+            }),
+            ...timedScript({
+                file: "replica-guard.sh",
+                description: "Copy a replica anew that lacks WAL which the leader has removed",
+                after: "patroni.service",
+                everySeconds: 30,
+                timeoutSeconds: 60,
+            }),
+            ...unreachablePeers(inputs),
+        ],
+    };
+}
+
+/**
+ * More than any lag: a pebibyte. In the synchronous modes only a standby with everything acknowledged may lead. The limit
+ * would count what nobody was told of as well: with more of that than the limit under way (a bulk load, a slow standby)
+ * when the leader is lost, Patroni would let nobody lead.
+ */
+const anyLagBytes = 1024 ** 5;
+
+/** Patroni's dynamic configuration in its own names. */
+export function dynamicConfiguration(dynamic: DynamicConfiguration): object {
+    return {
+        ttl: dynamic.timings.ttlSeconds,
+        loop_wait: dynamic.timings.loopWaitSeconds,
+        retry_timeout: dynamic.timings.retryTimeoutSeconds,
+        primary_start_timeout: dynamic.timings.primaryStartTimeoutSeconds,
+        primary_stop_timeout: dynamic.timings.primaryStopTimeoutSeconds,
+        maximum_lag_on_failover: dynamic.synchronousMode === "off" ? dynamic.maximumLagOnFailoverBytes : anyLagBytes,
+        check_timeline: true,
+        // Without etcd the leader goes on as long as every replica answers it.
+        failsafe_mode: true,
+        synchronous_mode: dynamic.synchronousMode === "quorum" ? "quorum" : dynamic.synchronousMode === "strict",
+        synchronous_mode_strict: dynamic.synchronousMode === "strict",
+        synchronous_node_count: dynamic.synchronousNodeCount,
+        postgresql: {
+            use_pg_rewind: true,
+            use_slots: true,
+            parameters: dynamic.parameters,
+        },
+    };
+}
+
+/** The node's own configuration. Validated by `patroni --validate-config` in the tests. */
+export function nodeConfiguration(inputs: PatroniInputs): object {
+    const { self, members, clusterName, postgresqlVersion } = inputs;
+    const verified = { sslmode: "verify-full", sslrootcert: nodeTls.ca };
+    return {
+        scope: clusterName,
+        namespace: "/service",
+        name: self.name,
+        log: { level: "INFO", format: "%(levelname)s: %(message)s" },
+        restapi: {
+            listen: `0.0.0.0:${ports.patroni}`,
+            connect_address: `${self.address}:${ports.patroni}`,
+            certfile: nodeTls.certificate,
+            keyfile: nodeTls.key,
+            cafile: nodeTls.ca,
+            // Anybody may read; what changes something needs a certificate of a member.
+            verify_client: "optional",
+        },
+        ctl: { cacert: nodeTls.ca, certfile: nodeTls.certificate, keyfile: nodeTls.key },
+        etcd3: {
+            protocol: "https",
+            hosts: members.map((member) => `${member.address}:${ports.etcdClient}`),
+            cacert: nodeTls.ca,
+            cert: nodeTls.certificate,
+            key: nodeTls.key,
+        },
+        bootstrap: {
+            dcs: dynamicConfiguration(inputs.dynamic),
+            initdb: [{ encoding: "UTF8" }, { "locale-provider": "libc" }, { locale: "C.UTF-8" }, "data-checksums"],
+        },
+        postgresql: {
+            listen: `0.0.0.0:${ports.postgresql}`,
+            connect_address: `${self.address}:${ports.postgresql}`,
+            data_dir: dataDirectory(postgresqlVersion),
+            bin_dir: binDirectory(postgresqlVersion),
+            pgpass: "/run/patroni/pgpass",
+            use_unix_socket: true,
+            use_unix_socket_repl: true,
+            authentication: {
+                superuser: { username: roles.superuser, ...verified },
+                replication: { username: roles.replication, ...verified },
+                rewind: { username: roles.rewind, ...verified },
+            },
+            parameters: localParameters(),
+            callbacks: callbackCommands(),
+            pg_hba: hostBasedAuthentication(members),
+            pg_ident: administratorMap(inputs.adminUser),
+            basebackup: [{ checkpoint: "fast" }],
+            before_stop: fastStop(postgresqlVersion),
+            // A former leader that cannot be rewound is copied anew: its data is not lost, the leader has it.
+            remove_data_directory_on_rewind_failure: true,
+        },
+        watchdog: {
+            mode: inputs.watchdog ? "automatic" : "off",
+            device: "/dev/watchdog",
+            safety_margin: inputs.dynamic.timings.watchdogSafetyMarginSeconds,
+        },
+        tags: { nofailover: false, noloadbalance: false, clonefrom: true, nosync: false },
+    };
+}
+
+/**
+ * Patroni runs this first whenever it stops PostgreSQL, then stops it itself and looks once a second whether it is down
+ * (STOP_POLLING_INTERVAL). PostgreSQL needs 0.2 to 0.4 s, so nearly a second of every switchover would be waiting. When
+ * this has stopped it, Patroni goes on at once; when it takes longer than a second, nothing but that second was lost.
+ */
+function fastStop(postgresqlVersion: number): string {
+    return `${binDirectory(postgresqlVersion)}/pg_ctl stop --silent --mode=fast --timeout=1 --pgdata=${dataDirectory(postgresqlVersion)}`;
+}
+
+function secretConfiguration(secrets: PatroniSecrets): object {
+    return {
+        postgresql: {
+            authentication: {
+                superuser: { password: secrets.superuserPassword },
+                replication: { password: secrets.replicationPassword },
+                rewind: { password: secrets.rewindPassword },
+            },
+        },
+    };
+}
+
+/** Spares a leader race the wait for the node that was lost. */
+function unreachablePeers({ self, members }: PatroniInputs): MachineFile[] {
+    return guardScript({
+        file: "unreachable-peers.py",
+        description: "Refuse connections to nodes that do not answer",
+        after: "nftables.service network-online.target",
+        arguments: members.filter(({ name }) => name !== self.name).map(({ address }) => address),
+        cleanUp: "-/usr/sbin/nft delete table inet unreachable_peers",
+    });
+}
+
+/** PGDG ships the unit as Type=simple or notify, and with Restart=no: settle what matters here. */
+function service({ watchdog }: PatroniInputs): MachineFile {
+    const readyWatchdog = ["+-/usr/sbin/modprobe softdog", `+-/usr/bin/chown ${postgresUser.name} /dev/watchdog`];
+    const describe = `+-${scriptDirectory}/describe-node`;
+    return dropIn("patroni.service", {
+        Unit: {
+            After: "etcd.service network-online.target time-sync.target",
+            Wants: "etcd.service",
+            // Without the data disk a new cluster would be made on the boot disk.
+            AssertPathIsMountPoint: dataMountPoint,
+            StartLimitIntervalSec: "0",
+        },
+        Service: {
+            Type: "simple",
+            User: postgresUser.name,
+            Group: postgresUser.name,
+            RuntimeDirectory: ["postgresql", "patroni"],
+            RuntimeDirectoryPreserve: "yes",
+            ExecStartPre: [...(watchdog ? readyWatchdog : []), describe],
+            ExecStart: ["", `/usr/bin/patroni ${DIRECTORY}`],
+            // PostgreSQL outlives a crash of Patroni, which finds it again a second later.
+            KillMode: "process",
+            Restart: "always",
+            RestartSec: "1",
+            // A clean stop checkpoints first.
+            TimeoutStopSec: "300",
+            LimitNOFILE: "65536",
+            LimitMEMLOCK: "infinity",
+            OOMScoreAdjust: "-900",
+            Environment: [
+                "MALLOC_ARENA_MAX=1",
+                // Backends may be killed, the postmaster may not.
+                "PG_OOM_ADJUST_FILE=/proc/self/oom_score_adj",
+                "PG_OOM_ADJUST_VALUE=0",
+            ],
+        },
+    });
+}

@@ -1,0 +1,263 @@
+/**
+ * Every timing that decides how soon a fault is noticed and how large a hiccup is forgiven, as three
+ * profiles. The numbers hang together; change one through `timingOverrides` and the rules below are checked again.
+ *
+ * Time without writes when the primary's machine loses power (p95; the lease is renewed every loop_wait,
+ * so between ttl − loop_wait and ttl of it is left, evenly spread):
+ *
+ *   term                                                      fast    normal   safe
+ *   lease left, p95: ttl − 0.05 · loop_wait                   19.9    24.9     44.8
+ *   etcd notices the lease's end (looks every 0.5 s)           0.5     0.5      0.5
+ *   race: Patroni asks the others (and not the dead one,
+ *     see unreachable-peers.py: it would wait 2 s for it)      0.3     0.3      0.3
+ *   promotion of the standby                                   0.5     0.5      0.5
+ *   HAProxy finds it: rise × down check interval         ≤     0.25    0.25     2.0
+ *   sum                                                       21.5    26.5     48.1
+ *
+ * If the lost machine was etcd's leader as well, an election (1–2 × election timeout) comes first, and the new
+ * leader renews the lease in full and by the election timeout: 1 to 1.5 s more in fast, 2 to 3 s in normal. Hence etcd's
+ * leader is kept off the primary's machine, and fast has etcd elect after half a second; a disk that stalls for
+ * so long then costs an election, during which PostgreSQL goes on.
+ *
+ * When postgres crashes and Patroni lives: noticed within loop_wait; then another node takes over at once, or, with
+ * synchronousMode off, postgres is started again.
+ * When Patroni crashes: systemd restarts it within the lease; HAProxy sees its API gone for that long.
+ *
+ * Rules:
+ * - ttl ≥ 20 and loop_wait + 2 · retry_timeout ≤ ttl (Patroni, "Dynamic configuration settings").
+ * - A machine frozen for up to 10 s (live migration, Yandex Compute, "Live migration") must keep the lease and
+ *   must not be reset by its watchdog: ttl − loop_wait − safety margin > 10 in normal and safe; fast meets it too.
+ * - etcd: election ≥ 5 × heartbeat (etcd refuses less) and ≥ 10 × the round trip between zones (etcd, "Tuning").
+ * - Yandex VPC drops a connection that was idle for 180 s: keepalives are far below; a connection
+ *   survives a 10 s freeze: keepalive idle + interval × count and user timeout > 10 s.
+ */
+import type { ProfileName, SynchronousMode } from "../settings/settings.ts";
+
+export interface Timings {
+    readonly patroni: {
+        /** Life of the leader's lease in etcd. */
+        readonly ttlSeconds: number;
+        /** Pause between two rounds of Patroni's loop. */
+        readonly loopWaitSeconds: number;
+        /** How long a failing operation on etcd or PostgreSQL is retried. */
+        readonly retryTimeoutSeconds: number;
+        /**
+         * How long a crashed primary may take to start before another node takes over. The profiles' values are for
+         * synchronousMode off, where the crashed node may be the only one that has what it acknowledged. In the
+         * synchronous modes it is 0: one that has everything takes over at once, if there is one. A warm standby leads
+         * sooner than crash recovery ends, and a primary that starts, but cannot be written to (its disk is full), would
+         * keep the lead: Patroni starts it read-only, promotes it, and begins again when that fails (seen with 4.0.7).
+         */
+        readonly primaryStartTimeoutSeconds: number;
+        /** How long a clean stop of the primary may take before it is killed (synchronous modes only). */
+        readonly primaryStopTimeoutSeconds: number;
+        /** The watchdog resets the machine this long before the lease ends. */
+        readonly watchdogSafetyMarginSeconds: number;
+    };
+    readonly etcd: {
+        readonly heartbeatMilliseconds: number;
+        readonly electionMilliseconds: number;
+    };
+    readonly haproxy: {
+        /** Between two checks of a server that is up. */
+        readonly checkIntervalMilliseconds: number;
+        /** Between two checks while a server is changing its state. */
+        readonly fastCheckIntervalMilliseconds: number;
+        /** Between two checks of a server that is down: how soon a new primary is found. */
+        readonly downCheckIntervalMilliseconds: number;
+        /** A check that takes longer has failed. */
+        readonly checkTimeoutMilliseconds: number;
+        /** Failed checks in a row that take a server out. */
+        readonly fall: number;
+        /** Good checks in a row that bring a server in. */
+        readonly rise: number;
+        readonly connectTimeoutMilliseconds: number;
+        /** A session without traffic ends after this long: a day, as pools rightly keep sessions idle and keepalives find dead peers. */
+        readonly idleTimeoutSeconds: number;
+    };
+    /** Keepalives of every long-lived connection, and how long sent data may stay unacknowledged. */
+    readonly tcp: {
+        readonly keepaliveIdleSeconds: number;
+        readonly keepaliveIntervalSeconds: number;
+        readonly keepaliveCount: number;
+        readonly userTimeoutMilliseconds: number;
+        /**
+         * How often a database node repeats a packet before it gives the connection up (net.ipv4.tcp_retries2), after
+         * 0.2 s and then twice as long each time: 5 are 12.6 s. For etcd, which sets no time-out of its own: its
+         * old connections would come back only with TCP's next repetition, half an outage's length after its end.
+         */
+        readonly retransmissions: number;
+    };
+    readonly replication: {
+        /** PostgreSQL's wal_sender_timeout and wal_receiver_timeout. */
+        readonly timeoutSeconds: number;
+    };
+}
+
+export const profiles: Readonly<Record<ProfileName, Timings>> = {
+    fast: {
+        patroni: {
+            ttlSeconds: 20,
+            loopWaitSeconds: 2,
+            retryTimeoutSeconds: 5,
+            primaryStartTimeoutSeconds: 5,
+            primaryStopTimeoutSeconds: 10,
+            watchdogSafetyMarginSeconds: 5,
+        },
+        etcd: { heartbeatMilliseconds: 100, electionMilliseconds: 500 },
+        haproxy: {
+            checkIntervalMilliseconds: 500,
+            fastCheckIntervalMilliseconds: 250,
+            downCheckIntervalMilliseconds: 250,
+            checkTimeoutMilliseconds: 2000,
+            fall: 2,
+            rise: 1,
+            connectTimeoutMilliseconds: 2000,
+            idleTimeoutSeconds: 86_400,
+        },
+        tcp: {
+            keepaliveIdleSeconds: 10,
+            keepaliveIntervalSeconds: 5,
+            keepaliveCount: 3,
+            userTimeoutMilliseconds: 20_000,
+            retransmissions: 5,
+        },
+        replication: { timeoutSeconds: 15 },
+    },
+    normal: {
+        patroni: {
+            ttlSeconds: 25,
+            loopWaitSeconds: 3,
+            retryTimeoutSeconds: 8,
+            primaryStartTimeoutSeconds: 10,
+            primaryStopTimeoutSeconds: 15,
+            watchdogSafetyMarginSeconds: 5,
+        },
+        etcd: { heartbeatMilliseconds: 100, electionMilliseconds: 1000 },
+        haproxy: {
+            checkIntervalMilliseconds: 1000,
+            fastCheckIntervalMilliseconds: 250,
+            downCheckIntervalMilliseconds: 250,
+            checkTimeoutMilliseconds: 3000,
+            fall: 2,
+            rise: 1,
+            connectTimeoutMilliseconds: 3000,
+            idleTimeoutSeconds: 86_400,
+        },
+        tcp: {
+            keepaliveIdleSeconds: 15,
+            keepaliveIntervalSeconds: 5,
+            keepaliveCount: 3,
+            userTimeoutMilliseconds: 30_000,
+            retransmissions: 5,
+        },
+        replication: { timeoutSeconds: 20 },
+    },
+    safe: {
+        patroni: {
+            ttlSeconds: 45,
+            loopWaitSeconds: 5,
+            retryTimeoutSeconds: 15,
+            primaryStartTimeoutSeconds: 30,
+            primaryStopTimeoutSeconds: 60,
+            watchdogSafetyMarginSeconds: 5,
+        },
+        etcd: { heartbeatMilliseconds: 250, electionMilliseconds: 2500 },
+        haproxy: {
+            checkIntervalMilliseconds: 2000,
+            fastCheckIntervalMilliseconds: 1000,
+            downCheckIntervalMilliseconds: 1000,
+            checkTimeoutMilliseconds: 5000,
+            fall: 3,
+            rise: 2,
+            connectTimeoutMilliseconds: 5000,
+            idleTimeoutSeconds: 86_400,
+        },
+        tcp: {
+            keepaliveIdleSeconds: 30,
+            keepaliveIntervalSeconds: 10,
+            keepaliveCount: 6,
+            userTimeoutMilliseconds: 60_000,
+            retransmissions: 6,
+        },
+        replication: { timeoutSeconds: 60 },
+    },
+};
+
+/** Part of the timings, as configured. */
+export type TimingOverrides = {
+    readonly [Group in keyof Timings]?: { readonly [Name in keyof Timings[Group]]?: number | undefined } | undefined;
+};
+
+/** What a synchronous mode changes of a profile, under what is configured; see `primaryStartTimeoutSeconds`. */
+export function withSynchronousMode(synchronousMode: SynchronousMode, overrides: TimingOverrides): TimingOverrides {
+    return synchronousMode === "off"
+        ? overrides
+        : { ...overrides, patroni: { primaryStartTimeoutSeconds: 0, ...overrides.patroni } };
+}
+
+export function resolveTimings(profile: ProfileName, overrides: TimingOverrides): Timings {
+    const base = profiles[profile];
+    return {
+        patroni: { ...base.patroni, ...overrides.patroni },
+        etcd: { ...base.etcd, ...overrides.etcd },
+        haproxy: { ...base.haproxy, ...overrides.haproxy },
+        tcp: { ...base.tcp, ...overrides.tcp },
+        replication: { ...base.replication, ...overrides.replication },
+    };
+}
+
+/** A rule that the timings break. */
+export interface TimingMistake {
+    /** Path below `timingOverrides`. */
+    readonly path: string;
+    readonly value: number;
+    readonly rule: string;
+}
+
+/** How long Yandex may freeze a machine while it moves it to another host. */
+export const freezeSeconds = 10;
+/** After this long without a packet Yandex forgets a connection. */
+const idleConnectionSeconds = 180;
+
+export function checkTimings(profile: ProfileName, timings: Timings): readonly TimingMistake[] {
+    const { patroni, etcd, haproxy, tcp, replication } = timings;
+    const mistakes: TimingMistake[] = [];
+    const require = (holds: boolean, path: string, value: number, rule: string): void => {
+        if (!holds) mistakes.push({ path, value, rule });
+    };
+
+    require(patroni.ttlSeconds >=
+        20, "patroni.ttlSeconds", patroni.ttlSeconds, "must be at least 20 (Patroni's own limit)");
+    const loopAndRetries = patroni.loopWaitSeconds + 2 * patroni.retryTimeoutSeconds;
+    require(loopAndRetries <=
+        patroni.ttlSeconds, "patroni.ttlSeconds", patroni.ttlSeconds, `must be at least loopWaitSeconds + 2 × retryTimeoutSeconds = ${loopAndRetries} (Patroni's rule)`);
+    const leastLease = freezeSeconds + patroni.loopWaitSeconds + patroni.watchdogSafetyMarginSeconds;
+    require(profile === "fast" ||
+        patroni.ttlSeconds >
+            leastLease, "patroni.ttlSeconds", patroni.ttlSeconds, `must be more than ${freezeSeconds} + loopWaitSeconds + watchdogSafetyMarginSeconds = ${leastLease} in profile ${profile}, ` +
+        `so that a machine frozen for ${freezeSeconds} s by live migration keeps the lead (profile fast allows less)`);
+    require(etcd.electionMilliseconds >=
+        5 *
+            etcd.heartbeatMilliseconds, "etcd.electionMilliseconds", etcd.electionMilliseconds, `must be at least 5 × heartbeatMilliseconds = ${5 * etcd.heartbeatMilliseconds} (etcd's own limit)`);
+    require(2 * etcd.electionMilliseconds <=
+        1000 *
+            patroni.retryTimeoutSeconds, "etcd.electionMilliseconds", etcd.electionMilliseconds, `must be at most half of patroni.retryTimeoutSeconds = ${500 * patroni.retryTimeoutSeconds}, or an election of etcd costs the primary its lead`);
+    require(haproxy.fastCheckIntervalMilliseconds <=
+        haproxy.checkIntervalMilliseconds, "haproxy.fastCheckIntervalMilliseconds", haproxy.fastCheckIntervalMilliseconds, `must be at most checkIntervalMilliseconds = ${haproxy.checkIntervalMilliseconds}`);
+    const untilDead = tcp.keepaliveIdleSeconds + tcp.keepaliveIntervalSeconds * tcp.keepaliveCount;
+    require(untilDead > freezeSeconds &&
+        untilDead <
+            idleConnectionSeconds, "tcp.keepaliveIdleSeconds", tcp.keepaliveIdleSeconds, `must make keepaliveIdleSeconds + keepaliveIntervalSeconds × keepaliveCount, now ${untilDead}, more than ${freezeSeconds} (live migration) ` +
+        `and less than ${idleConnectionSeconds} (Yandex drops idle connections)`);
+    require(tcp.userTimeoutMilliseconds >
+        freezeSeconds *
+            1000, "tcp.userTimeoutMilliseconds", tcp.userTimeoutMilliseconds, `must be more than ${freezeSeconds * 1000}, so that a connection survives live migration`);
+    const givenUpSeconds = 0.2 * (2 ** (tcp.retransmissions + 1) - 1);
+    require(givenUpSeconds >
+        freezeSeconds, "tcp.retransmissions", tcp.retransmissions, `must make 0.2 s × (2 ^ (retransmissions + 1) − 1), now ${givenUpSeconds.toFixed(1)} s, more than ${freezeSeconds} s, so that a connection survives live migration`);
+    require(replication.timeoutSeconds > freezeSeconds &&
+        replication.timeoutSeconds <
+            idleConnectionSeconds, "replication.timeoutSeconds", replication.timeoutSeconds, `must be more than ${freezeSeconds} (live migration) and less than ${idleConnectionSeconds} (Yandex drops idle connections)`);
+    return mistakes;
+}

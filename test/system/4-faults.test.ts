@@ -1,0 +1,126 @@
+import { beforeAll, describe, expect, test } from "vitest";
+
+import { faultNamed } from "../../bench/faults/index.ts";
+import { runFault } from "../../bench/faults/run-fault.ts";
+import { clusterUp } from "./support/what-is-up.ts";
+import { sql } from "./support/sql.ts";
+import { eventually, members, onMachine, stackOutputs, type Outputs } from "./support/testbed.ts";
+
+/**
+ * One run of each of the most telling faults. What must hold is asserted exactly: no acknowledged row is lost,
+ * none is there twice, no refused one is there, all nodes agree, and the cluster is whole again by itself. Times
+ * depend on the computer: here they are only bounded generously; `npm run bench -- faults` measures them.
+ */
+let outputs: Outputs;
+
+clusterUp();
+beforeAll(async () => {
+    outputs = await stackOutputs();
+});
+
+interface Expectation {
+    readonly fault: string;
+    /** Left out where either may happen. */
+    readonly leaderMoves?: boolean;
+    readonly writeGapSeconds: number;
+    /** The machines, and so the endpoint of reads, may all be gone. */
+    readonly readGapSeconds: number;
+}
+
+const expectations: readonly Expectation[] = [
+    { fault: "switchover", leaderMoves: true, writeGapSeconds: 15, readGapSeconds: 10 },
+    { fault: "postgres-killed", writeGapSeconds: 30, readGapSeconds: 10 },
+    { fault: "patroni-killed", leaderMoves: false, writeGapSeconds: 20, readGapSeconds: 10 },
+    { fault: "pgbouncer-killed", leaderMoves: false, writeGapSeconds: 10, readGapSeconds: 5 },
+    { fault: "pgbouncer-hung", leaderMoves: false, writeGapSeconds: 30, readGapSeconds: 10 },
+    { fault: "haproxy-killed", leaderMoves: false, writeGapSeconds: 10, readGapSeconds: 10 },
+    { fault: "etcd-member-lost", leaderMoves: false, writeGapSeconds: 10, readGapSeconds: 10 },
+    { fault: "replica-power-loss", leaderMoves: false, writeGapSeconds: 10, readGapSeconds: 15 },
+    { fault: "leader-freeze-10s", leaderMoves: false, writeGapSeconds: 30, readGapSeconds: 15 },
+    { fault: "leader-power-loss", leaderMoves: true, writeGapSeconds: 60, readGapSeconds: 15 },
+    // Replicas so far behind get no reads until one of them leads.
+    { fault: "leader-power-loss-ahead", leaderMoves: true, writeGapSeconds: 60, readGapSeconds: 60 },
+    { fault: "disk-full", leaderMoves: true, writeGapSeconds: 60, readGapSeconds: 15 },
+    { fault: "wal-held-by-dead-replica", leaderMoves: false, writeGapSeconds: 15, readGapSeconds: 15 },
+];
+
+describe("no acknowledged write is lost, and the cluster becomes whole again:", () => {
+    test.each(expectations)("$fault", async ({ fault, leaderMoves, writeGapSeconds, readGapSeconds }) => {
+        const { result } = await runFault(faultNamed(fault), outputs);
+        expect(result).toMatchObject({ lost: 0, duplicated: 0, resurrected: 0, replicasDiffer: 0 });
+        expect(result.acknowledged).toBeGreaterThan(100);
+        if (leaderMoves !== undefined) expect(result.leaderMoved).toBe(leaderMoves);
+        expect(result.writeGapSeconds).toBeLessThan(writeGapSeconds);
+        expect(result.readGapSeconds).toBeLessThan(readGapSeconds);
+    });
+});
+
+test("nobody asked the lost leader before another was chosen, and it is asked again now", async () => {
+    const journals = await Promise.all(
+        outputs.nodes
+            .filter(({ hostname }) => /-db-\d+$/.test(hostname))
+            .map(async ({ hostname }) => ({
+                patroni: await onMachine(hostname, "journalctl", "--unit=patroni", "--output=cat", "--no-pager"),
+                guard: await onMachine(
+                    hostname,
+                    "journalctl",
+                    "--unit=unreachable-peers",
+                    "--output=cat",
+                    "--no-pager",
+                ),
+                refused: await onMachine(hostname, "nft", "list", "set", "inet", "unreachable_peers", "addresses"),
+            })),
+    );
+    const survivors = journals.filter(({ guard }) =>
+        /does not answer: connections to its Patroni are refused here/.test(guard),
+    );
+    expect(survivors.length).toBeGreaterThanOrEqual(2);
+    for (const { guard } of survivors) expect(guard).toMatch(/answers again/);
+    expect(survivors.some(({ patroni }) => /Request failed to main-db-\d.*Connection refused/.test(patroni))).toBe(
+        true,
+    );
+    for (const { refused } of journals) expect(refused).not.toContain("elements");
+});
+
+test("the multi-host string goes past a node whose PostgreSQL is away, and the node serves when it is back", async () => {
+    const { multiHost } = outputs.connections[0]!;
+    const db1 = multiHost.replace(/,[^/]*/, "").replace("read-write", "any");
+    const whoAnswers = "SELECT pg_is_in_recovery()";
+    const patronictl = (...args: string[]) => onMachine("db-2", "patronictl", "-c", "/etc/patroni", ...args);
+    const whole = () =>
+        eventually(
+            60,
+            () => members("db-2"),
+            (all) => all.filter(({ State }) => State === "streaming").length === 2,
+        );
+    if ((await members("db-2")).some(({ Member, Role }) => Member === "main-db-1" && Role === "Leader")) {
+        await patronictl("switchover", "--force");
+        await whole();
+    }
+    await patronictl("pause", "--wait");
+    try {
+        await onMachine(
+            "db-1",
+            "bash",
+            "-c",
+            "sudo -u postgres /usr/pgsql-17/bin/pg_ctl stop --pgdata=/var/lib/pgsql/17/data --mode=immediate",
+        );
+        // Until its pooler is ended, db-1 has an error for whoever asks, and libpq takes it for an answer.
+        await eventually(
+            15,
+            () => sql(db1, whoAnswers).catch(String),
+            (answer) => answer.includes("Connection refused"),
+        );
+        expect(await sql(multiHost, whoAnswers)).toBe("f");
+    } finally {
+        await patronictl("resume", "--wait");
+    }
+    await whole();
+    expect(
+        await eventually(
+            5,
+            () => sql(db1, whoAnswers),
+            (answer) => answer === "t",
+        ),
+    ).toBe("t");
+});

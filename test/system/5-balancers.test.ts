@@ -1,0 +1,258 @@
+import { join } from "node:path";
+import { beforeAll, describe, expect, test } from "vitest";
+
+import { captureAsClient } from "../../testbed/machines/client.ts";
+import { powerOff, start } from "../../testbed/machines/machine.ts";
+import { zoneConvergenceSeconds } from "../../testbed/machines/network-load-balancers.ts";
+import { readNetwork } from "../../testbed/machines/records.ts";
+import { balancerStatuses } from "../../testbed/machines/status.ts";
+import { clusterUp } from "./support/what-is-up.ts";
+import { sql } from "./support/sql.ts";
+import {
+    eventually,
+    local,
+    machineId,
+    onMachine,
+    pulumi,
+    repository,
+    site,
+    stackOutputs,
+    type Outputs,
+} from "./support/testbed.ts";
+
+/**
+ * Two load balancers behind an address in common, and what is left when they are lost. Clients stand in zone a beside
+ * main-lb-1, or in zone b beside main-lb-2: a network load balancer keeps connections in their zone. Times are bounded
+ * generously; the one that counts is the cloud's own, the two minutes in which a zone's routes converge.
+ */
+let outputs: Outputs;
+
+clusterUp();
+beforeAll(async () => {
+    outputs = await stackOutputs();
+    await sql(outputs.connections[0]!.readWrite, "CREATE TABLE life (token bigserial PRIMARY KEY)");
+});
+
+const zoneA = "ru-central1-a";
+const zoneB = "ru-central1-b";
+const insert = "INSERT INTO life DEFAULT VALUES RETURNING token";
+
+/** A connection string that leads to one address only. */
+function only(host: string, port: number): string {
+    const { user, password, database } = outputs.connections[0]!;
+    return `postgresql://${user}:${password}@${host}:${port}/${database}?sslmode=verify-full&connect_timeout=3`;
+}
+
+/** The common address, without the ways around it that connection strings name. */
+const joined = () => only(outputs.leaderEndpoint.address, 5000);
+
+/** Runs SQL as an application in a zone. Throws with psql's message. */
+const sqlFrom = (zone: string, uri: string, statement: string) =>
+    sql(uri, statement, { subnetId: readNetwork(site).subnets.find((subnet) => subnet.zone === zone)!.id });
+
+/** What the network load balancer thinks of its targets. */
+const targets = () => balancerStatuses(site)[0]!.targets;
+const believed = (seconds: number, first: "healthy" | "unhealthy", second: "healthy" | "unhealthy") =>
+    eventually(
+        seconds,
+        async () => targets(),
+        (found) => found["main-lb-1"] === first && found["main-lb-2"] === second,
+    );
+
+/** Writes one row after another while `work` goes on. @returns the acknowledged rows, and the longest time without one */
+async function writing(
+    zone: string,
+    uri: string,
+    work: () => Promise<void>,
+): Promise<{ tokens: string[]; longestGapSeconds: number }> {
+    const tokens: string[] = [];
+    let last = performance.now();
+    let longestGapSeconds = 0;
+    const note = () => {
+        longestGapSeconds = Math.max(longestGapSeconds, (performance.now() - last) / 1000);
+        last = performance.now();
+    };
+    let over = false;
+    const writer = async () => {
+        while (!over) {
+            const token = await sqlFrom(zone, uri, insert).catch(() => undefined);
+            if (token === undefined) continue;
+            tokens.push(token);
+            note();
+        }
+    };
+    const written = writer();
+    await work().finally(() => (over = true));
+    await written;
+    note();
+    return { tokens, longestGapSeconds };
+}
+
+async function setBalancers(count: number): Promise<string> {
+    expect((await pulumi("config", "set", "--stack", "local", "postgres-ha:loadBalancers", `${count}`)).exitCode).toBe(
+        0,
+    );
+    const screen = await local();
+    outputs = await stackOutputs();
+    return screen;
+}
+
+describe("one load balancer", () => {
+    test("has no address besides its own", () => {
+        expect(outputs.leaderEndpoint).toEqual({
+            host: "main-lb-1.ru-central1.internal",
+            address: "10.10.0.5",
+            port: 5000,
+        });
+        expect(balancerStatuses(site)).toEqual([]);
+    });
+
+    test("is a way that is gone with its machine; the multi-host string needs none", async () => {
+        const { readWrite, multiHost } = outputs.connections[0]!;
+        await powerOff(site, machineId("lb-1"));
+        try {
+            await expect(sqlFrom(zoneA, `${readWrite}&connect_timeout=3`, "SELECT 1")).rejects.toThrow(
+                /timeout expired|No route to host/,
+            );
+            expect(await sqlFrom(zoneA, multiHost, "SELECT pg_is_in_recovery()")).toBe("f");
+        } finally {
+            // Without it the next test's up would wait for as long as it may.
+            await start(site, machineId("lb-1"));
+        }
+        await eventually(
+            60,
+            () => sqlFrom(zoneA, readWrite, insert),
+            (token) => token !== "",
+        );
+    });
+});
+
+describe("a second load balancer", () => {
+    test("gives both an address in common, through which up has written", async () => {
+        expect(await setBalancers(2)).toContain("every promise was checked");
+        expect(outputs.leaderEndpoint).toEqual({ host: "10.10.0.9", address: "10.10.0.9", port: 5000 });
+        expect(targets()).toEqual({ "main-lb-1": "healthy", "main-lb-2": "healthy" });
+        // Two load balancers, and what joins them.
+        expect((await pulumi("stack", "export", "--stack", "local")).stdout).toContain(
+            "writes and reads verified through 3 load balancer(s)",
+        );
+    });
+
+    test("is no obstacle to the example application, whose driver knows one server at a time", async () => {
+        const input = JSON.stringify({ connection: outputs.connections[0], ca: outputs.caCertificate });
+        const example = async (program: string) => {
+            const { exitCode, stdout, stderr } = await captureAsClient(
+                site,
+                [process.execPath, join(repository, "examples/app", program)],
+                { input },
+            );
+            expect(exitCode, stderr).toBe(0);
+            return stdout;
+        };
+        expect(await example("migrate.js")).toBe("migrated\n");
+        expect(await example("visit.js")).toBe("1\n");
+    });
+
+    test("leaves nothing to do: preview with refresh finds no change", async () => {
+        const { exitCode, output } = await pulumi("preview", "--stack", "local", "--refresh", "--expect-no-changes");
+        expect(exitCode, output).toBe(0);
+    });
+
+    test.each([zoneA, zoneB])("serves clients in %s, who verify the address", async (zone) => {
+        const token = await sqlFrom(zone, joined(), insert);
+        expect(
+            await eventually(
+                10,
+                () =>
+                    sqlFrom(
+                        zone,
+                        only("10.10.0.9", 5001),
+                        `SELECT pg_is_in_recovery() FROM life WHERE token = ${token}`,
+                    ),
+                (row) => row !== "",
+            ),
+        ).toBe("t");
+    });
+
+    test("stays a way of its own; the ports behind the common address are for it alone", async () => {
+        for (const host of ["main-lb-1.ru-central1.internal", "main-lb-2.ru-central1.internal"]) {
+            expect(await sqlFrom(zoneA, only(host, 5000), "SELECT pg_is_in_recovery()")).toBe("f");
+            await expect(sqlFrom(zoneA, only(host, 5010), "SELECT 1")).rejects.toThrow(/timeout expired/);
+        }
+    });
+});
+
+describe("with two load balancers", () => {
+    test("one HAProxy that is killed is back before anybody takes it out", async () => {
+        const { longestGapSeconds, tokens } = await writing(zoneA, joined(), async () => {
+            await onMachine("lb-1", "systemctl", "kill", "--signal=KILL", "haproxy.service");
+            await eventually(
+                20,
+                () => sqlFrom(zoneA, joined(), insert),
+                (token) => token !== "",
+            );
+        });
+        expect(longestGapSeconds).toBeLessThan(20);
+        expect(tokens.length).toBeGreaterThan(0);
+        await believed(20, "healthy", "healthy");
+    });
+
+    test("one machine that is lost costs connection strings seconds, and the address itself its zone's two minutes", async () => {
+        const { readWrite } = outputs.connections[0]!;
+        const lost = performance.now();
+        const sinceLost = () => (performance.now() - lost) / 1000;
+        const [besideIt, elsewhere] = await Promise.all([
+            writing(zoneA, readWrite, async () => {
+                await powerOff(site, machineId("lb-1"));
+                await believed(30, "unhealthy", "healthy");
+                await expect(sqlFrom(zoneA, joined(), "SELECT 1")).rejects.toThrow(/timeout expired/);
+                expect(
+                    await eventually(
+                        zoneConvergenceSeconds + 60,
+                        () => sqlFrom(zoneA, joined(), "SELECT pg_is_in_recovery()"),
+                        () => true,
+                    ),
+                ).toBe("f");
+            }),
+            writing(zoneB, joined(), () => believed(30, "unhealthy", "healthy").then(() => undefined)),
+        ]);
+        expect(sinceLost()).toBeGreaterThan(zoneConvergenceSeconds);
+        expect(besideIt.longestGapSeconds).toBeLessThan(30);
+        expect(elsewhere.longestGapSeconds).toBeLessThan(15);
+        const acknowledged = [...besideIt.tokens, ...elsewhere.tokens];
+        expect(
+            await sqlFrom(zoneA, joined(), `SELECT count(*) FROM life WHERE token IN (${acknowledged.join(", ")})`),
+        ).toBe(`${acknowledged.length}`);
+    });
+
+    test("the machine comes back to its zone", async () => {
+        await start(site, machineId("lb-1"));
+        await believed(60, "healthy", "healthy");
+        expect(await sqlFrom(zoneA, joined(), insert)).toMatch(/^\d+$/);
+    });
+
+    test("both lost leave the multi-host string, and both come back", async () => {
+        const { readWrite, multiHost } = outputs.connections[0]!;
+        await Promise.all([powerOff(site, machineId("lb-1")), powerOff(site, machineId("lb-2"))]);
+        await expect(sqlFrom(zoneA, readWrite, "SELECT 1")).rejects.toThrow(/timeout expired|No route to host/);
+        expect(await sqlFrom(zoneA, multiHost, insert)).toMatch(/^\d+$/);
+        await Promise.all([start(site, machineId("lb-1")), start(site, machineId("lb-2"))]);
+        await believed(60, "healthy", "healthy");
+        for (const zone of [zoneA, zoneB])
+            await eventually(
+                30,
+                () => sqlFrom(zone, joined(), insert),
+                (token) => token !== "",
+            );
+    });
+});
+
+describe("back to one load balancer", () => {
+    test("the common address is gone, and its machine serves as before", async () => {
+        expect(await setBalancers(1)).toContain("every promise was checked");
+        expect(outputs.leaderEndpoint.host).toBe("main-lb-1.ru-central1.internal");
+        expect(balancerStatuses(site)).toEqual([]);
+        await expect(sqlFrom(zoneA, only("10.10.0.9", 5000), "SELECT 1")).rejects.toThrow(/timeout expired/);
+        expect(await sqlFrom(zoneA, outputs.connections[0]!.readWrite, insert)).toMatch(/^\d+$/);
+    });
+});

@@ -1,0 +1,224 @@
+import { beforeAll, describe, expect, test } from "vitest";
+
+import { powerOff, start } from "../../testbed/machines/machine.ts";
+import { clusterUp } from "./support/what-is-up.ts";
+import { sql } from "./support/sql.ts";
+import { killedUp } from "./support/killed-up.ts";
+import { eventually, local, machineId, onMachine, pulumi, site, stackOutputs } from "./support/testbed.ts";
+
+/** A running cluster whose settings are changed: what is refused, and what a failed or killed change leaves behind. */
+let readWrite: string;
+
+clusterUp();
+beforeAll(async () => {
+    readWrite = (await stackOutputs()).connections[0]!.readWrite;
+    await sql(
+        readWrite,
+        "CREATE TABLE changed (id int PRIMARY KEY); INSERT INTO changed SELECT generate_series(1, 1000)",
+    );
+});
+
+const nodes = ["main-db-1", "main-db-2", "main-db-3"];
+const stack = ["--stack", "local"];
+const up = (...args: string[]) => pulumi("up", "--yes", "--skip-preview", ...stack, ...args);
+const rows = () => sql(readWrite, "SELECT count(*), sum(id) FROM changed");
+const allRows = "1000|500500";
+/** A machine made anew would have another. */
+const instances = () => ["main-jump", ...nodes, "main-lb-1"].map(machineId);
+
+/** Sets values for as long as the work takes, and then takes them back. */
+async function withSettings(settings: Readonly<Record<string, string>>, work: () => Promise<void>): Promise<void> {
+    const before: Record<string, string> = {};
+    for (const [key, value] of Object.entries(settings)) {
+        const { exitCode, stdout } = await pulumi("config", "get", ...stack, `postgres-ha:${key}`);
+        if (exitCode === 0) before[key] = stdout.trim();
+        expect((await pulumi("config", "set", ...stack, `postgres-ha:${key}`, value)).exitCode).toBe(0);
+    }
+    try {
+        await work();
+    } finally {
+        for (const key of Object.keys(settings))
+            await pulumi(
+                "config",
+                ...(key in before
+                    ? ["set", ...stack, `postgres-ha:${key}`, before[key]!]
+                    : ["rm", ...stack, `postgres-ha:${key}`]),
+            );
+    }
+}
+
+describe("what a running cluster cannot change", () => {
+    const fatal = {
+        clusterName: "other",
+        networkCidr: "10.20.0.0/16",
+        zones: '["ru-central1-b","ru-central1-a","ru-central1-d"]',
+        sshUser: "somebody",
+        databaseDataDiskType: "network-hdd",
+    };
+
+    test("is refused in the preview, all at once, with what to do instead", () =>
+        withSettings(fatal, async () => {
+            const { exitCode, output } = await pulumi("preview", ...stack);
+            expect(exitCode).not.toBe(0);
+            for (const [key, had] of [
+                ["clusterName", '"main"'],
+                ["networkCidr", '"10.10.0.0/16"'],
+                ["zones", '["ru-central1-a","ru-central1-b","ru-central1-d"]'],
+                ["sshUser", '"pgadmin"'],
+                ["databaseDataDiskType", '"network-ssd"'],
+            ]) {
+                expect(output).toContain(
+                    `${key}: ${key === "zones" ? fatal.zones : JSON.stringify(fatal[key as keyof typeof fatal])} must stay ${had}: `,
+                );
+            }
+            expect(output).toContain("Make a second stack with the new value and move the data there");
+        }));
+
+    test("is refused without a preview too, before anything is touched", () =>
+        withSettings({ zones: fatal.zones, databaseDataDiskType: fatal.databaseDataDiskType }, async () => {
+            const before = instances();
+            const { exitCode, output } = await up();
+            expect(exitCode).not.toBe(0);
+            expect(output).toMatch(/Nothing was changed\.[\s\S]*zones: [\s\S]*databaseDataDiskType: /);
+            expect(output).not.toMatch(/replac|delet|creat/);
+            expect(instances()).toEqual(before);
+            expect(await rows()).toBe(allRows);
+        }));
+
+    test("a data disk that would have to shrink is refused; one that was never that large is not", async () => {
+        // The cloud refuses to grow the disks: more than the account may have.
+        await withSettings({ databaseDataDiskSizeGib: "200", quotas: '{"ssdGib": 1000}' }, async () => {
+            const { exitCode, output } = await up();
+            expect(exitCode).not.toBe(0);
+            expect(output).toMatch(/RESOURCE_EXHAUSTED|ResourceExhausted|quota/i);
+        });
+        await local();
+        await withSettings({ databaseDataDiskSizeGib: "10" }, async () => {
+            expect((await pulumi("preview", ...stack)).exitCode).toBe(0);
+        });
+        expect(await rows()).toBe(allRows);
+    });
+});
+
+describe("another boot disk", () => {
+    test("is for new machines: those that are there stay, and the preview says so", async () => {
+        const before = instances();
+        await withSettings({ databaseBootDiskSizeGib: "30", jumpHostBootDiskType: "network-ssd" }, async () => {
+            const { exitCode, output } = await up();
+            expect(exitCode, output.slice(-3000)).toBe(0);
+            for (const name of nodes)
+                expect(output).toContain(
+                    `${name} keeps its boot disk of 20 GiB, network-ssd: the configured 30 GiB, network-ssd, is for new machines.`,
+                );
+            expect(instances()).toEqual(before);
+            expect(await rows()).toBe(allRows);
+        });
+        await local();
+        expect(instances()).toEqual(before);
+    });
+});
+
+describe("an up that failed", () => {
+    test("is not undone by taking its change back: all is sent again, and checked", async () => {
+        const haproxy = () => onMachine("lb-1", "cat", "/etc/haproxy/haproxy.cfg");
+        const before = await haproxy();
+        await powerOff(site, machineId("lb-1"));
+        await withSettings({ loadBalancerMaxConnections: "1500" }, async () => {
+            const { exitCode, output } = await up();
+            expect(exitCode).not.toBe(0);
+            expect(output).toContain("main-lb-1");
+        });
+        // The change is taken back, and the load balancer is as dead as before.
+        const { exitCode, output } = await up();
+        expect(exitCode, output.slice(-3000)).not.toBe(0);
+        await start(site, machineId("lb-1"));
+        await local();
+        expect(await haproxy()).toBe(before);
+        expect(await rows()).toBe(allRows);
+    });
+
+    test("in its check is checked again when its change is taken back", async () => {
+        const patronictl = (command: string) => onMachine("db-1", "bash", "-lc", `patronictl ${command} --wait`);
+        await patronictl("pause");
+        try {
+            await withSettings({ readyTimeoutMinutes: "1", loadBalancerMaxConnections: "1500" }, async () => {
+                const { exitCode, output } = await up();
+                expect(exitCode).not.toBe(0);
+                expect(output).toContain("Patroni is paused");
+            });
+        } finally {
+            await patronictl("resume");
+        }
+        const { exitCode, output } = await up();
+        expect(exitCode, output.slice(-3000)).toBe(0);
+        expect(output).toMatch(/command:remote:Command main-check (updated|replaced|created)/);
+    });
+
+    test("because it was killed is not undone by it either", async () => {
+        const configured = async () =>
+            JSON.parse(
+                await onMachine(
+                    "db-2",
+                    "curl",
+                    "--silent",
+                    "--cacert",
+                    "/etc/postgres-ha/tls/ca.crt",
+                    "https://127.0.0.1:8008/config",
+                ),
+            ).postgresql.parameters.max_connections;
+        const running = (name: string) =>
+            onMachine(name, "bash", "-lc", "psql --tuples-only --no-align --command='SHOW max_connections'");
+        const before = await configured();
+        await withSettings({ postgresqlParameters: '{"max_connections": 70}' }, async () => {
+            await killedUp("main-db-1-configured updating", async () => {
+                await eventually(60, configured, (value) => value === 70);
+            });
+        });
+        const { exitCode, output } = await pulumi("cancel", "--yes", ...stack);
+        expect(exitCode, output).toBe(0);
+        await local();
+        expect(await configured()).toBe(before);
+        for (const name of nodes) expect(await running(name)).toBe(`${before}\n`);
+        expect(await rows()).toBe(allRows);
+        expect(await local()).not.toMatch(/updated|replaced|created/);
+    });
+});
+
+describe("what was changed by hand", () => {
+    test("is put right by sending everything again, which restarts nothing", async () => {
+        const started = (name: string) =>
+            onMachine(name, "systemctl", "show", "--property=ActiveEnterTimestampMonotonic", "patroni", "etcd");
+        const before = await Promise.all(nodes.map(started));
+        await onMachine(
+            "lb-1",
+            "bash",
+            "-c",
+            "sed -i 's/^    maxconn .*/    maxconn 111/' /etc/haproxy/haproxy.cfg && systemctl reload haproxy",
+        );
+        await onMachine("db-2", "systemctl", "stop", "pgbouncer");
+        await onMachine("db-3", "systemctl", "disable", "--now", "--quiet", "replica-guard.timer");
+        await onMachine("db-1", "bash", "-lc", "patronictl edit-config --force --set ttl=60 --pg work_mem=99MB");
+        const { user } = (await stackOutputs()).connections[0]!;
+        await sql(readWrite, `ALTER ROLE ${user} NOLOGIN`).catch(() =>
+            onMachine(
+                "db-1",
+                "bash",
+                "-lc",
+                `psql "host=$(patronictl list --format json | jq -r '.[] | select(.Role == "Leader").Host') passfile=/etc/postgres-ha/superuser.pgpass" --command='ALTER ROLE ${user} NOLOGIN'`,
+            ),
+        );
+
+        const { exitCode, output } = await up("--replace", "**-revision");
+        expect(exitCode, output.slice(-3000)).toBe(0);
+        expect(await onMachine("lb-1", "grep", "-c", "maxconn 111", "/etc/haproxy/haproxy.cfg").catch(() => "0")).toBe(
+            "0",
+        );
+        expect(await onMachine("db-2", "systemctl", "is-active", "pgbouncer")).toBe("active\n");
+        expect(await onMachine("db-3", "systemctl", "is-active", "replica-guard.timer")).toBe("active\n");
+        const patroni = await onMachine("db-1", "bash", "-lc", "patronictl show-config");
+        expect(patroni).toMatch(/^ttl: 25$/m);
+        expect(patroni).not.toContain("99MB");
+        expect(await rows()).toBe(allRows);
+        expect(await Promise.all(nodes.map(started))).toEqual(before);
+    });
+});

@@ -1,0 +1,18 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+
+import { ensureImage } from "../../../testbed/image/index.ts";
+import { stackFile, removeStack } from "./testbed.ts";
+
+/**
+ * The testbed's tests begin with nothing up and leave nothing up. A configuration that somebody had written comes back.
+ * The machines' image is built here, so that no test waits for it inside its own time limit.
+ */
+export default async function setUp(): Promise<() => Promise<void>> {
+    const written = existsSync(stackFile) ? readFileSync(stackFile) : undefined;
+    await removeStack();
+    await ensureImage((line) => console.log(line));
+    return async () => {
+        await removeStack();
+        if (written !== undefined) writeFileSync(stackFile, written);
+    };
+}
