@@ -13,7 +13,7 @@ import { LoadBalancer } from "./components/load-balancer.ts";
 import { databaseNodeInputs, jumpHostInputs, loadBalancerInputs } from "./components/machine-inputs.ts";
 import { Network } from "./components/network.ts";
 import { clusterOutputs } from "./components/outputs.ts";
-import { readSettings } from "./settings.ts";
+import { readSettings } from "./settings/index.ts";
 
 // The SDK takes a stack trace for each promise. Pulumi's runner has source maps applied to all of them; here lines are
 // right without, and an unchanged `up` ends half a second sooner.
@@ -49,13 +49,14 @@ const sources = pulumi.output(authority.certificatePem).apply((caPem) => ({ sett
 const jumpHost = new JumpHost(`${clusterName}-jump`, {
     defaults,
     node: plan.jumpHost,
-    settings: settings.jumpHost,
+    settings: settings.machines.jumpHost,
     inputs: sources.apply(jumpHostInputs),
 });
 const cluster = new DatabaseCluster(`${clusterName}-db`, {
     defaults,
     plan,
-    settings: settings.database,
+    settings: settings.machines.database,
+    dataDisk: settings.dataDisk,
     postgresql: settings.postgresql,
     inputs: sources.apply(databaseNodeInputs),
     authority,
@@ -67,7 +68,7 @@ const loadBalancer = new LoadBalancer(`${clusterName}-lb`, {
     defaults,
     nodes: plan.loadBalancers,
     networkLoadBalancer: plan.networkLoadBalancer,
-    settings: settings.loadBalancer,
+    settings: settings.machines.loadBalancer,
     inputs: sources.apply(loadBalancerInputs),
     authority,
     jumpHost,

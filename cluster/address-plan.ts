@@ -25,8 +25,10 @@ export interface AddressPlanInput {
     readonly clusterName: string;
     readonly zones: readonly string[];
     readonly network: { readonly cidr: string };
-    readonly database: { readonly nodes: number };
-    readonly loadBalancer: { readonly count: number };
+    readonly machines: {
+        readonly database: { readonly count: number };
+        readonly loadBalancer: { readonly count: number };
+    };
 }
 
 /** Where something that is no machine listens. */
@@ -89,8 +91,8 @@ const internalDomain = "ru-central1.internal";
 export function addressPlan(input: AddressPlanInput): AddressPlan {
     const network = parseNetwork(input.network.cidr);
     requireAtMost("zones", input.zones.length, maxZones);
-    requireAtMost("load balancers", input.loadBalancer.count, maxLoadBalancers);
-    requireAtMost("database nodes", input.database.nodes, maxDatabaseNodes);
+    requireAtMost("load balancers", input.machines.loadBalancer.count, maxLoadBalancers);
+    requireAtMost("database nodes", input.machines.database.count, maxDatabaseNodes);
 
     const ranges = input.zones.map((zone, index) => ({
         zone,
@@ -114,10 +116,10 @@ export function addressPlan(input: AddressPlanInput): AddressPlan {
             dnsServer: addressAt(range, offsets.dnsServer),
         })),
         jumpHost: node("jump", 1, offsets.jumpHost),
-        databases: numbered("db", input.database.nodes, offsets.database),
+        databases: numbered("db", input.machines.database.count, offsets.database),
         databaseAddresses: numbered("db", maxDatabaseNodes, offsets.database).map(({ address }) => address),
-        loadBalancers: numbered("lb", input.loadBalancer.count, offsets.loadBalancer),
-        networkLoadBalancer: input.loadBalancer.count > 1 ? listener : undefined,
+        loadBalancers: numbered("lb", input.machines.loadBalancer.count, offsets.loadBalancer),
+        networkLoadBalancer: input.machines.loadBalancer.count > 1 ? listener : undefined,
     };
 }
 

@@ -31,7 +31,7 @@
  * - Yandex VPC drops a connection that was idle for 180 s: keepalives are far below; a connection
  *   survives a 10 s freeze: keepalive idle + interval × count and user timeout > 10 s.
  */
-import type { ProfileName, SynchronousMode } from "../settings/settings.ts";
+import type { ProfileName, SynchronousMode } from "./names.ts";
 
 export interface Timings {
     readonly patroni: {
@@ -215,49 +215,101 @@ export interface TimingMistake {
     readonly rule: string;
 }
 
-/** How long Yandex may freeze a machine while it moves it to another host. */
+/** How long Yandex may freeze a machine while it moves it to another host (Yandex Compute, "Live migration"). */
 export const freezeSeconds = 10;
-/** After this long without a packet Yandex forgets a connection. */
+/** After this long without a packet Yandex forgets a connection (Yandex VPC, "Security groups"). */
 const idleConnectionSeconds = 180;
 
-export function checkTimings(profile: ProfileName, timings: Timings): readonly TimingMistake[] {
-    const { patroni, etcd, haproxy, tcp, replication } = timings;
-    const mistakes: TimingMistake[] = [];
-    const require = (holds: boolean, path: string, value: number, rule: string): void => {
-        if (!holds) mistakes.push({ path, value, rule });
-    };
+type TimingPath = { [Group in keyof Timings]: `${Group}.${keyof Timings[Group] & string}` }[keyof Timings];
 
-    require(patroni.ttlSeconds >=
-        20, "patroni.ttlSeconds", patroni.ttlSeconds, "must be at least 20 (Patroni's own limit)");
-    const loopAndRetries = patroni.loopWaitSeconds + 2 * patroni.retryTimeoutSeconds;
-    require(loopAndRetries <=
-        patroni.ttlSeconds, "patroni.ttlSeconds", patroni.ttlSeconds, `must be at least loopWaitSeconds + 2 × retryTimeoutSeconds = ${loopAndRetries} (Patroni's rule)`);
-    const leastLease = freezeSeconds + patroni.loopWaitSeconds + patroni.watchdogSafetyMarginSeconds;
-    require(profile === "fast" ||
-        patroni.ttlSeconds >
-            leastLease, "patroni.ttlSeconds", patroni.ttlSeconds, `must be more than ${freezeSeconds} + loopWaitSeconds + watchdogSafetyMarginSeconds = ${leastLease} in profile ${profile}, ` +
-        `so that a machine frozen for ${freezeSeconds} s by live migration keeps the lead (profile fast allows less)`);
-    require(etcd.electionMilliseconds >=
-        5 *
-            etcd.heartbeatMilliseconds, "etcd.electionMilliseconds", etcd.electionMilliseconds, `must be at least 5 × heartbeatMilliseconds = ${5 * etcd.heartbeatMilliseconds} (etcd's own limit)`);
-    require(2 * etcd.electionMilliseconds <=
-        1000 *
-            patroni.retryTimeoutSeconds, "etcd.electionMilliseconds", etcd.electionMilliseconds, `must be at most half of patroni.retryTimeoutSeconds = ${500 * patroni.retryTimeoutSeconds}, or an election of etcd costs the primary its lead`);
-    require(haproxy.fastCheckIntervalMilliseconds <=
-        haproxy.checkIntervalMilliseconds, "haproxy.fastCheckIntervalMilliseconds", haproxy.fastCheckIntervalMilliseconds, `must be at most checkIntervalMilliseconds = ${haproxy.checkIntervalMilliseconds}`);
-    const untilDead = tcp.keepaliveIdleSeconds + tcp.keepaliveIntervalSeconds * tcp.keepaliveCount;
-    require(untilDead > freezeSeconds &&
-        untilDead <
-            idleConnectionSeconds, "tcp.keepaliveIdleSeconds", tcp.keepaliveIdleSeconds, `must make keepaliveIdleSeconds + keepaliveIntervalSeconds × keepaliveCount, now ${untilDead}, more than ${freezeSeconds} (live migration) ` +
-        `and less than ${idleConnectionSeconds} (Yandex drops idle connections)`);
-    require(tcp.userTimeoutMilliseconds >
-        freezeSeconds *
-            1000, "tcp.userTimeoutMilliseconds", tcp.userTimeoutMilliseconds, `must be more than ${freezeSeconds * 1000}, so that a connection survives live migration`);
-    const givenUpSeconds = 0.2 * (2 ** (tcp.retransmissions + 1) - 1);
-    require(givenUpSeconds >
-        freezeSeconds, "tcp.retransmissions", tcp.retransmissions, `must make 0.2 s × (2 ^ (retransmissions + 1) − 1), now ${givenUpSeconds.toFixed(1)} s, more than ${freezeSeconds} s, so that a connection survives live migration`);
-    require(replication.timeoutSeconds > freezeSeconds &&
-        replication.timeoutSeconds <
-            idleConnectionSeconds, "replication.timeoutSeconds", replication.timeoutSeconds, `must be more than ${freezeSeconds} (live migration) and less than ${idleConnectionSeconds} (Yandex drops idle connections)`);
-    return mistakes;
+interface TimingRule {
+    /** The timing to change, below `timingOverrides`. */
+    readonly path: TimingPath;
+    readonly holds: (timings: Timings, profile: ProfileName) => boolean;
+    /** What is allowed: "must be …". */
+    readonly rule: (timings: Timings, profile: ProfileName) => string;
+}
+
+const loopAndRetriesSeconds = ({ patroni }: Timings) => patroni.loopWaitSeconds + 2 * patroni.retryTimeoutSeconds;
+/** Of the lease, so that a machine frozen for `freezeSeconds` keeps it and its watchdog does not reset it. */
+const leastLeaseSeconds = ({ patroni }: Timings) =>
+    freezeSeconds + patroni.loopWaitSeconds + patroni.watchdogSafetyMarginSeconds;
+const untilDeadSeconds = ({ tcp }: Timings) =>
+    tcp.keepaliveIdleSeconds + tcp.keepaliveIntervalSeconds * tcp.keepaliveCount;
+/** The kernel waits 0.2 s before the first repetition and twice as long before each further one. */
+const givenUpSeconds = ({ tcp }: Timings) => 0.2 * (2 ** (tcp.retransmissions + 1) - 1);
+const survivesFreeze = (seconds: number) => seconds > freezeSeconds && seconds < idleConnectionSeconds;
+
+const timingRules: readonly TimingRule[] = [
+    {
+        path: "patroni.ttlSeconds",
+        holds: ({ patroni }) => patroni.ttlSeconds >= 20,
+        rule: () => "must be at least 20 (Patroni's own limit)",
+    },
+    {
+        path: "patroni.ttlSeconds",
+        holds: (timings) => loopAndRetriesSeconds(timings) <= timings.patroni.ttlSeconds,
+        rule: (timings) =>
+            `must be at least loopWaitSeconds + 2 × retryTimeoutSeconds = ${loopAndRetriesSeconds(timings)} (Patroni's rule)`,
+    },
+    {
+        path: "patroni.ttlSeconds",
+        holds: (timings, profile) => profile === "fast" || timings.patroni.ttlSeconds > leastLeaseSeconds(timings),
+        rule: (timings, profile) =>
+            `must be more than ${freezeSeconds} + loopWaitSeconds + watchdogSafetyMarginSeconds = ${leastLeaseSeconds(timings)} in profile ${profile}, ` +
+            `so that a machine frozen for ${freezeSeconds} s by live migration stays leader (profile fast allows less)`,
+    },
+    {
+        path: "etcd.electionMilliseconds",
+        holds: ({ etcd }) => etcd.electionMilliseconds >= 5 * etcd.heartbeatMilliseconds,
+        rule: ({ etcd }) =>
+            `must be at least 5 × heartbeatMilliseconds = ${5 * etcd.heartbeatMilliseconds} (etcd's own limit)`,
+    },
+    {
+        path: "etcd.electionMilliseconds",
+        holds: ({ etcd, patroni }) => 2 * etcd.electionMilliseconds <= 1000 * patroni.retryTimeoutSeconds,
+        rule: ({ patroni }) =>
+            `must be at most half of patroni.retryTimeoutSeconds = ${500 * patroni.retryTimeoutSeconds}, or an election of etcd costs the primary its leadership`,
+    },
+    {
+        path: "haproxy.fastCheckIntervalMilliseconds",
+        holds: ({ haproxy }) => haproxy.fastCheckIntervalMilliseconds <= haproxy.checkIntervalMilliseconds,
+        rule: ({ haproxy }) => `must be at most checkIntervalMilliseconds = ${haproxy.checkIntervalMilliseconds}`,
+    },
+    {
+        path: "tcp.keepaliveIdleSeconds",
+        holds: (timings) => survivesFreeze(untilDeadSeconds(timings)),
+        rule: (timings) =>
+            `must make keepaliveIdleSeconds + keepaliveIntervalSeconds × keepaliveCount, now ${untilDeadSeconds(timings)}, more than ${freezeSeconds} (live migration) ` +
+            `and less than ${idleConnectionSeconds} (Yandex drops idle connections)`,
+    },
+    {
+        path: "tcp.userTimeoutMilliseconds",
+        holds: ({ tcp }) => tcp.userTimeoutMilliseconds > freezeSeconds * 1000,
+        rule: () => `must be more than ${freezeSeconds * 1000}, so that a connection survives live migration`,
+    },
+    {
+        path: "tcp.retransmissions",
+        holds: (timings) => givenUpSeconds(timings) > freezeSeconds,
+        rule: (timings) =>
+            `must make 0.2 s × (2 ^ (retransmissions + 1) − 1), now ${givenUpSeconds(timings).toFixed(1)} s, more than ${freezeSeconds} s, so that a connection survives live migration`,
+    },
+    {
+        path: "replication.timeoutSeconds",
+        holds: ({ replication }) => survivesFreeze(replication.timeoutSeconds),
+        rule: () =>
+            `must be more than ${freezeSeconds} (live migration) and less than ${idleConnectionSeconds} (Yandex drops idle connections)`,
+    },
+];
+
+/** The rules that the timings break. */
+export function checkTimings(profile: ProfileName, timings: Timings): readonly TimingMistake[] {
+    return timingRules
+        .filter(({ holds }) => !holds(timings, profile))
+        .map(({ path, rule }) => ({ path, value: valueAt(timings, path), rule: rule(timings, profile) }));
+}
+
+function valueAt(timings: Timings, path: TimingPath): number {
+    const [group, name] = path.split(".") as [keyof Timings, string];
+    return (timings[group] as Readonly<Record<string, number>>)[name]!;
 }

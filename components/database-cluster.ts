@@ -9,7 +9,7 @@ import {
     type DatabaseNodeInputs,
 } from "../cloud-init/roles/database-node.ts";
 import { databaseObjectsSql } from "../cloud-init/services/database-objects.ts";
-import type { DatabaseMachineSettings, PostgresqlSettings } from "../settings.ts";
+import type { DiskSettings, MachineSettings, Settings } from "../settings/index.ts";
 import type { AddressPlan, Node } from "../cluster/address-plan.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
 import { configureMachine, remoteCommand } from "./commands.ts";
@@ -22,8 +22,9 @@ import { revision } from "./revision.ts";
 export interface DatabaseClusterArgs {
     readonly defaults: MachineDefaults;
     readonly plan: AddressPlan;
-    readonly settings: DatabaseMachineSettings;
-    readonly postgresql: PostgresqlSettings;
+    readonly settings: MachineSettings;
+    readonly dataDisk: DiskSettings;
+    readonly postgresql: Settings["postgresql"];
     /** Everything of a node's configuration but the node itself. */
     readonly inputs: pulumi.Input<Omit<DatabaseNodeInputs, "self" | "members">>;
     readonly authority: CertificateAuthority;
@@ -100,7 +101,7 @@ export class DatabaseCluster extends pulumi.ComponentResource {
                 role: "database",
                 settings: args.settings,
                 configuration,
-                dataDisk: args.settings.dataDisk,
+                dataDisk: args.dataDisk,
                 placementGroupId,
                 protect: args.protect,
             },

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
-import type { Settings } from "../settings.ts";
+import type { Settings } from "../settings/index.ts";
 import { fixedSettings, refusedChanges, type FixedSettings } from "../settings/fixed.ts";
 import { describe } from "../settings/mistakes.ts";
 import type { AddressPlan } from "../cluster/address-plan.ts";

@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
 import { jumpHost, waitForSshCommand, type JumpHostInputs } from "../cloud-init/roles/jump-host.ts";
-import type { MachineSettings } from "../settings.ts";
+import type { MachineSettings } from "../settings/index.ts";
 import type { Node } from "../cluster/address-plan.ts";
 import { configureMachine, remoteCommand } from "./commands.ts";
 import { Machine, type MachineDefaults } from "./machine.ts";

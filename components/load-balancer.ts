@@ -2,7 +2,7 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
 import { loadBalancer, type LoadBalancerInputs } from "../cloud-init/roles/load-balancer.ts";
-import type { LoadBalancerSettings } from "../settings.ts";
+import type { MachineSettings } from "../settings/index.ts";
 import type { Listener, Node } from "../cluster/address-plan.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
 import { configureMachine } from "./commands.ts";
@@ -15,7 +15,7 @@ export interface LoadBalancerArgs {
     readonly nodes: readonly Node[];
     /** Where a network load balancer in front of them listens. @default there is none */
     readonly networkLoadBalancer: Listener | undefined;
-    readonly settings: LoadBalancerSettings;
+    readonly settings: MachineSettings;
     readonly inputs: pulumi.Input<LoadBalancerInputs>;
     readonly authority: CertificateAuthority;
     readonly jumpHost: JumpHost;

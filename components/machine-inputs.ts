@@ -1,13 +1,12 @@
 /** From settings to what each role's cloud-init needs. Plain values in, plain values out. */
 import type { BaseInputs } from "../cloud-init/services/base.ts";
-import type { Member } from "../cluster/names.ts";
+import type { Peer } from "../cluster/names.ts";
 import type { DatabaseNodeInputs } from "../cloud-init/roles/database-node.ts";
 import { firewallRuleset, type FirewallRule } from "../cloud-init/services/firewall.ts";
 import type { JumpHostInputs } from "../cloud-init/roles/jump-host.ts";
 import type { LoadBalancerInputs } from "../cloud-init/roles/load-balancer.ts";
 import { repositories } from "../cloud-init/services/repositories.ts";
-import type { Settings } from "../settings.ts";
-import { toMib } from "../settings/postgresql-parameters.ts";
+import type { Settings } from "../settings/index.ts";
 import type { AddressPlan, Node } from "../cluster/address-plan.ts";
 import { inputRules, type Role } from "../cluster/flows.ts";
 
@@ -31,9 +30,8 @@ export function databaseNodeInputs(sources: InputSources): Omit<DatabaseNodeInpu
         base: baseInputs("database", sources, postgresql.majorVersion),
         clusterName: settings.clusterName,
         postgresqlVersion: postgresql.majorVersion,
-        hugePages: hugePages(postgresql.parameters["shared_buffers"]),
-        // Under the fast profile's short lease a machine frozen for ten seconds would come within three of a reset.
-        watchdog: highAvailability.profile !== "fast",
+        hugePages: postgresql.hugePages,
+        watchdog: highAvailability.watchdog,
         adminUser: settings.ssh.user,
         timings: highAvailability.timings,
         dynamic: {
@@ -54,8 +52,8 @@ export function loadBalancerInputs(sources: InputSources): LoadBalancerInputs {
         base: baseInputs("loadBalancer", sources),
         haproxy: {
             members: plan.databases.map(member),
-            maxConnections: settings.loadBalancer.maxConnections,
-            maxReplicaLagMib: settings.loadBalancer.maxReplicaLagMib,
+            maxConnections: settings.loadBalancerMaxConnections,
+            maxReplicaLagMib: settings.highAvailability.maxReplicaLagMib,
             behindNetworkLoadBalancer: plan.networkLoadBalancer !== undefined,
         },
         timings: settings.highAvailability.timings,
@@ -63,12 +61,12 @@ export function loadBalancerInputs(sources: InputSources): LoadBalancerInputs {
 }
 
 /** A node as the others see it. */
-export function member({ hostname, fqdn, address }: Node): Member {
+export function member({ hostname, fqdn, address }: Node): Peer {
     return { name: hostname, fqdn, address };
 }
 
 /** Where applications come in: every load balancer, and what joins them, which is dialled by its address. */
-function entrances({ loadBalancers, networkLoadBalancer }: AddressPlan): readonly Member[] {
+function entrances({ loadBalancers, networkLoadBalancer }: AddressPlan): readonly Peer[] {
     const joined = networkLoadBalancer === undefined ? [] : [networkLoadBalancer];
     return [
         ...loadBalancers.map(member),
@@ -101,17 +99,3 @@ function baseInputs(
 }
 
 const MIB = 1024 ** 2;
-const HUGE_PAGE_MIB = 2;
-/** Smaller caches gain nothing that would make up for memory nobody else can use. */
-const HUGE_PAGES_FROM_MIB = 1024;
-/** Shared memory beside shared_buffers: WAL buffers, locks, slots. */
-const SHARED_MEMORY_FACTOR = 1.08;
-
-/**
- * Huge pages for PostgreSQL's shared memory.
- * @param sharedBuffers as in postgresql.conf, for example `2GB`, or a number of pages of 8 kB
- */
-export function hugePages(sharedBuffers: string | number | boolean | undefined): number {
-    const mib = toMib("shared_buffers", sharedBuffers) ?? 0;
-    return mib < HUGE_PAGES_FROM_MIB ? 0 : Math.ceil((mib * SHARED_MEMORY_FACTOR) / HUGE_PAGE_MIB);
-}

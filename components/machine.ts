@@ -4,7 +4,7 @@ import * as yandex from "@pulumi/yandex";
 
 import type { MachineConfiguration } from "../cloud-init/machine/configuration.ts";
 import { renderBundle, renderUserData } from "../cloud-init/machine/user-data.ts";
-import type { DiskSettings, MachineSettings } from "../settings.ts";
+import type { DiskSettings, MachineSettings } from "../settings/index.ts";
 import type { Node } from "../cluster/address-plan.ts";
 import type { Role } from "../cluster/flows.ts";
 import type { Network } from "./network.ts";

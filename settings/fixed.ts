@@ -1,6 +1,6 @@
 /** Settings that a running cluster cannot change, and what to do instead. Pure: components/fixed-settings.ts asks. */
 import type { Mistake } from "./mistakes.ts";
-import type { Settings } from "./settings.ts";
+import type { Settings } from "./index.ts";
 
 /** What a cluster was made with, by configuration key. */
 export interface FixedSettings {
@@ -13,14 +13,14 @@ export interface FixedSettings {
     readonly databaseDataDiskSizeGib: number;
 }
 
-export function fixedSettings({ clusterName, network, zones, ssh, database }: Settings): FixedSettings {
+export function fixedSettings({ clusterName, network, zones, ssh, dataDisk }: Settings): FixedSettings {
     return {
         clusterName,
         networkCidr: network.cidr,
         zones,
         sshUser: ssh.user,
-        databaseDataDiskType: database.dataDisk.type,
-        databaseDataDiskSizeGib: database.dataDisk.sizeGib,
+        databaseDataDiskType: dataDisk.type,
+        databaseDataDiskSizeGib: dataDisk.sizeGib,
     };
 }
 

@@ -1,6 +1,6 @@
 import type { Timings } from "../../cluster/timings.ts";
 import { base, type BaseInputs } from "../services/base.ts";
-import { nodeTls, roles, tlsGroup, type Member } from "../../cluster/names.ts";
+import { nodeTls, sqlRoles, tlsGroup, type Peer } from "../../cluster/names.ts";
 import { etcd } from "../services/etcd.ts";
 import { mergeParts, type MachineConfiguration, type ServicePart } from "../machine/configuration.ts";
 import { patroni, type DynamicConfiguration, type PatroniSecrets } from "../services/patroni.ts";
@@ -12,10 +12,10 @@ import { refresh, script, scriptDirectory } from "../machine/scripts.ts";
 export interface DatabaseNodeInputs {
     readonly base: Omit<BaseInputs, "allowTcpForwarding">;
     readonly clusterName: string;
-    readonly self: Member;
-    readonly members: readonly Member[];
+    readonly self: Peer;
+    readonly members: readonly Peer[];
     /** Where applications come in; the check writes and reads through each. */
-    readonly loadBalancers: readonly Member[];
+    readonly loadBalancers: readonly Peer[];
     readonly postgresqlVersion: number;
     readonly hugePages: number;
     readonly watchdog: boolean;
@@ -119,7 +119,7 @@ function administration(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSecrets
             },
             {
                 path: "/etc/postgres-ha/superuser.pgpass",
-                content: `*:*:*:${roles.superuser}:${secrets.superuserPassword}\n`,
+                content: `*:*:*:${sqlRoles.superuser}:${secrets.superuserPassword}\n`,
                 owner: "postgres:postgres",
                 mode: "0600",
                 secret: true,
@@ -129,12 +129,12 @@ function administration(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSecrets
 }
 
 /** Runs on one database node with the SQL of `databaseObjectsSql` on standard input. */
-export function createDatabaseObjectsCommand(members: readonly Member[], deadlineSeconds: number): string {
+export function createDatabaseObjectsCommand(members: readonly Peer[], deadlineSeconds: number): string {
     return `sudo ${scriptDirectory}/create-database-objects ${deadlineSeconds} ${members.map((member) => member.address).join(" ")}`;
 }
 
 /** Runs on one of the nodes that stay: takes the others out of the cluster. */
-export function reconcileMembersCommand(members: readonly Member[], deadlineSeconds: number): string {
+export function reconcileMembersCommand(members: readonly Peer[], deadlineSeconds: number): string {
     return `sudo ${scriptDirectory}/reconcile-members ${deadlineSeconds} ${members.map((member) => member.name).join(" ")}`;
 }
 

@@ -135,14 +135,15 @@ describe("security groups", () => {
         clusterName: "main",
         zones: ["ru-central1-a", "ru-central1-b", "ru-central1-d"],
         network: { cidr: "10.10.0.0/16" },
-        database: { nodes: 3 },
-        loadBalancer: { count: 1 },
+        machines: { database: { count: 3 }, loadBalancer: { count: 1 } },
     };
     const plan: AddressPlan = addressPlan(cluster);
     const ranges: Record<Party, readonly string[]> = {
         jumpHost: hosts([plan.jumpHost]),
         // Those that may yet come as well.
-        database: hosts(addressPlan({ ...cluster, database: { nodes: 5 } }).databases),
+        database: hosts(
+            addressPlan({ ...cluster, machines: { ...cluster.machines, database: { count: 5 } } }).databases,
+        ),
         loadBalancer: hosts(plan.loadBalancers),
         admin: minimalConfiguration.adminCidrs,
         client: ["10.10.0.0/16"],

@@ -7,7 +7,7 @@ import { renderBundle, renderUserData } from "../../cloud-init/machine/user-data
 import { addressPlan, type AddressPlan, type Node } from "../../cluster/address-plan.ts";
 import type { Role } from "../../cluster/flows.ts";
 import { databaseNodeInputs, jumpHostInputs, loadBalancerInputs, member } from "../../components/machine-inputs.ts";
-import { parseSettings, type Settings } from "../../settings.ts";
+import { parseSettings, type Settings } from "../../settings/index.ts";
 import { sshKeyPair, TestAuthority, type Certificate } from "./certificates.ts";
 import type { ScratchMachine } from "./scratch-machine.ts";
 

@@ -241,8 +241,7 @@ describe("security", () => {
             clusterName: "main",
             zones: ["ru-central1-a", "ru-central1-b", "ru-central1-d"],
             network: { cidr: "10.10.0.0/16" },
-            database: { nodes: 3 },
-            loadBalancer: { count: 1 },
+            machines: { database: { count: 3 }, loadBalancer: { count: 1 } },
         });
         const context = { plan, adminCidrs: ["203.0.113.10/32"], clientCidrs: ["10.10.0.0/16"] };
         const inCidr = (cidr: string, address: string) =>

@@ -26,8 +26,10 @@ const input: fc.Arbitrary<AddressPlanInput> = fc.record({
     clusterName: fc.constantFrom("main", "orders"),
     zones: fc.integer({ min: 1, max: 3 }).map((count) => zones.slice(0, count)),
     network: fc.record({ cidr: network }),
-    database: fc.record({ nodes: fc.constantFrom(1, 3, 5) }),
-    loadBalancer: fc.record({ count: fc.integer({ min: 1, max: 4 }) }),
+    machines: fc.record({
+        database: fc.record({ count: fc.constantFrom(1, 3, 5) }),
+        loadBalancer: fc.record({ count: fc.integer({ min: 1, max: 4 }) }),
+    }),
 });
 
 const machines = (plan: AddressPlan): Node[] => [plan.jumpHost, ...plan.loadBalancers, ...plan.databases];
@@ -42,8 +44,7 @@ describe("addressPlan", () => {
             clusterName: "main",
             zones,
             network: { cidr: "10.10.0.0/16" },
-            database: { nodes: 5 },
-            loadBalancer: { count: 2 },
+            machines: { database: { count: 5 }, loadBalancer: { count: 2 } },
         });
         expect(plan.subnets).toEqual([
             { zone: "ru-central1-a", cidr: "10.10.0.0/19", dnsServer: "10.10.0.2" },
@@ -68,8 +69,7 @@ describe("addressPlan", () => {
                 clusterName: "main",
                 zones,
                 network: { cidr: "10.10.0.0/16" },
-                database: { nodes: 3 },
-                loadBalancer: { count },
+                machines: { database: { count: 3 }, loadBalancer: { count } },
             });
         expect(plan(1).networkLoadBalancer).toBeUndefined();
         expect(plan(2).networkLoadBalancer).toEqual({ zone: "ru-central1-a", address: "10.10.0.9" });
@@ -122,7 +122,10 @@ describe("addressPlan", () => {
         fc.assert(
             fc.property(input, (value) => {
                 const before = addressPlan(value);
-                const grown = addressPlan({ ...value, database: { nodes: 5 }, loadBalancer: { count: 4 } });
+                const grown = addressPlan({
+                    ...value,
+                    machines: { database: { count: 5 }, loadBalancer: { count: 4 } },
+                });
                 expect(grown.jumpHost).toEqual(before.jumpHost);
                 expect(grown.databases.slice(0, before.databases.length)).toEqual(before.databases);
                 expect(grown.loadBalancers.slice(0, before.loadBalancers.length)).toEqual(before.loadBalancers);
@@ -155,8 +158,7 @@ describe("addressPlan", () => {
                 clusterName: "main",
                 zones,
                 network: { cidr },
-                database: { nodes: 3 },
-                loadBalancer: { count: 1 },
+                machines: { database: { count: 3 }, loadBalancer: { count: 1 } },
             }),
         ).toThrow(new RangeError(message));
     });
@@ -166,11 +168,14 @@ describe("addressPlan", () => {
             clusterName: "main",
             zones,
             network: { cidr: "10.10.0.0/16" },
-            database: { nodes: 3 },
-            loadBalancer: { count: 1 },
+            machines: { database: { count: 3 }, loadBalancer: { count: 1 } },
         };
-        expect(() => addressPlan({ ...valid, database: { nodes: 6 } })).toThrow("6 database nodes: must be 1 to 5");
-        expect(() => addressPlan({ ...valid, loadBalancer: { count: 5 } })).toThrow("5 load balancers: must be 1 to 4");
+        expect(() => addressPlan({ ...valid, machines: { ...valid.machines, database: { count: 6 } } })).toThrow(
+            "6 database nodes: must be 1 to 5",
+        );
+        expect(() => addressPlan({ ...valid, machines: { ...valid.machines, loadBalancer: { count: 5 } } })).toThrow(
+            "5 load balancers: must be 1 to 4",
+        );
         expect(() => addressPlan({ ...valid, zones: [] })).toThrow("0 zones: must be 1 to 8");
     });
 });

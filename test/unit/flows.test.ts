@@ -17,8 +17,7 @@ const context: FlowContext = {
         clusterName: "main",
         zones: ["ru-central1-a", "ru-central1-b", "ru-central1-d"],
         network: { cidr: "10.10.0.0/16" },
-        database: { nodes: 3 },
-        loadBalancer: { count: 2 },
+        machines: { database: { count: 3 }, loadBalancer: { count: 2 } },
     }),
     adminCidrs: ["203.0.113.10/32"],
     clientCidrs: ["10.10.0.0/16", "10.20.0.0/16"],
@@ -164,8 +163,7 @@ describe("a network load balancer", () => {
                 clusterName: "main",
                 zones: ["ru-central1-a"],
                 network: { cidr: "10.10.0.0/16" },
-                database: { nodes: 3 },
-                loadBalancer: { count: 1 },
+                machines: { database: { count: 3 }, loadBalancer: { count: 1 } },
             }),
         };
         expect(flowsOf(one.plan).some(({ balanced }) => balanced)).toBe(false);

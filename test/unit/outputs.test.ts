@@ -15,8 +15,7 @@ const cluster = {
     clusterName: "main",
     zones: ["ru-central1-a", "ru-central1-b"],
     network: { cidr: "10.10.0.0/16" },
-    database: { nodes: 3 },
-    loadBalancer: { count: 2 },
+    machines: { database: { count: 3 }, loadBalancer: { count: 2 } },
 };
 const plan = addressPlan(cluster);
 
@@ -49,7 +48,7 @@ describe("connection strings", () => {
 
     it("can be read by a driver that knows one host", () => {
         const one = connectionStrings(
-            addressPlan({ ...cluster, loadBalancer: { count: 1 } }),
+            addressPlan({ ...cluster, machines: { ...cluster.machines, loadBalancer: { count: 1 } } }),
             "orders",
             "app",
             "Password0123",

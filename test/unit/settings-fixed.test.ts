@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { parseSettings } from "../../settings.ts";
+import { parseSettings } from "../../settings/index.ts";
 import { fixedSettings, refusedChanges } from "../../settings/fixed.ts";
 import { minimalConfiguration } from "../support/rendered-cluster.ts";
 

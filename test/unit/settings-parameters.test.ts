@@ -1,10 +1,10 @@
 /** Values of PostgreSQL's parameters, judged before any resource exists. What the server says of each was seen with `postgres -C`. */
 import { describe, expect, it } from "vitest";
 
-import { parseAmount } from "../../settings/postgresql-amounts.ts";
-import { checkParameter, numberOf, toMib } from "../../settings/postgresql-parameters.ts";
-import { preloadableLibraries17 } from "../../settings/postgresql-parameters-17.ts";
-import { parseSettings } from "../../settings.ts";
+import { parseAmount } from "../../settings/postgresql/amounts.ts";
+import { bytesOf, checkParameter, numberOf } from "../../settings/postgresql/parameters.ts";
+import { preloadableLibraries17 } from "../../settings/postgresql/parameters-17.ts";
+import { parseSettings } from "../../settings/index.ts";
 import { minimalConfiguration } from "../support/rendered-cluster.ts";
 
 const memory = "with a unit (TB, GB, MB, kB, B; without one it counts kB)";
@@ -150,10 +150,19 @@ describe("amounts", () => {
     });
 
     it("without a unit count what the parameter counts", () => {
-        expect(toMib("shared_buffers", 26_214_400)).toBe(204_800);
-        expect(toMib("max_wal_size", "500000")).toBe(500_000);
-        expect(toMib("work_mem", 2048)).toBe(2);
-        expect(toMib("statement_timeout", "1s")).toBeUndefined();
+        expect(bytesOf("shared_buffers", 26_214_400)).toBe(26_214_400 * 8192);
+        expect(bytesOf("max_wal_size", "500000")).toBe(500_000 * 1024 ** 2);
+        expect(bytesOf("work_mem", 2048)).toBe(2 * 1024 ** 2);
+        expect(bytesOf("statement_timeout", "1s")).toBeUndefined();
+    });
+
+    it("of memory are bytes, whatever the unit of the parameter", () => {
+        expect(bytesOf("shared_buffers", "2GB")).toBe(2 * 1024 ** 3);
+        expect(bytesOf("work_mem", " 64 kB ")).toBe(64 * 1024);
+        expect(bytesOf("max_wal_size", "1TB")).toBe(1024 ** 4);
+        expect(bytesOf("autovacuum_work_mem", "1000B")).toBe(1024); // rounded to whole kB
+        expect(bytesOf("shared_buffers", "2 gb")).toBeUndefined();
+        expect(bytesOf("shared_buffers", undefined)).toBeUndefined();
     });
 
     it("have no unit where the parameter has none", () => {

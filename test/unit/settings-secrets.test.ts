@@ -2,7 +2,7 @@
 import { inspect } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, describe, expect, it } from "vitest";
-import { parseSettings, readSettings } from "../../settings.ts";
+import { parseSettings, readSettings } from "../../settings/index.ts";
 import { minimalConfiguration } from "../support/rendered-cluster.ts";
 
 const body = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZWQyNTUx";

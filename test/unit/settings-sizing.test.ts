@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { connectionsBesidePooler, defaultPoolSize, maxDatabaseConnections } from "../../settings/pgbouncer-sizing.ts";
-import { checkParameter, toMib } from "../../settings/postgresql-parameters.ts";
-import { postgresqlSizing } from "../../settings/postgresql-sizing.ts";
+import { connectionsBesidePooler, defaultPoolSize, maxDatabaseConnections } from "../../settings/pgbouncer.ts";
+import { bytesOf, checkParameter } from "../../settings/postgresql/parameters.ts";
+import { hugePages, postgresqlSizing } from "../../settings/postgresql/sizing.ts";
+import { parseSettings } from "../../settings/index.ts";
+import { minimalConfiguration } from "../support/rendered-cluster.ts";
 import { checkTimings, freezeSeconds, profiles, resolveTimings } from "../../cluster/timings.ts";
-import type { ProfileName } from "../../settings.ts";
+import { profileNames } from "../../cluster/names.ts";
 
 const size = fc.record({
     memoryGib: fc.integer({ min: 1, max: 640 }),
@@ -75,15 +77,14 @@ describe("postgresqlSizing", () => {
         fc.assert(
             fc.property(size, (machine) => {
                 const parameters = postgresqlSizing(machine);
-                const mib = (name: string) => toMib(name, parameters[name])!;
-                expect(mib("shared_buffers") + mib("effective_cache_size")).toBeLessThanOrEqual(
-                    machine.memoryGib * 1024,
+                const bytes = (name: string) => bytesOf(name, parameters[name])!;
+                const memory = machine.memoryGib * 1024 ** 3;
+                expect(bytes("shared_buffers") + bytes("effective_cache_size")).toBeLessThanOrEqual(memory);
+                expect(bytes("shared_buffers") + bytes("maintenance_work_mem") * 2).toBeLessThan(memory);
+                expect(bytes("max_wal_size") + bytes("max_slot_wal_keep_size")).toBeLessThan(
+                    machine.dataDiskSizeGib * 1024 ** 3 * 0.5,
                 );
-                expect(mib("shared_buffers") + mib("maintenance_work_mem") * 2).toBeLessThan(machine.memoryGib * 1024);
-                expect(mib("max_wal_size") + mib("max_slot_wal_keep_size")).toBeLessThan(
-                    machine.dataDiskSizeGib * 1024 * 0.5,
-                );
-                expect(mib("min_wal_size")).toBeLessThan(mib("max_wal_size"));
+                expect(bytes("min_wal_size")).toBeLessThan(bytes("max_wal_size"));
                 expect(parameters["max_parallel_workers"]).toBeLessThanOrEqual(
                     parameters["max_worker_processes"] as number,
                 );
@@ -98,6 +99,23 @@ describe("postgresqlSizing", () => {
                     expect(checkParameter(name, value), name).toBeUndefined();
             }),
         );
+    });
+});
+
+describe("hugePages", () => {
+    it.each([
+        ["4GB", 2212],
+        ["2048MB", 1106],
+        ["1.5GB", 830],
+        [262_144, 1106],
+        ["1023MB", 0],
+    ])("for shared_buffers of %s are %i", (sharedBuffers, pages) => {
+        expect(hugePages(bytesOf("shared_buffers", sharedBuffers)!)).toBe(pages);
+    });
+
+    it("follow a configured value without a unit", () => {
+        const configuration = { ...minimalConfiguration, postgresqlParameters: { shared_buffers: 262_144 } };
+        expect(parseSettings(configuration).postgresql.hugePages).toBe(1106);
     });
 });
 
@@ -131,7 +149,7 @@ describe("PgBouncer's limits", () => {
 });
 
 describe("profiles", () => {
-    it.each(Object.keys(profiles) as ProfileName[])("%s keeps its rules", (profile) => {
+    it.each(profileNames)("%s keeps its rules", (profile) => {
         expect(checkTimings(profile, profiles[profile])).toEqual([]);
     });
 

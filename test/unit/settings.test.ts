@@ -5,9 +5,16 @@ import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { addressPlan } from "../../cluster/address-plan.ts";
-import { ConfigurationError, parseSettings, readSettings, type Settings } from "../../settings.ts";
+import { profiles } from "../../cluster/timings.ts";
+import {
+    ConfigurationError,
+    keys,
+    parseSettings,
+    readSettings,
+    subjects,
+    type Settings,
+} from "../../settings/index.ts";
 import { demand } from "../../settings/quotas.ts";
-import { schema, type Key } from "../../settings/schema.ts";
 
 const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJyG8wnXlHV4fYPW8YhqFxmVJ2qXo8PoGcMVpQbq0Qx1 admin@example.org";
 const required = { adminCidrs: ["203.0.113.10/32"], sshPublicKeys: [publicKey] };
@@ -378,7 +385,7 @@ const table: readonly (readonly [given: Record<string, unknown>, said: string])[
                 patroni: { loopWaitSeconds: 8, retryTimeoutSeconds: 5, watchdogSafetyMarginSeconds: 7 },
             },
         },
-        "timingOverrides.patroni.ttlSeconds: 25 must be more than 10 + loopWaitSeconds + watchdogSafetyMarginSeconds = 25 in profile normal, so that a machine frozen for 10 s by live migration keeps the lead (profile fast allows less)",
+        "timingOverrides.patroni.ttlSeconds: 25 must be more than 10 + loopWaitSeconds + watchdogSafetyMarginSeconds = 25 in profile normal, so that a machine frozen for 10 s by live migration stays leader (profile fast allows less)",
     ],
     [
         { timingOverrides: { etcd: { heartbeatMilliseconds: 500 } } },
@@ -386,7 +393,7 @@ const table: readonly (readonly [given: Record<string, unknown>, said: string])[
     ],
     [
         { timingOverrides: { etcd: { electionMilliseconds: 5000 } } },
-        "timingOverrides.etcd.electionMilliseconds: 5000 must be at most half of patroni.retryTimeoutSeconds = 4000, or an election of etcd costs the primary its lead",
+        "timingOverrides.etcd.electionMilliseconds: 5000 must be at most half of patroni.retryTimeoutSeconds = 4000, or an election of etcd costs the primary its leadership",
     ],
     [
         { timingOverrides: { haproxy: { fastCheckIntervalMilliseconds: 2000 } } },
@@ -495,8 +502,11 @@ describe("parseSettings", () => {
 
     it("needs no more than who may log in, and from where", () => {
         expect(defaults.clusterName).toBe("main");
-        expect(defaults.database.nodes).toBe(3);
-        expect(defaults.highAvailability).toMatchObject({ profile: "normal", synchronousMode: "quorum" });
+        expect(defaults.machines.database.count).toBe(3);
+        expect(defaults.highAvailability).toMatchObject({
+            timings: { patroni: { ttlSeconds: profiles.normal.patroni.ttlSeconds } },
+            synchronousMode: "quorum",
+        });
         expect(defaults.network.clientCidrs).toEqual([defaults.network.cidr]);
         expect(defaults.deletionProtection).toBe(true);
     });
@@ -521,7 +531,7 @@ describe("parseSettings", () => {
             pgbouncerPoolSize: "50",
             databases: '[{"name": "otus", "owner": "otus"}]',
         });
-        expect(settings.database.nodes).toBe(5);
+        expect(settings.machines.database.count).toBe(5);
         expect(settings.deletionProtection).toBe(false);
         expect(settings.image).toEqual({ family: "almalinux-9" });
         expect(settings.pgbouncer.poolSize).toBe(50);
@@ -625,25 +635,38 @@ describe("parseSettings", () => {
     });
 });
 
-describe("Pulumi.yaml", () => {
-    const project = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as {
-        name: string;
-        config: Record<string, { description: string; default: unknown }>;
-    };
+describe("a declaration", () => {
+    const declarations = Object.entries(keys);
 
-    it("describes every setting and nothing else", () => {
-        expect(Object.keys(project.config).sort()).toEqual(Object.keys(schema.shape).sort());
-        for (const [key, { description }] of Object.entries(project.config))
-            expect(description, key).toMatch(/^.{10,}\.$/s);
+    it("belongs to one subject", () => {
+        const names = subjects.flatMap((subject) => Object.keys(subject.keys));
+        expect(names.toSorted()).toEqual(Object.keys(keys).toSorted());
+        expect(new Set(subjects.map(({ title }) => title)).size).toBe(subjects.length);
     });
 
-    it("has the schema's defaults", () => {
-        for (const key of Object.keys(schema.shape) as Key[]) {
-            if (key in required) continue;
-            const declared = project.config[key]!.default;
-            expect(declared, key).not.toBeUndefined(); // or Pulumi would demand the key
-            expect(schema.shape[key].parse(declared), key).toEqual(schema.shape[key].parse(undefined));
-        }
+    it.each(declarations)("of %s has a description of whole sentences", (_, { description }) => {
+        expect(description).toMatch(/^[^\n]{10,}\.$/);
+    });
+
+    it.each(declarations)("of %s has a default that is valid, unless the key is required", (name, declaration) => {
+        expect(declaration.kind.safeParse(declaration.default).success).toBe(!(name in required));
+        expect(declaration.description.startsWith("Required. ")).toBe(name in required);
+    });
+
+    it("is what Pulumi.yaml gives Pulumi, which would demand a key without a default", () => {
+        const { config } = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as {
+            config: Record<string, { description: string; default: unknown }>;
+        };
+        const declared = declarations.map(([name, { description, default: value }]) => [
+            name,
+            { description, default: value },
+        ]);
+        expect(config).toEqual(Object.fromEntries(declared));
+    });
+
+    it("names no rule's key that does not exist", () => {
+        const named = subjects.flatMap(({ rules }) => rules.flatMap((rule) => rule.keys));
+        expect(named.filter((name) => !(name in keys))).toEqual([]);
     });
 });
 
@@ -704,7 +727,7 @@ describe("readSettings", () => {
             "postgres-ha:loadBalancers": "2",
         });
         const settings: Settings = readSettings();
-        expect(settings.loadBalancer.count).toBe(2);
+        expect(settings.machines.loadBalancer.count).toBe(2);
         pulumi.runtime.setAllConfig({ "postgres-ha:loadBalancer": "2" });
         expect(() => readSettings()).toThrow("loadBalancer: is no setting; did you mean loadBalancers?");
     });

@@ -1,12 +1,8 @@
 /** Which PostgreSQL parameters a stack may set, and to what. */
-import { nearest } from "./mistakes.ts";
-import { baseUnitInMib, parseAmount, showAmount, unitsBeside } from "./postgresql-amounts.ts";
-import {
-    postgresqlParameters17,
-    preloadableLibraries17,
-    type PostgresqlParameter,
-} from "./postgresql-parameters-17.ts";
-import type { ParameterValue } from "./postgresql-sizing.ts";
+import { nearest } from "../mistakes.ts";
+import { baseUnitInBytes, parseAmount, showAmount, unitsBeside } from "./amounts.ts";
+import { postgresqlParameters17, preloadableLibraries17, type PostgresqlParameter } from "./parameters-17.ts";
+import type { ParameterValue } from "./sizing.ts";
 
 /** Canonical names by their lower-case form: PostgreSQL ignores case. */
 const canonicalNames = new Map(Object.keys(postgresqlParameters17).map((name) => [name.toLowerCase(), name]));
@@ -218,11 +214,13 @@ export function numberOf(name: string, value: ParameterValue | undefined): numbe
     return parameter === undefined || value === undefined ? undefined : parseAmount(String(value), parameter);
 }
 
-/** An amount of memory or disk in MiB; undefined when it is none. */
-export function toMib(name: string, value: ParameterValue | undefined): number | undefined {
+/** An amount of memory or disk in bytes; undefined when it is none. */
+export function bytesOf(name: string, value: ParameterValue | undefined): number | undefined {
     const unit = postgresqlParameters17[name]?.unit;
     const number = numberOf(name, value);
-    return number === undefined || unit === undefined || !unit.endsWith("B") ? undefined : number * baseUnitInMib(unit);
+    return number === undefined || unit === undefined || !unit.endsWith("B")
+        ? undefined
+        : number * baseUnitInBytes(unit);
 }
 
 /** The configured parameters laid over the computed ones; names are compared as PostgreSQL does. */

@@ -1,5 +1,8 @@
 /** Numbers as PostgreSQL reads them in its configuration (`parse_int`, `parse_real`, `convert_to_base_unit` in guc.c). */
-import type { PostgresqlParameter } from "./postgresql-parameters-17.ts";
+import type { PostgresqlParameter } from "./parameters-17.ts";
+
+export const MIB = 1024 ** 2;
+export const GIB = 1024 ** 3;
 
 /** Each unit in the smallest of its kind, the largest first. */
 const memoryUnits = { TB: 1024 ** 4, GB: 1024 ** 3, MB: 1024 ** 2, kB: 1024, B: 1 } as const;
@@ -32,9 +35,9 @@ export function parseAmount(
     return type === "integer" ? roundToEven(value) : value;
 }
 
-/** @param baseUnit PostgreSQL's name for it, for example `8kB` */
-export function baseUnitInMib(baseUnit: string): number {
-    return baseUnitSize(baseUnit) / memoryUnits.MB;
+/** @param baseUnit PostgreSQL's name for a unit of memory, for example `8kB` */
+export function baseUnitInBytes(baseUnit: string): number {
+    return baseUnitSize(baseUnit);
 }
 
 /** A number of base units for people: `128kB` for 16 of `8kB`. */

@@ -6,6 +6,8 @@
  * Connections". Where a rule has no source it says why.
  */
 
+import { GIB, MIB } from "./amounts.ts";
+
 export type ParameterValue = string | number | boolean;
 /** Names and values as they stand in postgresql.conf. */
 export type PostgresqlParameters = Readonly<Record<string, ParameterValue>>;
@@ -87,6 +89,19 @@ export function postgresqlSizing({
         log_autovacuum_min_duration: "10min",
         shared_preload_libraries: "pg_stat_statements",
     };
+}
+
+const HUGE_PAGE_BYTES = 2 * MIB;
+/** Smaller caches gain too little to make up for memory that nothing else can use. */
+const HUGE_PAGES_FROM_BYTES = GIB;
+/** Shared memory beside shared_buffers: WAL buffers, locks, slots. */
+const SHARED_MEMORY_FACTOR = 1.08;
+
+/** How many huge pages of 2 MiB PostgreSQL's shared memory needs. */
+export function hugePages(sharedBuffersBytes: number): number {
+    return sharedBuffersBytes < HUGE_PAGES_FROM_BYTES
+        ? 0
+        : Math.ceil((sharedBuffersBytes * SHARED_MEMORY_FACTOR) / HUGE_PAGE_BYTES);
 }
 
 function clamp(value: number, min: number, max: number): number {
