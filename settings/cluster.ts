@@ -48,7 +48,7 @@ export const clusterKeys = {
         kind: kind.whole(1, 60, "minutes"),
         default: 15,
         description:
-            "How long a machine, and then the cluster, may take to become ready before `pulumi up` fails and shows the log. 1 to 60 minutes.",
+            "Minutes that a machine, and then the cluster, may take to become ready, 1 to 60. Then `pulumi up` fails and shows the log.",
     }),
 };
 

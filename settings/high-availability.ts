@@ -1,4 +1,4 @@
-/** How soon faults are noticed, what a commit waits for, who may become leader. */
+/** How soon faults are noticed, what a commit waits for, and which replica may become leader. */
 import { callbackActions, profileNames, synchronousModes, type CallbackAction } from "../cluster/names.ts";
 import { checkTimings, resolveTimings, withSynchronousMode } from "../cluster/timings.ts";
 import { scriptText } from "./formats.ts";
@@ -57,29 +57,29 @@ export const highAvailabilityKeys = {
         ),
         default: {},
         description:
-            "Map of maps (patroni, etcd, haproxy, tcp, replication) with single timings that differ from the profile. They are checked against the rules in cluster/timings.ts.",
+            "Map of maps (patroni, etcd, haproxy, tcp, replication) with single timings that differ from the profile. They are validated against the rules in cluster/timings.ts.",
     }),
     synchronousMode: key({
         kind: kind.oneOf(synchronousModes),
         default: "quorum",
         description:
-            "quorum (a commit waits for one standby, no acknowledged row is lost), strict (the same, and writes stop while there is no standby) or off (asynchronous).",
+            "quorum (a commit waits for one standby, so no acknowledged row is lost), strict (the same, and writes stop while there is no standby) or off (asynchronous).",
     }),
     maxFailoverLagMib: key({
         kind: kind.whole(0, 1024, "MiB"),
         default: 1,
         description:
-            "A replica further behind than this does not become leader, in MiB. It matters when synchronousMode is off.",
+            "A replica that lags behind by more MiB than this does not become leader. It matters only while synchronousMode is off.",
     }),
     patroniCallbacks: key({
         kind: kind.object(callbackScripts, `must be a map of ${callbackActions.join(", ")} to scripts`),
         default: {},
-        description: `Map of ${callbackActions.join(", ")} to texts of scripts, which Patroni runs on the node concerned: as postgres, in bash unless the first line names an interpreter, with the action, the role and the cluster's name as arguments, for 60 s at most.`,
+        description: `Map of ${callbackActions.join(", ")} to texts of scripts, which Patroni runs on the affected node: as postgres, in bash unless the first line names an interpreter, with the action, the role and the cluster's name as arguments, for 60 s at most.`,
     }),
     maxReplicaLagMib: key({
         kind: kind.whole(1, 10_240, "MiB"),
         default: 16,
-        description: "A replica further behind than this gets no sessions from port 5001, in MiB.",
+        description: "A replica that lags behind by more MiB than this gets no sessions from port 5001.",
     }),
 };
 
@@ -105,9 +105,9 @@ export function highAvailabilitySettings(configuration: Configuration) {
             /** The profile's timings with the configured overrides. */
             timings: resolveTimings(profile, withSynchronousMode(synchronousMode, timingOverrides)),
             synchronousMode,
-            /** A replica further behind than this never becomes leader (matters only when synchronousMode is off). */
+            /** A replica that lags behind by more never becomes leader (matters only while synchronousMode is off). */
             maxFailoverLagMib: configuration.maxFailoverLagMib,
-            /** A replica further behind than this gets no reads on port 5001. */
+            /** A replica that lags behind by more gets no reads on port 5001. */
             maxReplicaLagMib: configuration.maxReplicaLagMib,
             /**
              * Whether a watchdog resets a leader that hangs. Under the fast profile's short lease a machine that is frozen

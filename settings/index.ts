@@ -1,6 +1,6 @@
 /**
- * The program's settings: the only place that reads the stack's configuration. Each subject is a file of this folder: its
- * keys with kinds, defaults and descriptions, the rules between them, and what the program makes of them.
+ * The program's settings. Only this file reads the stack's configuration. Each subject is a file of this folder: it
+ * declares keys with their kinds, defaults and descriptions, the rules between them, and the values computed from them.
  */
 import * as pulumi from "@pulumi/pulumi";
 
@@ -18,7 +18,7 @@ export type { DiskSettings, FleetSettings, MachineSettings } from "./machines.ts
 export type { ParameterValue, PostgresqlParameters } from "./postgresql/sizing.ts";
 export { ConfigurationError } from "./mistakes.ts";
 
-/** Everything that a stack can configure, in the order of the documents. */
+/** Everything that a stack can configure, in the order of Pulumi.yaml and README. */
 export const subjects: readonly Subject[] = [
     cluster,
     network,
@@ -61,10 +61,10 @@ function resolve(configuration: Values<typeof declared>) {
 }
 
 /**
- * Checks a configuration and resolves it.
- * @param raw values by key without namespace, as text (lists and maps in JSON) or as they are.
- * @param secretKeys keys of which no message shows a value.
- * @throws ConfigurationError with every validation error there is.
+ * Validates a configuration and computes the settings.
+ * @param raw values by key without namespace, as text (lists and maps in JSON) or as they are
+ * @param secretKeys keys whose values no message shows
+ * @throws ConfigurationError with all validation errors
  */
 export function parseSettings(raw: Readonly<Record<string, unknown>>, secretKeys: readonly string[] = []): Settings {
     const mistakes: Mistake[] = unknownKeys(raw, Object.keys(declared));
@@ -82,7 +82,7 @@ export function parseSettings(raw: Readonly<Record<string, unknown>>, secretKeys
     }
 
     if (mistakes.length > 0) {
-        // Split at its line ends, a private key is many values of which one alone has its name.
+        // A private key that was split at its line ends is a list, and only one element of it says what it is.
         const split = Object.keys(raw).filter((name) => holdsPrivateKey(raw[name]));
         throw new ConfigurationError(mistakes, new Set([...secretKeys, ...split]));
     }
@@ -91,7 +91,7 @@ export function parseSettings(raw: Readonly<Record<string, unknown>>, secretKeys
 
 /**
  * Reads the stack's configuration.
- * @throws pulumi.RunError of which Pulumi prints the message and nothing else: no stack trace, no properties.
+ * @throws pulumi.RunError with all validation errors. Pulumi prints its message only: no stack trace, no properties.
  */
 export function readSettings(): Settings {
     const prefix = `${pulumi.getProject()}:`;
@@ -117,7 +117,11 @@ function unknownKeys(raw: Readonly<Record<string, unknown>>, known: readonly str
     const unknown = Object.keys(raw).filter((key) => !known.includes(key));
     return unknown.map((key) => {
         const hint = nearest(key, known);
-        return { key, value: undefined, rule: `is no setting${hint === undefined ? "" : `; did you mean ${hint}?`}` };
+        return {
+            key,
+            value: undefined,
+            rule: `is not a setting${hint === undefined ? "" : `; did you mean ${hint}?`}`,
+        };
     });
 }
 

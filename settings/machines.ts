@@ -8,7 +8,7 @@ import * as kind from "./kinds.ts";
 import { checkSize, platformIds } from "./platforms.ts";
 import { demand, exceeded, newAccountQuotas } from "./quotas.ts";
 
-const forNewMachines = "For new machines; those that exist keep theirs.";
+const forNewMachines = "It applies to new machines; existing ones keep theirs.";
 
 /** The five keys of a role's size, `jumpHostCores` and so on. */
 function sizeKeyNames<R extends Role>(role: R) {
@@ -27,7 +27,7 @@ type SizeKeys = Record<
 > &
     Record<SizeKeyNames["bootDiskType"], Key<z.ZodType<DiskType>>>;
 
-/** What the description of a size says of one role alone. */
+/** Sentences that the description of a size has for one role only. */
 const notes: Partial<Record<keyof SizeKeys, string>> = {
     databaseCoreFraction: "Below 100 only for trials.",
     databaseMemoryGib:
@@ -88,7 +88,7 @@ export const machineKeys = {
     platformId: key({
         kind: kind.oneOf(platformIds),
         default: "standard-v3",
-        description: `Compute platform of every machine: ${platformIds.slice(0, -1).join(", ")} or ${platformIds.at(-1)}. It decides which sizes there are.`,
+        description: `Compute platform of every machine: ${platformIds.slice(0, -1).join(", ")} or ${platformIds.at(-1)}. It determines which sizes exist.`,
     }),
     databaseNodes: key({
         kind: kind.oneOfNumbers(
@@ -103,14 +103,14 @@ export const machineKeys = {
         kind: kind.whole(1, roles.loadBalancer.most),
         default: 1,
         description:
-            "Number of HAProxy machines, 1 to 4. Two or more get one address in common, that of an internal network load balancer.",
+            "Number of HAProxy machines, 1 to 4. Two or more share one address, that of an internal network load balancer.",
     }),
     ...(Object.assign({}, ...roleNames.map(sizeKeys)) as SizeKeys),
     databaseDataDiskSizeGib: key({
         kind: kind.whole(10, 4096, "GiB"),
         default: 40,
         description:
-            "Size of the disk for PostgreSQL's data and WAL. A network SSD gives 1,000 IOPS and 15 MB/s for each 32 GiB, so a small disk is a slow one. It can grow, never shrink; the preview refuses it.",
+            "Size of the disk for PostgreSQL's data and WAL. A network SSD gives 1,000 IOPS and 15 MB/s for each 32 GiB, so a small disk is a slow one. It can grow. It cannot shrink: the preview refuses that.",
     }),
     databaseDataDiskType: key({
         kind: kind.oneOf(diskTypes),
@@ -127,7 +127,7 @@ export const machineKeys = {
     quotas: key({
         kind: kind.object(quotaKinds, "must be a map of quotas"),
         default: {},
-        description: `Map of the account's quotas that differ from a new account's (${quotaNames.map((name) => `${name} ${newAccountQuotas[name]}`).join(", ")}). Settings that need more are refused before anything is made.`,
+        description: `Map of the account's quotas that differ from a new account's (${quotaNames.map((name) => `${name} ${newAccountQuotas[name]}`).join(", ")}). A configuration that needs more is refused before anything is created.`,
     }),
 };
 
@@ -165,7 +165,7 @@ export const machines: Subject = {
                     refuse(
                         `quotas.${name}`,
                         quotas[name],
-                        `${least}: choose less, or have the quota raised and say so here`,
+                        `${least}: configure less, or have the quota raised and set its new value here`,
                     );
                 }
             },

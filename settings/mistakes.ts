@@ -64,7 +64,7 @@ function render(key: string, value: unknown): string {
     if (key.startsWith("patroniCallbacks") || secretName.test(key)) return hidden;
     if (Array.isArray(value)) return `[${value.map((element) => render(key, element)).join(",")}]`;
     if (typeof value !== "string") return JSON.stringify(value);
-    if (startsAsJson(value)) return "[text that is no JSON]";
+    if (startsAsJson(value)) return "[invalid JSON]";
     return secretName.test(value) ? hidden : JSON.stringify(withoutTokens(value.replace(/\/\/.*@/s, `//${hidden}@`)));
 }
 

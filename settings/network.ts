@@ -15,7 +15,7 @@ export const networkKeys = {
             return isPrivate(range) ? undefined : "must lie in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16";
         }),
         default: "10.10.0.0/16",
-        description: `Range of the cluster's own network, private, /16 to /25. It is cut into eight equal parts, one for each zone in turn. Must not overlap networks you connect to it. ${fixed}`,
+        description: `Range of the cluster's own network, private, /16 to /25. It is cut into eight equal parts, one for each zone in turn. It must not overlap networks that you connect to it. ${fixed}`,
     }),
     adminCidrs: key({
         kind: kind.cidrs(1, "must be a list of 1 to 50 IPv4 ranges that may open SSH to the jump host"),
@@ -36,19 +36,19 @@ export const networkKeys = {
         ),
         default: [],
         description:
-            "List of private IPv4 ranges of the applications, which may open ports 5000 and 5001 on the load balancers and 6432 on the database nodes. Empty means networkCidr.",
+            "List of private IPv4 ranges of the applications. They may open ports 5000 and 5001 on the load balancers and 6432 on the database nodes. Empty means networkCidr.",
     }),
     sshUser: key({
         kind: loginName,
         default: "pgadmin",
-        description: `Login name of the administrators on every machine; may use sudo. ${fixed}`,
+        description: `Login name of the administrators on every machine. It may use sudo. ${fixed}`,
     }),
     sshPublicKeys: key({
         kind: kind.list(sshPublicKey, {
             min: 1,
             max: 50,
             rule: "must be a list of 1 to 50 OpenSSH public keys of administrators",
-            // A private key, given by mistake, is not split at its line ends: only whole it is recognized and hidden.
+            // A private key, configured by mistake, is recognized and hidden only if it is not split at its line ends.
             separator: /\n(?![^-]*-----END )/,
         }),
         default: [],
@@ -65,7 +65,7 @@ export const network: Subject = {
     rules: [
         rule(["adminCidrs", "allowSshFromAnywhere"], ({ adminCidrs, allowSshFromAnywhere }, refuse) => {
             if (allowSshFromAnywhere) return;
-            const reason = "it would open SSH to the whole Internet; say allowSshFromAnywhere: true if that is meant";
+            const reason = "it would open SSH to the whole Internet; set allowSshFromAnywhere to true to allow that";
             adminCidrs.forEach((cidr, index) => {
                 if (parseCidr(cidr)!.subnetMask < 8)
                     refuse(`adminCidrs[${index}]`, cidr, `must be /8 or smaller: ${reason}`);

@@ -13,7 +13,7 @@ export const operatingSystemKeys = {
         kind: kind.text(/^[a-z][-a-z0-9]{1,61}[a-z0-9]$/, "must be the name of an image family, like almalinux-9"),
         default: "almalinux-9",
         description:
-            "Image family in Yandex's folder standard-images. A machine is made from its newest image and keeps it.",
+            "Image family in Yandex's folder standard-images. A new machine gets the newest image of the family and keeps it.",
     }),
     imageId: key({
         kind: kind.optional(
@@ -26,7 +26,7 @@ export const operatingSystemKeys = {
         kind: kind.optional(mirror),
         default: "",
         description:
-            "URL of the folder that holds 9/BaseOS/x86_64/os. Empty leaves the image's own list of mirrors. Signatures are checked whatever the mirror.",
+            "URL of the folder that holds 9/BaseOS/x86_64/os. Empty leaves the image's own list of mirrors. Signatures are verified in either case.",
     }),
     epelMirror: key({
         kind: mirror,
@@ -37,7 +37,7 @@ export const operatingSystemKeys = {
         kind: keyFingerprint,
         default: "FF8A D134 4597 106E CE81 3B91 8A38 72BF 3228 467C",
         description:
-            "Fingerprint of the one key that may sign EPEL's packages, 40 hexadecimal digits, spaces allowed. The default is EPEL's own; only a mirror that signs with a key of its own needs another.",
+            "Fingerprint of the one key that may sign EPEL's packages, 40 hexadecimal digits, spaces allowed. The default is EPEL's own; only a mirror that signs with its own key needs another one.",
     }),
     pgdgMirror: key({
         kind: mirror,
@@ -45,12 +45,12 @@ export const operatingSystemKeys = {
         description:
             "URL of the folder that holds 17/redhat/, common/redhat/, extras/redhat/ and keys/ of PostgreSQL's RPM repository.",
     }),
-    // The key for aarch64 is another one; every platform that the program knows is x86_64.
+    // PGDG has another key for aarch64. All platforms that the program knows are x86_64.
     pgdgKeyFingerprint: key({
         kind: keyFingerprint,
         default: "D4BF 08AE 67A0 B4C7 A1DB CCD2 40BC A2B4 08B4 0D20",
         description:
-            "Fingerprint of the one key that may sign the packages and indexes of PostgreSQL's RPM repository, 40 hexadecimal digits, spaces allowed. The default is its own for x86_64; only a mirror that signs with a key of its own needs another.",
+            "Fingerprint of the one key that may sign the packages and indexes of PostgreSQL's RPM repository, 40 hexadecimal digits, spaces allowed. The default is its own for x86_64; only a mirror that signs with its own key needs another one.",
     }),
     pgdgRelease: key({
         kind: kind.text(/^9(\.(0|[1-9]\d?))?$/, 'must be "9" or a minor release of Enterprise Linux 9, like "9.8"'),
@@ -61,7 +61,7 @@ export const operatingSystemKeys = {
     securityUpdates: key({
         kind: kind.flag,
         default: true,
-        description: "Whether security updates are installed every night. Services are not restarted by it.",
+        description: "Whether security updates are installed every night. They restart no service.",
     }),
     timeZone: key({
         kind: timeZone,

@@ -15,7 +15,8 @@ export const pgbouncerKeys = {
     pgbouncerPoolMode: key({
         kind: kind.oneOf(poolModes),
         default: "session",
-        description: "session, transaction or statement.",
+        description:
+            "When a server connection returns to its pool: after the session, the transaction or the statement.",
     }),
     pgbouncerServerConnection: key({
         kind: kind.oneOf(serverConnections),
@@ -31,7 +32,7 @@ export const pgbouncerKeys = {
     pgbouncerMaxClientConnections: key({
         kind: kind.whole(10, 20_000, "connections"),
         default: 1000,
-        description: "Client connections one PgBouncer accepts; those beyond the pool wait. 10 to 20,000.",
+        description: "Client connections that one PgBouncer accepts, 10 to 20,000. Those that exceed the pool wait.",
     }),
 };
 
@@ -39,8 +40,8 @@ type Configuration = Values<typeof pgbouncerKeys> & ParameterConfiguration & Use
 const rule = ruleOver<Configuration>();
 
 /**
- * Connections that PgBouncer leaves free: PostgreSQL keeps 3 for superusers; Patroni holds 2 or 3,
- * PgBouncer's own lookup of users 1 for each database, checks and administrators the rest.
+ * Connections that PgBouncer leaves free. PostgreSQL reserves 3 for superusers, Patroni holds 2 or 3, and PgBouncer's own
+ * lookup of users holds 1 for each database. The rest is for checks and administrators.
  */
 export const connectionsBesidePooler = 13;
 
@@ -132,16 +133,16 @@ function poolerConnections(maxConnections: number): number {
 }
 
 /**
- * Server connections of one pool. In session mode a client keeps its server connection for as long as it
- * stays, so the pools share all there are. Otherwise a connection is held for a transaction, and more of
- * them than ten for each core only wait for one another.
+ * Server connections of one pool. In session mode a client keeps its server connection until it leaves, so the pools
+ * share all connections. In the other modes a connection is held for a transaction, and more than ten connections for
+ * each core only wait for each other.
  */
 export function defaultPoolSize({ poolMode, maxConnections, pools, cores }: PoolerSize): number {
     const share = Math.floor(poolerConnections(maxConnections) / pools);
     return poolMode === "session" ? share : Math.min(share, Math.max(20, cores * 10));
 }
 
-/** PgBouncer's limit for each database, so that all of them together stay below max_connections. */
+/** Server connections of one database, so that all databases together stay below max_connections. */
 export function maxDatabaseConnections({ maxConnections, databases }: PoolerSize): number {
     return Math.floor(poolerConnections(maxConnections) / databases);
 }

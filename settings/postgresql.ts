@@ -14,7 +14,7 @@ import { hugePages, postgresqlSizing, type PostgresqlParameters } from "./postgr
 
 export const postgresqlKeys = {
     postgresqlVersion: key({
-        kind: kind.oneOfNumbers([17], ", the one version the program was tried with"),
+        kind: kind.oneOfNumbers([17], ", the only version that the program is tested with"),
         default: 17,
         description: "Major version of PostgreSQL: 17.",
     }),
@@ -35,7 +35,7 @@ export const postgresqlKeys = {
         }),
         default: [{ name: "app", owner: "app" }],
         description:
-            "List of databases to create, maps of name and owner. Owners are created too, with generated passwords.",
+            "List of databases to create, maps of name and owner. Their owners are created too, with generated passwords.",
     }),
     users: key({
         kind: kind.list(
@@ -134,7 +134,7 @@ export const postgresql: Subject = {
             if (bytes("shared_buffers") > mostBuffersMib * MIB) {
                 refuseParameter("shared_buffers", `must be at most 60 % of databaseMemoryGib: ${mostBuffersMib}MB`);
             }
-            // Of both, PostgreSQL keeps the larger.
+            // PostgreSQL uses the larger of both.
             const [cycle, kept] = [
                 larger("max_wal_size", "min_wal_size"),
                 larger("max_slot_wal_keep_size", "wal_keep_size"),

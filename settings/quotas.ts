@@ -45,7 +45,7 @@ interface Demand {
     readonly dataDisk: DiskSettings;
 }
 
-/** What the stack will hold. */
+/** The resources that the stack will have. */
 export function demand({ zones, machines, dataDisk }: Demand): Quotas {
     const fleet = Object.values(machines);
     const databaseNodes = machines.database.count;

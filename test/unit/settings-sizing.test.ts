@@ -69,11 +69,11 @@ describe("postgresqlSizing", () => {
                 max_slot_wal_keep_size: "256000MB",
             },
         ],
-    ])("suits %i GiB, %i cores, %i GiB of disk", (memoryGib, cores, dataDiskSizeGib, expected) => {
+    ])("fits %i GiB, %i cores, %i GiB of disk", (memoryGib, cores, dataDiskSizeGib, expected) => {
         expect(postgresqlSizing({ memoryGib, cores, dataDiskSizeGib, dataDiskIsSsd: true })).toMatchObject(expected);
     });
 
-    it("never plans more than the machine has", () => {
+    it("never uses more than the machine has", () => {
         fc.assert(
             fc.property(size, (machine) => {
                 const parameters = postgresqlSizing(machine);
@@ -92,7 +92,7 @@ describe("postgresqlSizing", () => {
         );
     });
 
-    it("sets only parameters PostgreSQL 17 knows, to values of their type", () => {
+    it("sets only parameters that PostgreSQL 17 knows, to valid values", () => {
         fc.assert(
             fc.property(size, (machine) => {
                 for (const [name, value] of Object.entries(postgresqlSizing(machine)))
@@ -120,7 +120,7 @@ describe("hugePages", () => {
 });
 
 describe("PgBouncer's limits", () => {
-    it("stay below max_connections, however many pools and databases share them", () => {
+    it("stay below max_connections with any number of pools and databases", () => {
         const pooler = fc.record({
             poolMode: fc.constantFrom("session" as const, "transaction" as const, "statement" as const),
             maxConnections: fc.integer({ min: 50, max: 500 }),
@@ -141,7 +141,7 @@ describe("PgBouncer's limits", () => {
         );
     });
 
-    it("are moderate where connections are shared by transactions", () => {
+    it("are moderate if transactions share connections", () => {
         const pooler = { maxConnections: 400, pools: 1, databases: 1, cores: 4 };
         expect(defaultPoolSize({ ...pooler, poolMode: "session" })).toBe(387);
         expect(defaultPoolSize({ ...pooler, poolMode: "transaction" })).toBe(40);
@@ -149,11 +149,11 @@ describe("PgBouncer's limits", () => {
 });
 
 describe("profiles", () => {
-    it.each(profileNames)("%s keeps its rules", (profile) => {
+    it.each(profileNames)("%s fulfils the rules", (profile) => {
         expect(checkTimings(profile, profiles[profile])).toEqual([]);
     });
 
-    it("all survive a freeze by live migration, fast too", () => {
+    it("all survive a freeze by live migration, including fast", () => {
         for (const { patroni, tcp, replication } of Object.values(profiles)) {
             expect(patroni.ttlSeconds - patroni.loopWaitSeconds - patroni.watchdogSafetyMarginSeconds).toBeGreaterThan(
                 freezeSeconds,
@@ -174,7 +174,7 @@ describe("profiles", () => {
         });
     });
 
-    it("take single overrides", () => {
+    it("accept single overrides", () => {
         const timings = resolveTimings("normal", { patroni: { ttlSeconds: 30 } });
         expect(timings).toEqual({ ...profiles.normal, patroni: { ...profiles.normal.patroni, ttlSeconds: 30 } });
     });
