@@ -11,6 +11,7 @@ import { refuseChangesOfFixedSettings } from "./components/fixed-settings.ts";
 import { pinnedImage } from "./components/image.ts";
 import { JumpHost } from "./components/jump-host.ts";
 import { LoadBalancer } from "./components/load-balancer.ts";
+import { announceChanges } from "./components/manifest.ts";
 import { Network } from "./components/network.ts";
 import { clusterOutputs } from "./components/outputs.ts";
 import { readSettings } from "./settings/index.ts";
@@ -29,7 +30,15 @@ const credentials = new Credentials(`${clusterName}-credentials`, {
 });
 const deployKey = new tls.PrivateKey(`${clusterName}-deploy`, { algorithm: "ED25519" });
 
-const context = { settings, plan, network, deployKey, labels, imageId: await image };
+const context = {
+    settings,
+    plan,
+    network,
+    deployKey,
+    labels,
+    imageId: await image,
+    announceChanges: announceChanges(),
+};
 const jumpHost = new JumpHost(`${clusterName}-jump`, { context, authority });
 const cluster = new DatabaseCluster(`${clusterName}-db`, { context, authority, credentials, jumpHost });
 const loadBalancer = new LoadBalancer(`${clusterName}-lb`, { context, authority, jumpHost });

@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 
 import { configureCommand, renderBundle } from "../cloud-init/machine/user-data.ts";
 import type { Machine } from "./machine.ts";
+import { keepManifest } from "./manifest.ts";
 import { connection, type SshTarget } from "./ssh.ts";
 
 export interface RemoteCommandArgs {
@@ -72,7 +73,7 @@ export function configureMachine(
     jumpHost: SshTarget | undefined,
     opts: pulumi.CustomResourceOptions,
 ): command.remote.Command {
-    return remoteCommand(
+    const configured = remoteCommand(
         `${machine.node.hostname}-configured`,
         {
             machine,
@@ -88,4 +89,6 @@ export function configureMachine(
         },
         opts,
     );
+    keepManifest(machine, configured);
+    return configured;
 }

@@ -20,6 +20,8 @@ export interface ClusterContext {
     readonly imageId: string;
     /** The key pair that the program's own Commands use. */
     readonly deployKey: tls.PrivateKey;
+    /** Prints what changes on a machine, see manifest.ts. */
+    readonly announceChanges: pulumi.ResourceHook;
     readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -54,6 +56,7 @@ export class Machine extends pulumi.ComponentResource {
     readonly revision: pulumi.Output<string>;
     /** How long the machine, and then the cluster, may take to become ready. */
     readonly readyTimeoutSeconds: number;
+    readonly announceChanges: pulumi.ResourceHook;
 
     constructor(name: string, args: MachineArgs, opts?: pulumi.ComponentResourceOptions) {
         super("postgres-ha:index:Machine", name, {}, opts);
@@ -63,6 +66,7 @@ export class Machine extends pulumi.ComponentResource {
         const dataDisk = args.dataDisk && this.dataDisk(`${name}-data`, args, args.dataDisk);
         this.node = args.node;
         this.configuration = args.configuration;
+        this.announceChanges = args.context.announceChanges;
         this.readyTimeoutSeconds = settings.readyTimeoutMinutes * 60;
         this.revision = this.drawRevision(name, args);
         this.instance = this.makeInstance(name, args, userData(args, hostKey), dataDisk);

@@ -9,7 +9,14 @@ import * as kind from "./kinds.ts";
 import { machineKeys } from "./machines.ts";
 import { operatingSystemKeys } from "./operating-system.ts";
 import { GIB, MIB } from "./postgresql/amounts.ts";
-import { bytesOf, checkParameter, mergeParameters, numberOf, waitsForStandby } from "./postgresql/parameters.ts";
+import {
+    bytesOf,
+    checkParameter,
+    mergeParameters,
+    needsRestart,
+    numberOf,
+    waitsForStandby,
+} from "./postgresql/parameters.ts";
 import { hugePages, postgresqlSizing, type PostgresqlParameters } from "./postgresql/sizing.ts";
 
 export const postgresqlKeys = {
@@ -175,6 +182,8 @@ export function postgresqlSettings(configuration: Configuration) {
             majorVersion: configuration.postgresqlVersion,
             /** Every parameter that the program sets, as Patroni gets it: computed from the machine's size, then the configured ones on top. */
             parameters,
+            /** Names of those that take effect only after a restart of PostgreSQL. */
+            restartParameters: Object.keys(parameters).filter(needsRestart),
             /** Huge pages of 2 MiB that the kernel reserves for shared memory. */
             hugePages: hugePages(bytesOf("shared_buffers", parameters["shared_buffers"]) ?? 0),
             databases: configuration.databases,

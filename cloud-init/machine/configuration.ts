@@ -13,14 +13,41 @@ export interface MachineFile {
     readonly owner?: string;
     /** Octal permissions. @default "0644" */
     readonly mode?: string;
-    /** A secret never enters user-data; it travels over SSH only. @default false */
+    /** A secret never enters user-data: it travels over SSH only, and no preview shows it. @default false */
     readonly secret?: boolean;
+    /**
+     * When the machine gets it: with user-data, or with the first bundle after the first boot. User-data holds 256 KiB
+     * (Yandex Compute, "Limits"), so what is large and not needed earlier comes with the bundle.
+     * @default "user-data", and "bundle" for a secret, which cannot be otherwise
+     */
+    readonly delivery?: "user-data" | "bundle";
+    /** The file of this repository that it is a copy of, from the repository's root. @default it is rendered */
+    readonly copyOf?: string;
+    /**
+     * What the file holds, where its parts have consequences of their own: the preview names the ones that change.
+     * @default the preview names the whole file
+     */
+    readonly entries?: readonly FileEntry[];
     /**
      * Shell commands that run, each once and in the order of the files, after the file was replaced.
      * They must do nothing to a service that does not run yet (see `refresh` in scripts.ts).
      * @default none
      */
     readonly onChange?: readonly string[];
+}
+
+/** A part of a file. */
+export interface FileEntry {
+    /** For people, for example `PostgreSQL work_mem`. */
+    readonly name: string;
+    readonly value: string;
+    /** What a change of it does: "reload of PostgreSQL". */
+    readonly consequence: string;
+}
+
+/** Whether user-data carries the file. */
+export function isInUserData({ secret = false, delivery = secret ? "bundle" : "user-data" }: MachineFile): boolean {
+    return delivery === "user-data";
 }
 
 /** A system account that must exist before the package that brings it, because files are given to it. */
@@ -65,7 +92,7 @@ export interface ServicePart {
 /** The parts of a machine, merged. */
 export type MachineConfiguration = Required<ServicePart>;
 
-/** Merges parts in their order. Throws when two parts claim the same path. */
+/** Merges parts in their order. Throws when two parts write the same path, or user-data would carry a secret. */
 export function mergeParts(parts: readonly ServicePart[]): MachineConfiguration {
     const all = <Key extends keyof ServicePart>(key: Key) =>
         parts.flatMap((part) => (part[key] ?? []) as readonly NonNullable<ServicePart[Key]>[number][]);
@@ -75,6 +102,8 @@ export function mergeParts(parts: readonly ServicePart[]): MachineConfiguration 
     if (twice !== undefined) {
         throw new Error(`two parts of a machine write ${twice}`);
     }
+    const exposed = files.find((file) => file.secret && isInUserData(file));
+    if (exposed !== undefined) throw new Error(`${exposed.path} is a secret: user-data must not carry it`);
     return {
         packages: [...new Set(all("packages"))],
         groups: [...new Set(all("groups"))],

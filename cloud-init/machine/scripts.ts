@@ -16,10 +16,33 @@ export const installedName = (file: string) => file.replace(/\.(py|sh)$/, "");
  * @param name the file's name in `files/`
  */
 export function script(name: string): MachineFile {
-    return { path: `${scriptDirectory}/${installedName(name)}`, content: read(name), mode: "0755" };
+    return {
+        path: `${scriptDirectory}/${installedName(name)}`,
+        content: read(name),
+        mode: "0755",
+        copyOf: `cloud-init/files/${name}`,
+    };
 }
 
 /** The command by which a running service takes its changed files. */
 export function refresh(action: "reload" | "restart", unit: string): string {
     return `${scriptDirectory}/refresh ${action} ${unit}`;
+}
+
+/** What a command of `onChange` does, for people; undefined for what needs no mention. */
+export function consequenceOf(command: string): string | undefined {
+    const words = command.replaceAll(`${scriptDirectory}/`, "").split(" ");
+    const [program, ...rest] = words;
+    switch (program) {
+        case "refresh":
+            return `${rest[0]} of ${rest[1]!.replace(/\.service$/, "")}`;
+        case "one-after-another":
+            return `${consequenceOf(rest.join(" "))}, node after node`;
+        case "first-boot":
+            return "installation of missing packages, start of new units";
+        case "import-repository-keys":
+            return "import of repository keys";
+        default:
+            return undefined;
+    }
 }

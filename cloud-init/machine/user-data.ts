@@ -1,6 +1,6 @@
 import { stringify } from "yaml";
 
-import type { DataDisk, MachineConfiguration, MachineFile } from "./configuration.ts";
+import { isInUserData, type DataDisk, type MachineConfiguration, type MachineFile } from "./configuration.ts";
 import { scriptDirectory } from "./scripts.ts";
 
 /** The person-like account of a machine and how SSH knows the machine. */
@@ -30,7 +30,7 @@ const SECRETS_MARKER = "/var/lib/postgres-ha/secrets-received";
  * there before the first connection can be trusted.
  */
 export function renderUserData(identity: MachineIdentity, configuration: MachineConfiguration): string {
-    const files = [...ownFiles(configuration), ...configuration.files].filter((file) => !file.secret);
+    const files = allFiles(configuration).filter(isInUserData);
     const config = {
         hostname: identity.hostname,
         fqdn: identity.fqdn,
@@ -85,7 +85,7 @@ export function renderUserData(identity: MachineIdentity, configuration: Machine
  */
 export function renderBundle(configuration: MachineConfiguration): string {
     const marker: MachineFile = { path: SECRETS_MARKER, content: "", mode: "0644" };
-    const everything = [...ownFiles(configuration), ...configuration.files];
+    const everything = allFiles(configuration);
     // Units first: systemd has to know them anew before a service is told to take its changed files.
     const isUnit = (file: MachineFile) => file.path.startsWith("/etc/systemd/system/");
     const files = [...everything.filter(isUnit), ...everything.filter((file) => !isUnit(file)), marker];
@@ -106,7 +106,11 @@ export function configureCommand(configuration: MachineConfiguration, deadlineSe
     return `sudo ${scriptDirectory}/configure ${deadlineSeconds} ${units.join(" ")}`;
 }
 
-/** The files that every machine has because of how it is set up. */
+/** Every file of a machine: its parts' own, and those that it has because of how it is set up. */
+export function allFiles(configuration: MachineConfiguration): readonly MachineFile[] {
+    return [...ownFiles(configuration), ...configuration.files];
+}
+
 function ownFiles(configuration: MachineConfiguration): MachineFile[] {
     const array = (name: string, values: readonly string[]) => `${name}=(${values.map(quote).join(" ")})`;
     return [

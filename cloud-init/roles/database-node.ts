@@ -16,7 +16,7 @@ export function databaseNode(source: MachineSource, secrets: DatabaseNodeSecrets
     const { settings, plan, node } = source;
     const { clusterName, highAvailability, ssh } = settings;
     const { timings, synchronousMode } = highAvailability;
-    const { majorVersion, hugePages, parameters } = settings.postgresql;
+    const { majorVersion, hugePages, parameters, restartParameters } = settings.postgresql;
     const cluster = { clusterName, self: peer(node), members: plan.nodes.database.map(peer) };
     return mergeParts([
         basePart("database", source, secrets),
@@ -39,6 +39,7 @@ export function databaseNode(source: MachineSource, secrets: DatabaseNodeSecrets
                     synchronousMode,
                     synchronousNodeCount: 1,
                     parameters,
+                    restartParameters,
                 },
                 watchdog: highAvailability.watchdog,
                 adminUser: ssh.user,

@@ -4,7 +4,7 @@ import type { Timings } from "../../cluster/timings.ts";
 import type { PostgresqlParameters } from "../../settings/postgresql/sizing.ts";
 import { dropIn } from "./base.ts";
 import { nodeTls, ports, sqlRoles, tlsGroup, type Peer } from "../../cluster/names.ts";
-import type { MachineFile, ServicePart } from "../machine/configuration.ts";
+import type { FileEntry, MachineFile, ServicePart } from "../machine/configuration.ts";
 import { callbackCommands } from "./patroni-callbacks.ts";
 import { socketDirectory } from "./pgbouncer.ts";
 import {
@@ -41,6 +41,8 @@ export interface DynamicConfiguration {
     /** Standbys that must confirm a commit. */
     readonly synchronousNodeCount: number;
     readonly parameters: PostgresqlParameters;
+    /** Names of those that take effect only after a restart. */
+    readonly restartParameters: readonly string[];
 }
 
 export interface PatroniSecrets {
@@ -63,6 +65,7 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
             {
                 path: DYNAMIC,
                 content: `${JSON.stringify(dynamicConfiguration(inputs.dynamic), undefined, 2)}\n`,
+                entries: dynamicEntries(inputs.dynamic),
             },
             {
                 path: `${DIRECTORY}/patroni.yml`,
@@ -115,8 +118,27 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
  */
 const anyLagBytes = 1024 ** 5;
 
+/** What the preview says of each value of the dynamic configuration. */
+function dynamicEntries(dynamic: DynamicConfiguration): readonly FileEntry[] {
+    const { postgresql: _, ...own } = dynamicConfiguration(dynamic);
+    return [
+        ...Object.entries(own).map(([name, value]) => ({
+            name: `Patroni ${name}`,
+            value: String(value),
+            consequence: "reload of Patroni",
+        })),
+        ...Object.entries(dynamic.parameters).map(([name, value]) => ({
+            name: `PostgreSQL ${name}`,
+            value: String(value),
+            consequence: dynamic.restartParameters.includes(name)
+                ? "restart of PostgreSQL, node after node"
+                : "reload of PostgreSQL",
+        })),
+    ];
+}
+
 /** Patroni's dynamic configuration in its own names. */
-export function dynamicConfiguration(dynamic: DynamicConfiguration): object {
+export function dynamicConfiguration(dynamic: DynamicConfiguration) {
     return {
         ttl: dynamic.timings.ttlSeconds,
         loop_wait: dynamic.timings.loopWaitSeconds,

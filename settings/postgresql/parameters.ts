@@ -234,3 +234,8 @@ export function mergeParameters(
     );
     return { ...computed, ...Object.fromEntries(canonical) };
 }
+
+/** Whether a change of the parameter takes effect only after a restart of PostgreSQL. */
+export function needsRestart(name: string): boolean {
+    return postgresqlParameters17[name]?.context === "postmaster";
+}

@@ -1,84 +1,28 @@
 /** The policies on the whole program, as the engine, the provider and the emulator of the cloud's API see it. */
-import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { stringify } from "yaml";
 
-import { startCloud, type RunningCloud } from "../../testbed/cloud/index.ts";
-import { ensureCertificate } from "../../testbed/cloud/certificate.ts";
-import { FakeDriver } from "../../testbed/cloud/test/fake-driver.ts";
-import { largeQuotas, minimalConfiguration } from "../support/rendered-cluster.ts";
+import { largeQuotas } from "../support/rendered-cluster.ts";
+import { EmulatedProject, repository, type Result } from "./emulated-project.ts";
 
-const repository = join(import.meta.dirname, "../..");
 const STACK = "policy";
-const TIME_LIMIT_SECONDS = 120;
+let emulated: EmulatedProject;
 
-let cloud: RunningCloud;
-let driver: FakeDriver;
-let folder: string;
-let project: string;
+beforeAll(async () => {
+    emulated = await EmulatedProject.start(STACK);
+});
+afterAll(() => emulated?.close());
 
-interface Result {
-    readonly status: number;
-    readonly output: string;
-}
-
-const pulumi = (...args: readonly string[]): Promise<Result> =>
-    execute("pulumi", [...args, "--non-interactive", "--color=never"]);
-
-/** Runs a command in the project, to its end. */
-function execute(command: string, args: readonly string[]): Promise<Result> {
-    const env = {
-        ...process.env,
-        PULUMI_BACKEND_URL: `file://${join(folder, "state")}`,
-        PULUMI_CONFIG_PASSPHRASE: "",
-        PULUMI_CONFIG_PASSPHRASE_FILE: "",
-    };
-    return new Promise((resolve) => {
-        execFile(
-            command,
-            args,
-            { cwd: project, env, timeout: TIME_LIMIT_SECONDS * 1000, maxBuffer: 64 * 1024 ** 2 },
-            (error, stdout, stderr) =>
-                resolve({
-                    status: error === null ? 0 : typeof error.code === "number" ? error.code : -1,
-                    output: stdout + stderr,
-                }),
-        );
-    });
-}
-
-/** The stack's configuration, written as a user would have it. */
-function configure(settings: Readonly<Record<string, unknown>>): void {
-    const provider = {
-        endpoint: `localhost:${cloud.port}`,
-        cloudId: "b1gtest",
-        folderId: "b1gtestfolder",
-        token: "t1.test",
-        zone: "ru-central1-a",
-    };
-    const config = Object.fromEntries([
-        ...Object.entries(provider).map(([key, value]) => [`yandex:${key}`, value]),
-        ...Object.entries({ ...minimalConfiguration, ...settings }).map(([key, value]) => [
-            `postgres-ha:${key}`,
-            value,
-        ]),
-    ]);
-    writeFileSync(join(folder, "stack.yaml"), stringify({ config }));
-}
+const pulumi: EmulatedProject["pulumi"] = (...args) => emulated.pulumi(...args);
+const configure: EmulatedProject["configure"] = (settings) => emulated.configure(settings);
 
 /** A subcommand with the stack's configuration and the policies. */
 function checked(subcommand: readonly string[], policyConfig: object = {}): Promise<Result> {
-    const file = join(folder, "policy.json");
+    const file = join(emulated.folder, "policy.json");
     writeFileSync(file, JSON.stringify(policyConfig));
-    return pulumi(
+    return emulated.withConfiguration(
         ...subcommand,
-        "--stack",
-        STACK,
-        "--config-file",
-        join(folder, "stack.yaml"),
         "--policy-pack",
         import.meta.dirname,
         "--policy-pack-config",
@@ -86,33 +30,6 @@ function checked(subcommand: readonly string[], policyConfig: object = {}): Prom
     );
 }
 const preview = (policyConfig: object = {}) => checked(["preview"], policyConfig);
-
-beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "postgres-ha-policy-"));
-    mkdirSync(join(folder, "state"));
-    // A project folder of its own, so that no file of this stack appears in the repository.
-    project = join(folder, "project");
-    mkdirSync(project);
-    cpSync(join(repository, "Pulumi.yaml"), join(project, "Pulumi.yaml"));
-    for (const name of ["index.ts", "package.json", "tsconfig.json", "node_modules"])
-        symlinkSync(join(repository, name), join(project, name));
-
-    driver = new FakeDriver();
-    cloud = await startCloud({
-        driver,
-        stateFile: join(folder, "cloud.json"),
-        port: 0,
-        // The testbed's own certificate: tools/ make the provider trust it.
-        certificate: await ensureCertificate(join(repository, ".testbed")),
-        log: join(folder, "cloud.log"),
-    });
-    configure({});
-    expect(await pulumi("stack", "init", STACK)).toMatchObject({ status: 0 });
-});
-afterAll(async () => {
-    await cloud?.close();
-    rmSync(folder, { recursive: true });
-});
 
 describe("a preview with the policies", () => {
     it("passes for the defaults", async () => {
@@ -148,7 +65,7 @@ describe("a preview with the policies", () => {
     });
 
     it("makes nothing", () => {
-        expect(driver.machines.size).toBe(0);
+        expect(emulated.driver.machines.size).toBe(0);
     });
 });
 
@@ -205,7 +122,7 @@ describe("a stack that has its machines", () => {
         configure({});
         const { status, output } = await checked(["up", "--yes", "--skip-preview", ...withoutCommands]);
         expect(status, output).toBe(0);
-        expect([...driver.machines.values()].map(({ spec }) => spec.name).sort()).toEqual([
+        expect([...emulated.driver.machines.values()].map(({ spec }) => spec.name).sort()).toEqual([
             "main-db-1",
             "main-db-2",
             "main-db-3",
@@ -232,7 +149,7 @@ describe("a stack that has its machines", () => {
     });
 
     it("gives machines what they need and no secret but their own host key", () => {
-        for (const { spec } of driver.machines.values()) {
+        for (const { spec } of emulated.driver.machines.values()) {
             expect(Object.keys(spec.metadata)).toEqual(["user-data"]);
             expect(spec.userData.match(/-----BEGIN [A-Z ]*PRIVATE KEY-----/g)).toHaveLength(1);
             expect(spec.disks.map(({ deviceName, boot }) => (boot ? "boot" : deviceName))).toEqual(
@@ -248,17 +165,10 @@ describe("a stack that has its machines", () => {
 
     it("is not destroyed while its data is protected", async () => {
         // With --skip-preview Pulumi would take down what is not protected before it fails.
-        const { status, output } = await pulumi(
-            "destroy",
-            "--yes",
-            "--stack",
-            STACK,
-            "--config-file",
-            join(folder, "stack.yaml"),
-        );
+        const { status, output } = await emulated.withConfiguration("destroy", "--yes");
         expect(status).not.toBe(0);
         expect(output).toMatch(/protect/);
-        expect(driver.machines.size).toBe(5);
+        expect(emulated.driver.machines.size).toBe(5);
     });
 });
 
@@ -271,7 +181,7 @@ describe("npm run recover", () => {
 
     /** Makes the state what it is when Pulumi was killed while it created these machines. `pulumi stack import` would drop what is begun. */
     async function begun(names: readonly string[], change: (inputs: any) => void = () => undefined): Promise<void> {
-        const file = join(folder, `state/.pulumi/stacks/postgres-ha/${STACK}.json`);
+        const file = join(emulated.folder, `state/.pulumi/stacks/postgres-ha/${STACK}.json`);
         const state = JSON.parse(readFileSync(file, "utf8")) as { checkpoint: { latest: State["deployment"] } };
         const { latest } = state.checkpoint;
         const isBegun = ({ urn }: { urn: string }) => names.some((name) => machine(name)(urn));
@@ -285,8 +195,14 @@ describe("npm run recover", () => {
 
     /** Runs it with the stack's configuration as it is in the project. */
     function recover(): Promise<Result> {
-        cpSync(join(folder, "stack.yaml"), join(project, `Pulumi.${STACK}.yaml`));
-        return execute(process.execPath, [join(repository, "recover/index.ts"), "--stack", STACK, "--settle", "0"]);
+        cpSync(emulated.stackFile, join(emulated.project, `Pulumi.${STACK}.yaml`));
+        return emulated.execute(process.execPath, [
+            join(repository, "recover/index.ts"),
+            "--stack",
+            STACK,
+            "--settle",
+            "0",
+        ]);
     }
 
     it("takes over what is there and what was asked for", async () => {
@@ -314,14 +230,14 @@ describe("npm run recover", () => {
         const { resources, pending_operations } = (await exported()).deployment;
         expect(resources.some(({ urn }) => machine("main-db-3")(urn))).toBe(false);
         expect(pending_operations ?? []).toEqual([]);
-        expect(driver.machines.size).toBe(5);
+        expect(emulated.driver.machines.size).toBe(5);
     });
 
     it("changes nothing where the cloud does not answer", async () => {
         await begun(["main-db-1"]);
         const before = await exported();
         configure({});
-        const file = join(folder, "stack.yaml");
+        const file = emulated.stackFile;
         writeFileSync(file, readFileSync(file, "utf8").replace(/endpoint: .*/, "endpoint: localhost:1"));
         const { status, output } = await recover();
         expect(status).toBe(1);

@@ -202,6 +202,7 @@ describe("dynamicConfiguration", () => {
     const dynamic = (synchronousMode: "quorum" | "strict" | "off") =>
         dynamicConfiguration({
             timings: settings.highAvailability.timings.patroni,
+            restartParameters: [],
             maximumLagOnFailoverBytes: 1,
             synchronousMode,
             synchronousNodeCount: 1,
