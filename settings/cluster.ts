@@ -2,7 +2,7 @@
 import { key, refuseRepeated, ruleOver, type Subject, type Values } from "./key.ts";
 import * as kind from "./kinds.ts";
 
-export const knownZones = ["ru-central1-a", "ru-central1-b", "ru-central1-d"] as const;
+const knownZones = ["ru-central1-a", "ru-central1-b", "ru-central1-d"] as const;
 
 /** Labels that the program sets itself. */
 const programLabels: readonly string[] = ["cluster", "role"];
@@ -76,6 +76,7 @@ export const cluster: Subject = {
     ],
 };
 
+/** The settings of the cluster as a whole. */
 export function clusterSettings({
     clusterName,
     zones,

@@ -13,6 +13,7 @@ export interface FixedSettings {
     readonly databaseDataDiskSizeGib: number;
 }
 
+/** The values that a running cluster cannot change. */
 export function fixedSettings({ clusterName, network, zones, ssh, dataDisk }: Settings): FixedSettings {
     return {
         clusterName,

@@ -184,11 +184,13 @@ function offered(role: Role): Rule {
     });
 }
 
+/** Refuses a size that a disk of this type cannot have. */
 function refuseDisk(name: string, { type, sizeGib }: DiskSettings, refuse: Refuse): void {
     const inSteps = type === "network-ssd-nonreplicated" || type === "network-ssd-io-m3";
     if (inSteps && sizeGib % 93 !== 0) refuse(name, sizeGib, `must be a multiple of 93 for ${type}`);
 }
 
+/** Size and type of a disk. */
 export type DiskSettings = ReturnType<typeof dataDisk>;
 /** Size of one machine of a role. */
 export type MachineSettings = ReturnType<typeof sizeOf>;
@@ -219,6 +221,7 @@ function fleet(configuration: Values<SizeKeys> & Pick<Configuration, "databaseNo
     return forEachRole((role): FleetSettings => ({ count: counts[role] ?? 1, ...sizeOf(role, configuration) }));
 }
 
+/** The settings of the machines. */
 export function machineSettings(configuration: Values<typeof machineKeys>) {
     return {
         /** Yandex Compute platform of every machine. */

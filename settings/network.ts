@@ -74,6 +74,7 @@ export const network: Subject = {
     ],
 };
 
+/** The settings of the network and of administrators' access. */
 export function networkSettings(configuration: Configuration) {
     const { networkCidr, adminCidrs, clientCidrs } = configuration;
     return {

@@ -83,6 +83,7 @@ export const pgbouncer: Subject = {
     ],
 };
 
+/** The settings of PgBouncer. */
 export function pgbouncerSettings(configuration: Configuration) {
     const size = poolerSize(configuration);
     return {
@@ -101,7 +102,8 @@ export function pgbouncerSettings(configuration: Configuration) {
     };
 }
 
-export interface PoolerSize {
+/** What PgBouncer's limits are computed from. */
+interface PoolerSize {
     readonly poolMode: PoolMode;
     readonly maxConnections: number;
     /** Pairs of user and database that may connect; each has a pool of its own. */

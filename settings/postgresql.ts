@@ -164,6 +164,7 @@ export const postgresql: Subject = {
     ],
 };
 
+/** The settings of PostgreSQL. */
 export function postgresqlSettings(configuration: Configuration) {
     const parameters: PostgresqlParameters = {
         ...postgresqlParameters(configuration),
