@@ -112,10 +112,10 @@ interface PoolerSize {
     readonly cores: number;
 }
 
-type SizeConfiguration = Omit<Configuration, "pgbouncerServerConnection" | "pgbouncerMaxClientConnections">;
+type PoolerConfiguration = ParameterConfiguration & UserConfiguration & Pick<Configuration, "pgbouncerPoolMode">;
 
 /** `maxConnections` is NaN where the configured value is no number. */
-function poolerSize(configuration: Omit<SizeConfiguration, "pgbouncerPoolSize">): PoolerSize {
+function poolerSize(configuration: PoolerConfiguration): PoolerSize {
     return {
         poolMode: configuration.pgbouncerPoolMode,
         maxConnections: numberOf("max_connections", postgresqlParameters(configuration)["max_connections"]) ?? NaN,
@@ -125,7 +125,7 @@ function poolerSize(configuration: Omit<SizeConfiguration, "pgbouncerPoolSize">)
     };
 }
 
-function poolSize(configuration: SizeConfiguration): number {
+function poolSize(configuration: PoolerConfiguration & Pick<Configuration, "pgbouncerPoolSize">): number {
     return configuration.pgbouncerPoolSize ?? defaultPoolSize(poolerSize(configuration));
 }
 
