@@ -50,7 +50,7 @@ const EMPTY = "Where there is no data yet: pulumi destroy, then pulumi up.";
  * last has to do.
  */
 async function largestDiskGib({ databaseDataDiskSizeGib }: FixedSettings, plan: AddressPlan): Promise<number> {
-    const sizes = plan.databases.map(async ({ hostname }) => {
+    const sizes = plan.nodes.database.map(async ({ hostname }) => {
         try {
             return (await yandex.getComputeDisk({ name: `${hostname}-data` })).size;
         } catch {

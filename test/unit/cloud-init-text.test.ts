@@ -147,11 +147,13 @@ describe.each(clusters)("with %s", (_, cluster) => {
         for (const machine of cluster.machines.filter(({ role }) => role === "database")) {
             const etcd = parse(fileOf(machine, "/etc/postgres-ha/etcd.yaml").content);
             const patroni = parse(fileOf(machine, "/etc/patroni/patroni.yml").content);
-            const names = cluster.plan.databases.map(({ hostname, address }) => `${hostname}=https://${address}:2380`);
+            const names = cluster.plan.nodes.database.map(
+                ({ hostname, address }) => `${hostname}=https://${address}:2380`,
+            );
             expect(etcd["initial-cluster"].split(",")).toEqual(names);
             expect(etcd.name).toBe(machine.node.hostname);
             expect(patroni.name).toBe(machine.node.hostname);
-            expect(patroni.etcd3.hosts).toEqual(cluster.plan.databases.map(({ address }) => `${address}:2379`));
+            expect(patroni.etcd3.hosts).toEqual(cluster.plan.nodes.database.map(({ address }) => `${address}:2379`));
             expect(
                 patroni.postgresql.pg_hba.filter(
                     (line: string) =>

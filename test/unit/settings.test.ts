@@ -614,7 +614,7 @@ describe("parseSettings", () => {
     });
 
     it("returns settings that the address plan accepts", () => {
-        expect(addressPlan(defaults).databases.map(({ address }) => address)).toEqual([
+        expect(addressPlan(defaults).nodes.database.map(({ address }) => address)).toEqual([
             "10.10.0.10",
             "10.10.32.11",
             "10.10.64.12",
