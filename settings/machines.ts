@@ -3,7 +3,7 @@ import type { z } from "zod";
 
 import { diskTypes, forEachRole, roleNames, roles, type DiskType, type Role } from "../cluster/roles.ts";
 import { clusterKeys } from "./cluster.ts";
-import { key, ruleOver, type Key, type Refuse, type Rule, type Subject, type Values } from "./key.ts";
+import { key, ruleOver, secondStack, type Key, type Refuse, type Rule, type Subject, type Values } from "./key.ts";
 import * as kind from "./kinds.ts";
 import { checkSize, platformIds } from "./platforms.ts";
 import { demand, exceeded, newAccountQuotas } from "./quotas.ts";
@@ -116,7 +116,8 @@ export const machineKeys = {
         kind: kind.oneOf(diskTypes),
         default: "network-ssd",
         description:
-            "Type of the data disk. network-ssd-nonreplicated and network-ssd-io-m3 come in multiples of 93 GiB. A running cluster's cannot be changed; the preview refuses it.",
+            "Type of the data disk. network-ssd-nonreplicated and network-ssd-io-m3 come in multiples of 93 GiB.",
+        fixed: `a disk of another type is a new, empty disk, for all nodes at once. ${secondStack}`,
     }),
     loadBalancerMaxConnections: key({
         kind: kind.whole(100, 20_000, "each takes two of the 50,000 connections Yandex allows a machine"),
