@@ -188,7 +188,7 @@ export const profiles: Readonly<Record<ProfileName, Timings>> = {
 };
 
 /** The configured timings, which replace those of the profile. */
-export type TimingOverrides = {
+type TimingOverrides = {
     readonly [Group in keyof Timings]?: { readonly [Name in keyof Timings[Group]]?: number | undefined } | undefined;
 };
 
@@ -212,7 +212,7 @@ export function resolveTimings(profile: ProfileName, overrides: TimingOverrides)
 }
 
 /** A rule that the timings break. */
-export interface TimingMistake {
+interface TimingMistake {
     /** Path below `timingOverrides`. */
     readonly path: string;
     readonly value: number;

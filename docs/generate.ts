@@ -61,10 +61,10 @@ export function settingsYaml(of: readonly Subject[]): string {
     const blocks = of.map(({ title, keys }) =>
         [
             `# ── ${title} `.padEnd(width - indent.length, "─"),
-            ...Object.entries(keys).flatMap(([name, { description, default: value }]) => [
+            ...Object.entries(keys).flatMap(([name, declared]) => [
                 `${name}:`,
-                `${indent}description: ${text(description)}`,
-                `${indent}default: ${typeof value === "string" ? text(value) : flow(value)}`,
+                `${indent}description: ${text(described(declared))}`,
+                `${indent}default: ${typeof declared.default === "string" ? text(declared.default) : flow(declared.default)}`,
             ]),
         ]
             .map((line) => indent + line)
@@ -91,8 +91,15 @@ function defaultOf({ description, default: value }: Key): string {
     return value === "" ? "" : `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
 }
 
-function meaningOf({ description }: Key): string {
-    return description.replace(required, "").replaceAll("|", "\\|");
+/** The description for users. */
+function described({ description, fixed }: Key): string {
+    return fixed === undefined
+        ? description
+        : `${description} A running cluster cannot change it; the preview refuses that.`;
+}
+
+function meaningOf(declared: Key): string {
+    return described(declared).replace(required, "").replaceAll("|", "\\|");
 }
 
 /** A table of all timings, with a column for each profile. */

@@ -1,15 +1,13 @@
 /** The cluster as a whole. */
-import { key, refuseRepeated, ruleOver, type Subject, type Values } from "./key.ts";
+import { key, refuseRepeated, secondStack, ruleOver, type Subject, type Values } from "./key.ts";
 import * as kind from "./kinds.ts";
 
-export const knownZones = ["ru-central1-a", "ru-central1-b", "ru-central1-d"] as const;
+const knownZones = ["ru-central1-a", "ru-central1-b", "ru-central1-d"] as const;
 
 /** Labels that the program sets itself. */
 const programLabels: readonly string[] = ["cluster", "role"];
 /** Yandex's limit of labels for one resource. */
 const mostLabels = 64;
-
-const fixed = "A running cluster's cannot be changed; the preview refuses it.";
 
 export const clusterKeys = {
     clusterName: key({
@@ -18,7 +16,9 @@ export const clusterKeys = {
             "must be 1 to 30 lower-case letters, digits and single hyphens, beginning with a letter",
         ),
         default: "main",
-        description: `Prefix of all names in the cloud and of host names, and Patroni's scope. 1 to 30 lower-case letters, digits and hyphens. ${fixed}`,
+        description:
+            "Prefix of all names in the cloud and of host names, and Patroni's scope. 1 to 30 lower-case letters, digits and hyphens.",
+        fixed: `the name of every machine and disk contains it, so all of them would be replaced by empty ones. ${secondStack}`,
     }),
     zones: key({
         kind: kind.list(kind.oneOf(knownZones), {
@@ -27,7 +27,9 @@ export const clusterKeys = {
             rule: `must be a list of 1 to 3 zones out of ${knownZones.join(", ")}`,
         }),
         default: knownZones,
-        description: `List of availability zones. Database node k is in zone (k - 1) mod their number, and so is load balancer k; the jump host is in the first. ${fixed}`,
+        description:
+            "List of availability zones. Database node k is in zone (k - 1) mod their number, and so is load balancer k; the jump host is in the first.",
+        fixed: `nodes would move to other zones, and their data disks cannot follow. ${secondStack}`,
     }),
     labels: key({
         kind: kind.map(
@@ -76,6 +78,7 @@ export const cluster: Subject = {
     ],
 };
 
+/** The settings of the cluster as a whole. */
 export function clusterSettings({
     clusterName,
     zones,

@@ -98,6 +98,7 @@ export const highAvailability: Subject = {
     ],
 };
 
+/** The settings of Patroni, etcd, HAProxy and TCP. */
 export function highAvailabilitySettings(configuration: Configuration) {
     const { profile, synchronousMode, timingOverrides } = configuration;
     return {

@@ -40,7 +40,7 @@ const declared = {
 };
 /** Every key by its name. */
 export const keys: Readonly<Record<SettingName, Key>> = declared;
-export type SettingName = keyof typeof declared;
+type SettingName = keyof typeof declared;
 
 /**
  * The whole configuration of one stack, resolved: defaults filled in, sizes and timings computed, every rule checked.
@@ -48,6 +48,7 @@ export type SettingName = keyof typeof declared;
  */
 export type Settings = Frozen<ReturnType<typeof resolve>>;
 
+/** The settings from a valid configuration. */
 function resolve(configuration: Values<typeof declared>) {
     return {
         ...clusterSettings(configuration),

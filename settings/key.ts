@@ -9,7 +9,15 @@ export interface Key<Kind extends z.ZodType = z.ZodType> {
     readonly default: unknown;
     /** For users, in Pulumi.yaml and README: meaning, unit and allowed values, in whole sentences. "Required. " comes first if the default is not valid. */
     readonly description: string;
+    /**
+     * Why a running cluster cannot change the value, and what to do instead: text after "must stay …: ". Absent if it can.
+     */
+    readonly fixed?: string;
 }
+
+/** What to do instead of a change that would need other data disks. */
+export const secondStack =
+    "Create a second stack with the new value and move the data there with pg_dump or logical replication";
 
 /** Declares a key. The function only infers the type. */
 export function key<Kind extends z.ZodType>(declaration: Key<Kind>): Key<Kind> {

@@ -3,7 +3,7 @@ import type { z } from "zod";
 
 import { diskTypes, forEachRole, roleNames, roles, type DiskType, type Role } from "../cluster/roles.ts";
 import { clusterKeys } from "./cluster.ts";
-import { key, ruleOver, type Key, type Refuse, type Rule, type Subject, type Values } from "./key.ts";
+import { key, ruleOver, secondStack, type Key, type Refuse, type Rule, type Subject, type Values } from "./key.ts";
 import * as kind from "./kinds.ts";
 import { checkSize, platformIds } from "./platforms.ts";
 import { demand, exceeded, newAccountQuotas } from "./quotas.ts";
@@ -116,7 +116,8 @@ export const machineKeys = {
         kind: kind.oneOf(diskTypes),
         default: "network-ssd",
         description:
-            "Type of the data disk. network-ssd-nonreplicated and network-ssd-io-m3 come in multiples of 93 GiB. A running cluster's cannot be changed; the preview refuses it.",
+            "Type of the data disk. network-ssd-nonreplicated and network-ssd-io-m3 come in multiples of 93 GiB.",
+        fixed: `a disk of another type is a new, empty disk, for all nodes at once. ${secondStack}`,
     }),
     loadBalancerMaxConnections: key({
         kind: kind.whole(100, 20_000, "each takes two of the 50,000 connections Yandex allows a machine"),
@@ -184,11 +185,13 @@ function offered(role: Role): Rule {
     });
 }
 
+/** Refuses a size that a disk of this type cannot have. */
 function refuseDisk(name: string, { type, sizeGib }: DiskSettings, refuse: Refuse): void {
     const inSteps = type === "network-ssd-nonreplicated" || type === "network-ssd-io-m3";
     if (inSteps && sizeGib % 93 !== 0) refuse(name, sizeGib, `must be a multiple of 93 for ${type}`);
 }
 
+/** Size and type of a disk. */
 export type DiskSettings = ReturnType<typeof dataDisk>;
 /** Size of one machine of a role. */
 export type MachineSettings = ReturnType<typeof sizeOf>;
@@ -219,6 +222,7 @@ function fleet(configuration: Values<SizeKeys> & Pick<Configuration, "databaseNo
     return forEachRole((role): FleetSettings => ({ count: counts[role] ?? 1, ...sizeOf(role, configuration) }));
 }
 
+/** The settings of the machines. */
 export function machineSettings(configuration: Values<typeof machineKeys>) {
     return {
         /** Yandex Compute platform of every machine. */

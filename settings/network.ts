@@ -2,10 +2,8 @@
 import { networkPrefixLengths } from "../cluster/address-plan.ts";
 import { parseCidr } from "../cluster/ipv4.ts";
 import { isPrivate, loginName, sshPublicKey } from "./formats.ts";
-import { key, ruleOver, type Subject, type Values } from "./key.ts";
+import { key, ruleOver, secondStack, type Subject, type Values } from "./key.ts";
 import * as kind from "./kinds.ts";
-
-const fixed = "A running cluster's cannot be changed; the preview refuses it.";
 
 export const networkKeys = {
     networkCidr: key({
@@ -15,7 +13,9 @@ export const networkKeys = {
             return isPrivate(range) ? undefined : "must lie in 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16";
         }),
         default: "10.10.0.0/16",
-        description: `Range of the cluster's own network, private, /16 to /25. It is cut into eight equal parts, one for each zone in turn. It must not overlap networks that you connect to it. ${fixed}`,
+        description:
+            "Range of the cluster's own network, private, /16 to /25. It is cut into eight equal parts, one for each zone in turn. It must not overlap networks that you connect to it.",
+        fixed: `the address of every machine is part of it. ${secondStack}`,
     }),
     adminCidrs: key({
         kind: kind.cidrs(1, "must be a list of 1 to 50 IPv4 ranges that may open SSH to the jump host"),
@@ -41,7 +41,8 @@ export const networkKeys = {
     sshUser: key({
         kind: loginName,
         default: "pgadmin",
-        description: `Login name of the administrators on every machine. It may use sudo. ${fixed}`,
+        description: "Login name of the administrators on every machine. It may use sudo.",
+        fixed: "existing machines have the account with which they were created and get no other. Add keys to sshPublicKeys, or create accounts by hand",
     }),
     sshPublicKeys: key({
         kind: kind.list(sshPublicKey, {
@@ -74,6 +75,7 @@ export const network: Subject = {
     ],
 };
 
+/** The settings of the network and of administrators' access. */
 export function networkSettings(configuration: Configuration) {
     const { networkCidr, adminCidrs, clientCidrs } = configuration;
     return {

@@ -81,6 +81,7 @@ export const operatingSystem: Subject = {
     rules: [],
 };
 
+/** The settings of images, package repositories and the operating system. */
 export function operatingSystemSettings(configuration: Values<typeof operatingSystemKeys>) {
     return {
         /** The image of new machines. */

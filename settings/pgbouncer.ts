@@ -83,6 +83,7 @@ export const pgbouncer: Subject = {
     ],
 };
 
+/** The settings of PgBouncer. */
 export function pgbouncerSettings(configuration: Configuration) {
     const size = poolerSize(configuration);
     return {
@@ -101,7 +102,8 @@ export function pgbouncerSettings(configuration: Configuration) {
     };
 }
 
-export interface PoolerSize {
+/** What PgBouncer's limits are computed from. */
+interface PoolerSize {
     readonly poolMode: PoolMode;
     readonly maxConnections: number;
     /** Pairs of user and database that may connect; each has a pool of its own. */
@@ -110,10 +112,10 @@ export interface PoolerSize {
     readonly cores: number;
 }
 
-type SizeConfiguration = Omit<Configuration, "pgbouncerServerConnection" | "pgbouncerMaxClientConnections">;
+type PoolerConfiguration = ParameterConfiguration & UserConfiguration & Pick<Configuration, "pgbouncerPoolMode">;
 
 /** `maxConnections` is NaN where the configured value is no number. */
-function poolerSize(configuration: Omit<SizeConfiguration, "pgbouncerPoolSize">): PoolerSize {
+function poolerSize(configuration: PoolerConfiguration): PoolerSize {
     return {
         poolMode: configuration.pgbouncerPoolMode,
         maxConnections: numberOf("max_connections", postgresqlParameters(configuration)["max_connections"]) ?? NaN,
@@ -123,7 +125,7 @@ function poolerSize(configuration: Omit<SizeConfiguration, "pgbouncerPoolSize">)
     };
 }
 
-function poolSize(configuration: SizeConfiguration): number {
+function poolSize(configuration: PoolerConfiguration & Pick<Configuration, "pgbouncerPoolSize">): number {
     return configuration.pgbouncerPoolSize ?? defaultPoolSize(poolerSize(configuration));
 }
 

@@ -3,7 +3,7 @@
  * Source: Yandex Compute documentation, "vCPU performance levels" (2025).
  */
 export const platformIds = ["standard-v2", "standard-v3", "highfreq-v3"] as const;
-export type PlatformId = (typeof platformIds)[number];
+type PlatformId = (typeof platformIds)[number];
 
 /** Size of a machine. */
 export interface Size {
@@ -55,7 +55,7 @@ const offers: Readonly<Record<PlatformId, Readonly<Record<number, Offer>>>> = {
 };
 
 /** A rule that a size breaks. */
-export interface SizeMistake {
+interface SizeMistake {
     readonly part: keyof Size;
     readonly rule: string;
 }

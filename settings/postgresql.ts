@@ -171,6 +171,7 @@ export const postgresql: Subject = {
     ],
 };
 
+/** The settings of PostgreSQL. */
 export function postgresqlSettings(configuration: Configuration) {
     const parameters: PostgresqlParameters = {
         ...postgresqlParameters(configuration),

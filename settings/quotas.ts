@@ -2,9 +2,9 @@
  * Compares the planned resources with the account's quotas, so that `up` fails before it creates anything instead of
  * half-way.
  */
-import { roleNames, type Role } from "../cluster/roles.ts";
-import type { DiskSettings, FleetSettings } from "./machines.ts";
+import { roleNames, type DiskType, type Role } from "../cluster/roles.ts";
 
+/** Amounts of resources, by the names of the setting `quotas`. */
 export interface Quotas {
     readonly networks: number;
     readonly subnets: number;
@@ -39,17 +39,31 @@ export const newAccountQuotas: Quotas = {
     networkLoadBalancers: 2,
 };
 
+interface Disk {
+    readonly sizeGib: number;
+    readonly type: DiskType;
+}
+
+/** All machines of a role. */
+interface Fleet {
+    readonly count: number;
+    readonly cores: number;
+    readonly memoryGib: number;
+    readonly bootDisk: Disk;
+}
+
+/** The part of the settings that determines how many resources the stack needs. */
 interface Demand {
     readonly zones: readonly string[];
-    readonly machines: Readonly<Record<Role, FleetSettings>>;
-    readonly dataDisk: DiskSettings;
+    readonly machines: Readonly<Record<Role, Fleet>>;
+    readonly dataDisk: Disk;
 }
 
 /** The resources that the stack will have. */
 export function demand({ zones, machines, dataDisk }: Demand): Quotas {
     const fleet = Object.values(machines);
     const databaseNodes = machines.database.count;
-    const sum = (part: (machine: FleetSettings) => number): number =>
+    const sum = (part: (machine: Fleet) => number): number =>
         fleet.reduce((total, machine) => total + machine.count * part(machine), 0);
     const disks = [
         ...fleet.map(({ bootDisk, count }) => ({ ...bootDisk, count })),

@@ -13,7 +13,7 @@ export type ParameterValue = string | number | boolean;
 export type PostgresqlParameters = Readonly<Record<string, ParameterValue>>;
 
 /** What the parameters are computed from. */
-export interface DatabaseMachineSize {
+interface DatabaseMachineSize {
     readonly memoryGib: number;
     readonly cores: number;
     readonly dataDiskSizeGib: number;

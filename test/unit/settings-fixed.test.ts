@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { parseSettings } from "../../settings/index.ts";
+import { keys, parseSettings } from "../../settings/index.ts";
 import { fixedSettings, refusedChanges } from "../../settings/fixed.ts";
 import { minimalConfiguration } from "../support/rendered-cluster.ts";
 
@@ -49,6 +49,13 @@ describe("changes of a running cluster", () => {
         expect(refusedChanges(of({ databaseDataDiskSizeGib: 40 }), of({ databaseDataDiskSizeGib: 46 }), 40)).toEqual(
             [],
         );
+    });
+
+    it("are refused for every setting that is declared as fixed", () => {
+        const declared = Object.entries(keys).flatMap(([name, { fixed }]) => (fixed === undefined ? [] : [name]));
+        const { databaseDataDiskSizeGib, ...recorded } = of();
+        expect(databaseDataDiskSizeGib).toBe(40); // it may grow
+        expect(declared.toSorted()).toEqual(Object.keys(recorded).toSorted());
     });
 
     it("are all refused at once", () => {
