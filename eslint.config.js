@@ -5,7 +5,7 @@ import tseslint from "typescript-eslint";
  * Rules that need types, and that every import is declared. What formatting decides is Prettier's.
  */
 export default tseslint.config(
-    { ignores: ["**/node_modules/", "**/.testbed/", "sdks/", "examples/"] },
+    { ignores: ["**/node_modules/", "**/.testbed/", ".stand/", "sdks/", "examples/"] },
     ...tseslint.configs.recommendedTypeChecked,
     {
         plugins: { n },

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { machineStatuses } from "../testbed/machines/status.ts";
-import { folder, local, repository, site } from "../test/system/support/testbed.ts";
+import { local } from "../local/commands.ts";
+import { folder, repository, site } from "../local/this-testbed.ts";
 import { addResult, writeResults } from "./results.ts";
 
 export interface MemoryResult {

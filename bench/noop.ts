@@ -3,7 +3,8 @@ import { mkdirSync, rmSync, symlinkSync, writeFileSync, readFileSync } from "nod
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 
-import { folder, local, mustRun, repository, stackFile } from "../test/system/support/testbed.ts";
+import { local, mustRun } from "../local/commands.ts";
+import { folder, repository, stackFile } from "../local/this-testbed.ts";
 import { addResult, writeResults } from "./results.ts";
 
 export interface NoopResult {

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 
-import { repository } from "../test/system/support/testbed.ts";
+import { repository } from "../local/this-testbed.ts";
 
 const folder = join(repository, "bench", "results");
 

@@ -2,7 +2,7 @@
 import { parseArgs } from "node:util";
 
 import { benchCreation } from "./creation/bench.ts";
-import { faultNamed, faults } from "./faults/index.ts";
+import { faultNamed, faults } from "../local/faults/index.ts";
 import { benchFaults } from "./faults/bench.ts";
 import { benchMemory } from "./memory.ts";
 import { benchNoop } from "./noop.ts";

@@ -2,7 +2,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { parse, stringify } from "yaml";
 
-import { local, stackFile } from "../test/system/support/testbed.ts";
+import { local } from "../local/commands.ts";
+import { stackFile } from "../local/this-testbed.ts";
 
 export interface Variant {
     readonly name: string;

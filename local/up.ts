@@ -3,16 +3,23 @@
  * it, and ends with what one needs to connect. `npm run local -- down` takes everything away, whatever is left of it.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+    existsSync,
+    lstatSync,
+    mkdirSync,
+    readdirSync,
+    readFileSync,
+    renameSync,
+    rmSync,
+    writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseDocument, stringify } from "yaml";
 import { ensureImage } from "../testbed/image/index.ts";
 import type { Outputs } from "./outputs.ts";
-import { apiPort, lockFolder, site, stackFile, stateFile } from "./this-testbed.ts";
+import { apiPort, caFile, folder, lockFolder, repository, stackFile, stateFile } from "./this-testbed.ts";
 
-const repository = join(import.meta.dirname, "..");
-const { folder } = site;
 const sshFolder = join(folder, "ssh");
 const stack = "local";
 
@@ -23,6 +30,7 @@ async function main(command: string): Promise<void> {
         await up();
     } else if (command === "down") {
         down();
+        renameOldFolder();
     } else {
         fail(`npm run local -- [up | down], not ${command}`);
     }
@@ -54,6 +62,14 @@ function down(): void {
     for (const path of [lockFolder, stateFile, `${stateFile}.attrs`]) {
         rmSync(path, { recursive: true, force: true });
     }
+}
+
+/** Renames `.stand`, which tools/env.sh linked as `.testbed`, to `.testbed`. Nothing may run from it any more. */
+function renameOldFolder(): void {
+    const link = join(repository, ".testbed");
+    if (!existsSync(link) || !lstatSync(link).isSymbolicLink()) return;
+    rmSync(link);
+    renameSync(folder, link);
 }
 
 /** Whether Pulumi could destroy the cluster. The provider answers to the testbed: it has to run while the stack goes. */
@@ -126,6 +142,13 @@ function parsed<T>(file: string): T | undefined {
     }
 }
 
+/** The testbed's own package mirror. */
+const mirrors = {
+    almalinuxMirror: "http://repo.testbed/almalinux",
+    epelMirror: "http://repo.testbed/epel",
+    pgdgMirror: "http://repo.testbed/pgdg",
+};
+
 /**
  * The stack's configuration: the testbed's own cloud, mirror and Internet address, machines as small as they go.
  * @param keys settings that name the mirror's keys, which are others whenever the mirror was built anew
@@ -134,10 +157,13 @@ function writeStackFile(keys: Readonly<Record<string, string>>): void {
     const endpoint = `localhost:${apiPort}`;
     if (existsSync(stackFile)) {
         const document = parseDocument(readFileSync(stackFile, "utf8"));
-        // Another number of TESTBED than last time, or another mirror.
+        // The number of the testbed, or the mirror, may have changed since the file was written.
+        const oldMirrors = Object.entries(mirrors).filter(([name]) =>
+            String(document.getIn(["config", `postgres-ha:${name}`])).startsWith("http://repo.stand/"),
+        );
         const current = {
             "yandex:endpoint": endpoint,
-            ...Object.fromEntries(Object.entries(keys).map(([name, value]) => [`postgres-ha:${name}`, value])),
+            ...inNamespace("postgres-ha", { ...Object.fromEntries(oldMirrors), ...keys }),
         };
         const changed = Object.entries(current).filter(([name, value]) => document.getIn(["config", name]) !== value);
         if (changed.length > 0) {
@@ -150,9 +176,7 @@ function writeStackFile(keys: Readonly<Record<string, string>>): void {
     const settings = {
         adminCidrs: ["203.0.113.10/32"],
         sshPublicKeys: [key],
-        almalinuxMirror: "http://repo.testbed/almalinux",
-        epelMirror: "http://repo.testbed/epel",
-        pgdgMirror: "http://repo.testbed/pgdg",
+        ...mirrors,
         ...keys,
         databaseCores: 2,
         databaseMemoryGib: 2,
@@ -195,7 +219,7 @@ function writeClientFiles(outputs: Outputs): void {
     const own = `Host *\n    IdentityFile ${join(sshFolder, "id_ed25519")}\n    UserKnownHostsFile ${join(sshFolder, "known_hosts")}\n`;
     writeFileSync(join(sshFolder, "config"), `${outputs.sshConfig}\n${own}`);
     writeFileSync(join(sshFolder, "known_hosts"), outputs.sshKnownHosts);
-    writeFileSync(join(folder, "cluster-ca.pem"), outputs.caCertificate);
+    writeFileSync(caFile, outputs.caCertificate);
     const passwords = outputs.connections.map(({ user, password }) => `*:*:*:${user}:${password}\n`);
     writeFileSync(join(folder, "pgpass"), passwords.join(""), { mode: 0o600 });
     const [connection] = outputs.connections;
@@ -209,7 +233,7 @@ function clientEnvironment({ readWrite, readOnly, multiHost, user, password }: O
     const variables = {
         PS1: "client$ ",
         PGPASSFILE: join(folder, "pgpass"),
-        PGSSLROOTCERT: join(folder, "cluster-ca.pem"),
+        PGSSLROOTCERT: caFile,
         READ_WRITE: readWrite,
         READ_ONLY: readOnly,
         MULTI_HOST: multiHost,
@@ -254,7 +278,7 @@ The cluster is up, and every promise was checked.
 `;
 }
 
-const testbedCommand = join(import.meta.dirname, "..", "testbed", "cli.ts");
+const testbedCommand = join(import.meta.dirname, "testbed.ts");
 
 function testbed(...args: string[]): void {
     execute(process.execPath, [testbedCommand, ...args]);

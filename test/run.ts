@@ -70,7 +70,7 @@ async function system(): Promise<Outcome> {
         }));
     } finally {
         // Whatever a failed run has left of it.
-        await run("node", ["testbed/cli.ts", "down", "--erase"], checkout);
+        await run("node", ["local/testbed.ts", "down", "--erase"], checkout);
         checkout.remove();
     }
 }

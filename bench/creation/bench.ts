@@ -1,4 +1,5 @@
-import { local, mustRun, site, testbed } from "../../test/system/support/testbed.ts";
+import { local, mustRun, testbed } from "../../local/commands.ts";
+import { site } from "../../local/this-testbed.ts";
 import { addResult, writeResults } from "../results.ts";
 import { firstWrite } from "./first-write.ts";
 import { type Creation, createByScript } from "./floor.ts";

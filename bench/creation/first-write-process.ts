@@ -6,8 +6,8 @@
 import { json } from "node:stream/consumers";
 import { setTimeout as pause } from "node:timers/promises";
 
-import { ClientSession } from "../workload/client-session.ts";
-import type { Login, Server } from "../workload/records.ts";
+import { ClientSession } from "../../local/workload/client-session.ts";
+import type { Login, Server } from "../../local/workload/records.ts";
 
 export interface FirstWritePlan {
     readonly server: Server;

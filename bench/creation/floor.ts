@@ -10,7 +10,7 @@ import { Machines } from "../../testbed/machines/machines.ts";
 import type { Site } from "../../testbed/machines/names.ts";
 import { attempt } from "../../testbed/machines/run.ts";
 import { tearDown } from "../../testbed/machines/teardown.ts";
-import { folder } from "../../test/system/support/testbed.ts";
+import { folder } from "../../local/this-testbed.ts";
 import { firstWrite } from "./first-write.ts";
 import { type Milestones, milestonesOf } from "./milestones.ts";
 import type { Recording, RemoteCommand } from "./recording.ts";

@@ -1,7 +1,10 @@
 /** What a cluster was made of, so that a script can make the same without Pulumi. */
 import type { MachineSpec, NetworkState } from "../../testbed/machines/driver.ts";
 import { listMachines, readNetwork } from "../../testbed/machines/records.ts";
-import { eventually, mustRun, site, stackOutputs, type Outputs } from "../../test/system/support/testbed.ts";
+import { mustRun, stackOutputs } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import type { Outputs } from "../../local/outputs.ts";
+import { site } from "../../local/this-testbed.ts";
 import type { Connection } from "./first-write.ts";
 
 export interface RemoteCommand {

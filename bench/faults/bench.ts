@@ -1,12 +1,13 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { repository, stackOutputs } from "../../test/system/support/testbed.ts";
+import { stackOutputs } from "../../local/commands.ts";
+import { repository } from "../../local/this-testbed.ts";
 import { addResult, readResults, writeResults } from "../results.ts";
 import { type Variant, withVariant } from "../variants.ts";
 import { eventsOf } from "./events.ts";
-import type { Fault } from "./fault.ts";
-import { type FaultResult, runFault } from "./run-fault.ts";
+import type { Fault } from "../../local/faults/fault.ts";
+import { type FaultResult, runFault } from "../../local/faults/run-fault.ts";
 import { renderTimeline } from "./timeline.ts";
 
 export interface FaultBenchOptions {

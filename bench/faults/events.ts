@@ -1,8 +1,8 @@
 /** What Patroni, etcd, PostgreSQL and HAProxy did meanwhile, from the machines' journals. */
 import { executeInGuest } from "../../testbed/machines/guest.ts";
 import { listMachines } from "../../testbed/machines/records.ts";
-import { site } from "../../test/system/support/testbed.ts";
-import type { Trace } from "./run-fault.ts";
+import { site } from "../../local/this-testbed.ts";
+import type { Trace } from "../../local/faults/run-fault.ts";
 
 export interface Event {
     /** In ms of the monotonic clock. */

@@ -1,6 +1,6 @@
-import { acknowledgements } from "../workload/gaps.ts";
+import { acknowledgements } from "../../local/workload/gaps.ts";
 import type { Event } from "./events.ts";
-import type { Trace } from "./run-fault.ts";
+import type { Trace } from "../../local/faults/run-fault.ts";
 
 const binMilliseconds = 100;
 const width = 1000;

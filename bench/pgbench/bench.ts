@@ -1,6 +1,8 @@
 /** Throughput through the pooler and the load balancer against PostgreSQL alone, and the price of a commit that waits for a standby. */
-import { local, stackOutputs, type Outputs } from "../../test/system/support/testbed.ts";
-import { Cluster, superuserSql } from "../cluster.ts";
+import { local, stackOutputs } from "../../local/commands.ts";
+import type { Outputs } from "../../local/outputs.ts";
+import { Cluster } from "../../local/cluster.ts";
+import { superuserSql } from "../../local/machines.ts";
 import { addResult, readResults, writeResults } from "../results.ts";
 import { type PgClient, withPgClient } from "./client.ts";
 import { overSocket, withDirectAccess } from "./direct-access.ts";

@@ -1,8 +1,9 @@
 import { withClient } from "../../testbed/machines/client.ts";
 import { initProcess } from "../../testbed/machines/guest.ts";
 import { attempt } from "../../testbed/machines/run.ts";
-import { takingPassword } from "../../test/system/support/sql.ts";
-import { machineId, site } from "../../test/system/support/testbed.ts";
+import { takingPassword } from "../../local/sql.ts";
+import { machineId } from "../../local/machines.ts";
+import { site } from "../../local/this-testbed.ts";
 
 /** Runs PostgreSQL's programs as an application's machine would: in a network of its own inside of the cloud's. */
 export interface PgClient {

@@ -5,8 +5,9 @@
 import { localEndpoint } from "../../cloud-init/services/postgresql.ts";
 import { cloudNamespace } from "../../testbed/machines/names.ts";
 import { inNamespace } from "../../testbed/machines/namespaces.ts";
-import { onMachine, site } from "../../test/system/support/testbed.ts";
-import { superuserSql } from "../cluster.ts";
+import { onMachine } from "../../local/machines.ts";
+import { site } from "../../local/this-testbed.ts";
+import { superuserSql } from "../../local/machines.ts";
 
 const postgresqlRules = "/var/lib/pgsql/17/data/pg_hba.conf";
 const pgbouncerRules = "/etc/pgbouncer/hba.conf";

@@ -1,11 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { repository } from "../../test/system/support/testbed.ts";
-import { faultNamed, faults } from "../faults/index.ts";
+import { repository } from "../../local/this-testbed.ts";
+import { faultNamed, faults } from "../../local/faults/index.ts";
 import { pictureOf, resultsName } from "../faults/bench.ts";
-import type { Fault } from "../faults/fault.ts";
-import type { FaultResult } from "../faults/run-fault.ts";
+import type { Fault } from "../../local/faults/fault.ts";
+import type { FaultResult } from "../../local/faults/run-fault.ts";
 import { type Origin, readResults } from "../results.ts";
 import { summarize } from "../statistics.ts";
 import { type Variant, variants } from "../variants.ts";

@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { repository } from "../../test/system/support/testbed.ts";
+import { repository } from "../../local/this-testbed.ts";
 import { creationSection } from "./creation.ts";
 import { comparisonSection, faultSections } from "./faults.ts";
 import { memorySection } from "./memory.ts";

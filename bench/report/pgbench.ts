@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { repository } from "../../test/system/support/testbed.ts";
+import { repository } from "../../local/this-testbed.ts";
 import { pgbenchResults } from "../pgbench/bench.ts";
 import { clientCounts, type Measurement, type PgbenchResult, type Way, ways } from "../pgbench/measurement.ts";
 import { type Origin, readResults } from "../results.ts";

@@ -2,41 +2,28 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { addressPlan } from "../../cluster/address-plan.ts";
 import { securityGroupRules, type Role } from "../../cluster/flows.ts";
 import { captureAsClient } from "../../testbed/machines/client.ts";
+import { listMachines } from "../../testbed/machines/records.ts";
 import { nothingUp } from "./support/what-is-up.ts";
-import { sql } from "./support/sql.ts";
-import {
-    caFile,
-    eventually,
-    hostState,
-    local,
-    members,
-    mustRun,
-    onMachine,
-    pulumi,
-    repository,
-    run,
-    site,
-    stackOutputs,
-    testbed,
-    type Outputs,
-} from "./support/testbed.ts";
+import { sql } from "../../local/sql.ts";
+import { leftovers, ownProcesses } from "./support/leftovers.ts";
+import { local, mustRun, pulumi, run, stackOutputs, testbed } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import { members, onMachine } from "../../local/machines.ts";
+import type { Outputs } from "../../local/outputs.ts";
+import { caFile, folder, repository, site } from "../../local/this-testbed.ts";
 
 /**
  * From nothing to nothing: one stack, made, used, looked at from all sides, and destroyed. The tests
  * stand in the order of that life and share it.
  */
-let before: Awaited<ReturnType<typeof hostState>>;
 let outputs: Outputs;
 
 nothingUp();
-beforeAll(async () => {
-    before = await hostState();
-});
 
 describe("npm run local", () => {
     test("makes the cluster and says how to connect", async () => {
@@ -62,7 +49,7 @@ describe("npm run local", () => {
         const { exitCode, output } = await run("npm", ["run", "--silent", "testbed", "--", "up"]);
         // The same clone's testbed runs already: nothing to do, and said so.
         expect(exitCode, output).toBe(0);
-        expect((await mustRun("pgrep", ["-fc", "testbed/daemon.ts"]).catch(() => "0")).trim()).toMatch(/^[12]$/);
+        expect(ownProcesses().filter((line) => line.includes("testbed/daemon.ts"))).toHaveLength(1);
     });
 });
 
@@ -190,7 +177,7 @@ describe("what came up", () => {
         for (const { hostname } of outputs.nodes) {
             const name = await mustRun("ssh", [
                 "-F",
-                join(repository, ".testbed/ssh/config"),
+                join(folder, "ssh/config"),
                 "-o",
                 "BatchMode=yes",
                 hostname,
@@ -205,7 +192,7 @@ describe("what came up", () => {
         const ssh = (hostname: string, command: string) =>
             mustRun("ssh", [
                 "-F",
-                join(repository, ".testbed/ssh/config"),
+                join(folder, "ssh/config"),
                 "-o",
                 "BatchMode=yes",
                 hostname,
@@ -505,14 +492,18 @@ describe("a later change of the configuration", () => {
 
 describe("npm run local -- down", () => {
     test("leaves no machine, process, mount, namespace, interface, loop device or control group", async () => {
+        const machineIds = listMachines(site).map(({ spec }) => spec.id);
+        expect(machineIds).toHaveLength(5);
         await local("down");
-        const left = Object.entries(await hostState()).flatMap(([kind, lines]) =>
-            lines.filter((line) => !before[kind]!.includes(line)),
-        );
-        expect(left).toEqual([]);
         expect(
-            existsSync(join(repository, ".testbed", "machines")) &&
-                (await mustRun("ls", [join(repository, ".testbed", "machines")])).trim(),
+            await eventually(
+                5,
+                () => leftovers(machineIds),
+                (lines) => lines.length === 0,
+            ),
+        ).toEqual([]);
+        expect(
+            existsSync(join(folder, "machines")) && (await mustRun("ls", [join(folder, "machines")])).trim(),
         ).toBeFalsy();
         expect((await testbed("status")).trim()).not.toContain("running");
     });

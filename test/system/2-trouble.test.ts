@@ -5,20 +5,12 @@ import { afterAll, describe, expect, test } from "vitest";
 import { powerOff } from "../../testbed/machines/machine.ts";
 import { lockFolder, stateFile } from "../../local/this-testbed.ts";
 import { nothingUp } from "./support/what-is-up.ts";
-import { sql } from "./support/sql.ts";
-import {
-    eventually,
-    folder,
-    hostState,
-    local,
-    machineId,
-    onMachine,
-    pulumi,
-    run,
-    site,
-    stackFile,
-    stackOutputs,
-} from "./support/testbed.ts";
+import { sql } from "../../local/sql.ts";
+import { leftovers } from "./support/leftovers.ts";
+import { local, pulumi, run, stackOutputs } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import { machineId, onMachine } from "../../local/machines.ts";
+import { folder, site, stackFile } from "../../local/this-testbed.ts";
 
 /** What can go wrong around an `up` and a `destroy`, and how one goes on from there. */
 nothingUp();
@@ -105,16 +97,6 @@ async function killedLocal(): Promise<void> {
     expect(unknownMachines()).not.toEqual([]);
 }
 
-/** What is there of this testbed, and of no other that may run beside it. */
-async function whatRuns(): Promise<string[]> {
-    const { namespaces = [], mounts = [], loopDevices = [], controlGroups = [] } = await hostState();
-    const processes = (await run("ps", ["-eo", "args="])).stdout.split("\n");
-    const ownName = new RegExp(`(^|/)${site.prefix}(-|/|$)`);
-    return [...namespaces, ...mounts, ...loopDevices, ...controlGroups, ...processes].filter(
-        (line) => line.includes(folder) || ownName.test(line),
-    );
-}
-
 describe("an interrupted up", () => {
     test("while machines are being made is continued by the next one", async () => {
         await interruptedLocal("ComputeInstance main-db-. creat");
@@ -130,7 +112,7 @@ describe("an interrupted up", () => {
     test("leaves no process of Pulumi behind", async () => {
         const processes = await eventually(
             15,
-            async () => (await whatRuns()).filter((line) => /pulumi-|terraform-provider/.test(line)),
+            async () => (await leftovers()).filter((line) => /pulumi-|terraform-provider/.test(line)),
             (lines) => lines.length === 0,
         );
         expect(processes).toEqual([]);
@@ -204,9 +186,9 @@ describe("a killed up", () => {
         await local("down");
         expect((await pulumi("config", "rm", "--stack", "local", "postgres-ha:readyTimeoutMinutes")).exitCode).toBe(0);
         await killedLocal();
-        expect(await whatRuns()).not.toEqual([]);
+        expect(await leftovers()).not.toEqual([]);
         await local("down");
-        expect(await eventually(15, whatRuns, (lines) => lines.length === 0)).toEqual([]);
+        expect(await eventually(15, leftovers, (lines) => lines.length === 0)).toEqual([]);
     });
 
     test("while machines are being made is continued by the next one, with the machines that are there", async () => {
@@ -235,7 +217,7 @@ describe("npm run local -- down", () => {
         for (const file of [stateFile, stackFile]) rmSync(file);
         const output = await local("down");
         expect(output).toContain("Pulumi could not destroy everything");
-        expect(await eventually(15, whatRuns, (lines) => lines.length === 0)).toEqual([]);
+        expect(await eventually(15, leftovers, (lines) => lines.length === 0)).toEqual([]);
         expect(unknownMachines()).toEqual([]);
         expect(existsSync(join(folder, "cloud.json"))).toBe(false);
     });

@@ -1,10 +1,13 @@
 import { beforeAll, describe, expect, test } from "vitest";
 
-import { faultNamed } from "../../bench/faults/index.ts";
-import { runFault } from "../../bench/faults/run-fault.ts";
+import { faultNamed } from "../../local/faults/index.ts";
+import { runFault } from "../../local/faults/run-fault.ts";
 import { clusterUp } from "./support/what-is-up.ts";
-import { sql } from "./support/sql.ts";
-import { eventually, members, onMachine, stackOutputs, type Outputs } from "./support/testbed.ts";
+import { sql } from "../../local/sql.ts";
+import { stackOutputs } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import { members, onMachine } from "../../local/machines.ts";
+import type { Outputs } from "../../local/outputs.ts";
 
 /**
  * One run of each of the most telling faults. What must hold is asserted exactly: no acknowledged row is lost,

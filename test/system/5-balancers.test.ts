@@ -7,18 +7,12 @@ import { zoneConvergenceSeconds } from "../../testbed/machines/network-load-bala
 import { readNetwork } from "../../testbed/machines/records.ts";
 import { balancerStatuses } from "../../testbed/machines/status.ts";
 import { clusterUp } from "./support/what-is-up.ts";
-import { sql } from "./support/sql.ts";
-import {
-    eventually,
-    local,
-    machineId,
-    onMachine,
-    pulumi,
-    repository,
-    site,
-    stackOutputs,
-    type Outputs,
-} from "./support/testbed.ts";
+import { sql } from "../../local/sql.ts";
+import { local, pulumi, stackOutputs } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import { machineId, onMachine } from "../../local/machines.ts";
+import type { Outputs } from "../../local/outputs.ts";
+import { repository, site } from "../../local/this-testbed.ts";
 
 /**
  * Two load balancers behind an address in common, and what is left when they are lost. Clients stand in zone a beside

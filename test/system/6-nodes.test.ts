@@ -6,18 +6,11 @@ import { powerOff } from "../../testbed/machines/machine.ts";
 import { paths } from "../../testbed/machines/names.ts";
 import { findMachine } from "../../testbed/machines/records.ts";
 import { clusterUp } from "./support/what-is-up.ts";
-import { sql } from "./support/sql.ts";
-import {
-    eventually,
-    local,
-    machineId,
-    members,
-    onMachine,
-    pulumi,
-    repository,
-    site,
-    stackOutputs,
-} from "./support/testbed.ts";
+import { sql } from "../../local/sql.ts";
+import { local, pulumi, stackOutputs } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import { machineId, members, onMachine } from "../../local/machines.ts";
+import { repository, site } from "../../local/this-testbed.ts";
 
 /** Database nodes that are lost for good, and a cluster that grows and shrinks; its rows must survive all of it. */
 let readWrite: string;

@@ -1,8 +1,10 @@
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { clusterUp } from "./support/what-is-up.ts";
-import { sql } from "./support/sql.ts";
-import { eventually, local, members, onMachine, pulumi, stackOutputs } from "./support/testbed.ts";
+import { sql } from "../../local/sql.ts";
+import { local, pulumi, stackOutputs } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import { members, onMachine } from "../../local/machines.ts";
 
 /** Values of PostgreSQL's parameters that the settings cannot judge, and what the check sees of values in force. */
 let readWrite: string;

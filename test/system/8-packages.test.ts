@@ -1,7 +1,9 @@
 import { describe, expect, test } from "vitest";
 
 import { clusterUp } from "./support/what-is-up.ts";
-import { eventually, local, members, onMachine, pulumi } from "./support/testbed.ts";
+import { local, pulumi } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import { members, onMachine } from "../../local/machines.ts";
 
 /** Where packages come from, whose signatures count, and in which versions a node gets them. */
 clusterUp();

@@ -2,9 +2,12 @@ import { beforeAll, describe, expect, test } from "vitest";
 
 import { powerOff, start } from "../../testbed/machines/machine.ts";
 import { clusterUp } from "./support/what-is-up.ts";
-import { sql } from "./support/sql.ts";
+import { sql } from "../../local/sql.ts";
 import { killedUp } from "./support/killed-up.ts";
-import { eventually, local, machineId, onMachine, pulumi, site, stackOutputs } from "./support/testbed.ts";
+import { local, pulumi, stackOutputs } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import { machineId, onMachine } from "../../local/machines.ts";
+import { site } from "../../local/this-testbed.ts";
 
 /** A running cluster whose settings are changed: what is refused, and what a failed or killed change leaves behind. */
 let readWrite: string;

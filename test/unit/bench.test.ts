@@ -2,14 +2,14 @@ import { describe, expect, test } from "vitest";
 
 import { DatabaseError } from "pg";
 
-import { faults } from "../../bench/faults/index.ts";
+import { faults } from "../../local/faults/index.ts";
 import { renderTimeline } from "../../bench/faults/timeline.ts";
 import { clientCounts, parsePgbench, plannedRound } from "../../bench/pgbench/measurement.ts";
 import { renderBars } from "../../bench/report/bars.ts";
 import { percentile, summarize } from "../../bench/statistics.ts";
-import { isRolledBack, NotSent } from "../../bench/workload/client-session.ts";
-import { acknowledgements, length, longestGap } from "../../bench/workload/gaps.ts";
-import type { Attempt } from "../../bench/workload/records.ts";
+import { isRolledBack, NotSent } from "../../local/workload/client-session.ts";
+import { acknowledgements, length, longestGap } from "../../local/workload/gaps.ts";
+import type { Attempt } from "../../local/workload/records.ts";
 
 function databaseError(code: string): DatabaseError {
     const error = new DatabaseError("refused", 0, "error");

@@ -1,7 +1,9 @@
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { codeVersion } from "../code-version.ts";
 import { startDaemon, takeDown } from "./lifecycle.ts";
 import { namespacesWithPrefix } from "./namespaces.ts";
 import { askDaemon, ownerOf } from "./ownership.ts";
@@ -16,6 +18,13 @@ describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () 
     const anyPort = "0";
     const command = [process.execPath, join(testbed, "daemon.ts"), site.folder, site.prefix, anyPort, "127.76.0"];
 
+    /** Holds the lock as daemons did before they had a version. */
+    const oldDaemon = `
+        const [, name, folder] = process.argv;
+        require("node:net")
+            .createServer((socket) => socket.end(JSON.stringify({ pid: process.pid, folder, ready: true })))
+            .listen("\\0" + name);`;
+
     afterAll(async () => {
         await takeDown(site);
         rmSync(site.folder, { recursive: true, force: true });
@@ -29,6 +38,21 @@ describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () 
             `this host's testbed belongs to ${site.folder}; take it down there first`,
         );
         await expect(takeDown(other)).rejects.toThrow(`this host's testbed belongs to ${site.folder}`);
+    });
+
+    test.each(["testbed", "stand"])("a daemon of another version, as %s, is replaced", async (generation) => {
+        await takeDown(site);
+        const old = spawn(process.execPath, ["-e", oldDaemon, `${site.prefix}-${generation}`, site.folder], {
+            stdio: "ignore",
+        });
+        try {
+            expect(await waitFor(5, async () => (await askDaemon(site))?.pid)).toBe(old.pid);
+            expect(await startDaemon(site, command)).toBe(true);
+            expect(old.signalCode).toBe("SIGTERM");
+            expect((await askDaemon(site))?.version).toBe(codeVersion());
+        } finally {
+            old.kill("SIGKILL");
+        }
     });
 
     test("a killed daemon is followed by another", async () => {

@@ -6,7 +6,8 @@ import { join } from "node:path";
 
 import { initProcess } from "../../../testbed/machines/guest.ts";
 import { attempt } from "../../../testbed/machines/run.ts";
-import { machineId, site } from "./testbed.ts";
+import { machineId } from "../../../local/machines.ts";
+import { site } from "../../../local/this-testbed.ts";
 
 export interface Visit {
     readonly url: string;

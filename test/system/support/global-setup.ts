@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
 import { ensureImage } from "../../../testbed/image/index.ts";
-import { stackFile, removeStack } from "./testbed.ts";
+import { removeStack } from "../../../local/commands.ts";
+import { stackFile } from "../../../local/this-testbed.ts";
 
 /**
  * The testbed's tests begin with nothing up and leave nothing up. A configuration that somebody had written comes back.

@@ -13,7 +13,8 @@ import {
     type Place,
     type Printed,
 } from "../../support/lab-page.ts";
-import { folder, machineId, repository, site } from "./testbed.ts";
+import { machineId } from "../../../local/machines.ts";
+import { folder, repository, site } from "../../../local/this-testbed.ts";
 
 /** One command may take so long; the longest of the pages takes a minute. */
 const commandSeconds = 180;

@@ -1,7 +1,7 @@
 /** What a test file finds on the testbed, and what the next one finds. */
 import { afterAll, beforeAll } from "vitest";
 
-import { local, removeStack } from "./testbed.ts";
+import { local, removeStack } from "../../../local/commands.ts";
 
 /** Nothing, when the file's own hooks and tests begin: no machine, no stack and no configuration of one. */
 export function nothingUp(): void {

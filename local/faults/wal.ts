@@ -1,6 +1,7 @@
 /** What faults of replication and of disks do to the leader's write-ahead log. */
-import { eventually, onMachine } from "../../test/system/support/testbed.ts";
-import { superuserSql } from "../cluster.ts";
+import { eventually } from "../eventually.ts";
+import { onMachine } from "../machines.ts";
+import { superuserSql } from "../machines.ts";
 
 /** Writes so much WAL, as many applications at work would. */
 export async function writeWal(leader: string, mib: number): Promise<void> {

@@ -1,6 +1,8 @@
 /** The running cluster as faults and measurements see it: from inside of its machines, not through its endpoints. */
 import { executeInGuest, initProcess } from "../testbed/machines/guest.ts";
-import { machineId, onMachine, site, type Outputs } from "../test/system/support/testbed.ts";
+import { machineId, onMachine } from "./machines.ts";
+import type { Outputs } from "./outputs.ts";
+import { site } from "./this-testbed.ts";
 import { monotonicMilliseconds } from "./workload/records.ts";
 
 /** What one node's Patroni says of itself, asked at this moment. */

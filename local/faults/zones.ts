@@ -4,7 +4,8 @@
  */
 import { addFault, addressOf, healAll } from "../../testbed/machines/fault-control.ts";
 import { readNetwork } from "../../testbed/machines/records.ts";
-import { machineId, site } from "../../test/system/support/testbed.ts";
+import { machineId } from "../machines.ts";
+import { site } from "../this-testbed.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Fault } from "./fault.ts";
 import { losePower } from "./power.ts";

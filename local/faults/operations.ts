@@ -1,5 +1,5 @@
 /** What an administrator does on purpose. */
-import { onMachine } from "../../test/system/support/testbed.ts";
+import { onMachine } from "../machines.ts";
 import type { Fault } from "./fault.ts";
 
 /** @param candidate whether it names who shall lead */

@@ -1,7 +1,8 @@
 /** Packets that are lost or late. */
 import { addFault, addressOf, healAll } from "../../testbed/machines/fault-control.ts";
 import type { Fault as LinkFault } from "../../testbed/machines/faults.ts";
-import { machineId, site } from "../../test/system/support/testbed.ts";
+import { machineId } from "../machines.ts";
+import { site } from "../this-testbed.ts";
 import type { Cluster, Roles } from "../cluster.ts";
 import type { Fault } from "./fault.ts";
 

@@ -1,7 +1,9 @@
 /** Replicas that fall behind, and standbys that commits wait for. */
 import { powerOff, start } from "../../testbed/machines/machine.ts";
-import { eventually, machineId, onMachine, site } from "../../test/system/support/testbed.ts";
-import { superuserSql } from "../cluster.ts";
+import { eventually } from "../eventually.ts";
+import { machineId, onMachine } from "../machines.ts";
+import { site } from "../this-testbed.ts";
+import { superuserSql } from "../machines.ts";
 import { type End, type Fault, orUndo } from "./fault.ts";
 import { writeWal } from "./wal.ts";
 

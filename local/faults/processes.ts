@@ -1,5 +1,5 @@
 /** Programs that are killed, hang or are stopped. */
-import { onMachine } from "../../test/system/support/testbed.ts";
+import { onMachine } from "../machines.ts";
 import type { Cluster } from "../cluster.ts";
 import type { End, Fault } from "./fault.ts";
 

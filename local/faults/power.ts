@@ -1,7 +1,10 @@
 /** Machines that lose their power, are frozen, or start anew. */
 import { freeze, powerOff, start, thaw } from "../../testbed/machines/machine.ts";
-import { eventually, machineId, onMachine, site } from "../../test/system/support/testbed.ts";
-import { type Cluster, superuserSql } from "../cluster.ts";
+import { eventually } from "../eventually.ts";
+import { machineId, onMachine } from "../machines.ts";
+import { site } from "../this-testbed.ts";
+import type { Cluster } from "../cluster.ts";
+import { superuserSql } from "../machines.ts";
 import { type End, type Fault, orUndo } from "./fault.ts";
 import { writeWal } from "./wal.ts";
 

@@ -1,5 +1,6 @@
-import { sql } from "../../test/system/support/sql.ts";
-import { eventually, type Outputs } from "../../test/system/support/testbed.ts";
+import { sql } from "../sql.ts";
+import { eventually } from "../eventually.ts";
+import type { Outputs } from "../outputs.ts";
 import { type Attempt, table } from "./records.ts";
 
 /** What the nodes hold, compared with what the clients were told. All counts but `acknowledged` are 0 when all is well. */

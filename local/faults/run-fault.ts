@@ -1,5 +1,6 @@
 import { healAll } from "../../testbed/machines/fault-control.ts";
-import { site, type Outputs } from "../../test/system/support/testbed.ts";
+import type { Outputs } from "../outputs.ts";
+import { site } from "../this-testbed.ts";
 import { Cluster } from "../cluster.ts";
 import { messageOf } from "../workload/client-session.ts";
 import { acknowledgements, length, longestGap, type Span } from "../workload/gaps.ts";

@@ -5,8 +5,9 @@ import { createInterface } from "node:readline";
 
 import { withClient } from "../../testbed/machines/client.ts";
 import { readNetwork } from "../../testbed/machines/records.ts";
-import { sql } from "../../test/system/support/sql.ts";
-import { repository, site, type Outputs } from "../../test/system/support/testbed.ts";
+import { sql } from "../sql.ts";
+import type { Outputs } from "../outputs.ts";
+import { repository, site } from "../this-testbed.ts";
 import { type Attempt, monotonicMilliseconds, type Server, table, type Target, type WorkloadPlan } from "./records.ts";
 
 /** Enough to see a gap of a tenth of a second, few enough to leave two cores to the machines. */

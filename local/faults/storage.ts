@@ -1,6 +1,7 @@
 /** Data disks that are full, or that a dead replica would fill. */
-import { eventually, onMachine } from "../../test/system/support/testbed.ts";
-import { superuserSql } from "../cluster.ts";
+import { eventually } from "../eventually.ts";
+import { onMachine } from "../machines.ts";
+import { superuserSql } from "../machines.ts";
 import { type End, type Fault, orUndo } from "./fault.ts";
 import { losePower } from "./power.ts";
 import { setParameter, walMib, writeWal } from "./wal.ts";
