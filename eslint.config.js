@@ -39,8 +39,8 @@ export default tseslint.config(
         },
     },
     {
-        // The testbed's tests are run by the program's vitest; the policies' package is the program's.
-        files: ["testbed/**", "test/policy/**"],
+        // The policies' package is the program's.
+        files: ["test/policy/**"],
         rules: { "n/no-extraneous-import": ["error", { allowModules: ["vitest", "yaml", "@pulumi/policy"] }] },
     },
     { files: ["**/*.js"], extends: [tseslint.configs.disableTypeChecked] },

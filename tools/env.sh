@@ -10,8 +10,8 @@ testbed=$repository/.testbed # everything that this clone's testbed keeps
 if [[ -d $repository/.stand && ! -e $testbed ]]; then
     ln -s .stand "$testbed"
 fi
-# shellcheck disable=SC2034 # used in steps.sh
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/postgres-ha # results of slow builds, shared by all clones
+export TESTBED_CACHE=${TESTBED_CACHE:-$cache}     # for the testbed's image and package mirror
 
 # Succeeds if this machine has an installed Pulumi, which downloads its plug-ins itself.
 # POSTGRES_HA_BUILD_TOOLS=1 builds Pulumi and plug-ins from source in any case.

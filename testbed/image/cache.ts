@@ -6,7 +6,7 @@ import { run } from "./run.ts";
 
 /** Where products that are slow to build and the same for every clone are kept. */
 export function cacheFolder(): string {
-    return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "postgres-ha");
+    return process.env.TESTBED_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "testbed");
 }
 
 /** Where a product with these inputs is, or will be. */
