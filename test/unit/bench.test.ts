@@ -1,3 +1,6 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
 import { describe, expect, test } from "vitest";
 
 import { DatabaseError } from "pg";
@@ -6,7 +9,9 @@ import { faults } from "../../local/faults/index.ts";
 import { renderTimeline } from "../../bench/faults/timeline.ts";
 import { clientCounts, parsePgbench, plannedRound } from "../../bench/pgbench/measurement.ts";
 import { renderBars } from "../../bench/report/bars.ts";
+import { report } from "../../bench/report/index.ts";
 import { percentile, summarize } from "../../bench/statistics.ts";
+import { repository } from "../../local/this-testbed.ts";
 import { isRolledBack, NotSent } from "../../local/workload/client-session.ts";
 import { acknowledgements, length, longestGap } from "../../local/workload/gaps.ts";
 import type { Attempt } from "../../local/workload/records.ts";
@@ -138,5 +143,17 @@ tps = 4123.456789 (without initial connection time)
         // Two bars, as high as their share of the largest sample, and the legend's two squares.
         expect(heights).toEqual([100, 90, 11, 11]);
         expect(picture).toContain(">8 clients<");
+    });
+});
+
+describe("docs/benchmarks.md", () => {
+    const document = readFileSync(join(repository, "docs/benchmarks.md"), "utf8");
+
+    test("has the tables of the results in bench/results/ (npm run bench -- report)", () => {
+        expect(report(document)).toBe(document);
+    });
+
+    test("must have a place for each table", () => {
+        expect(() => report(document.replace("<!-- generated: noop -->\n", ""))).toThrow("must be there once");
     });
 });
