@@ -14,16 +14,16 @@ export interface FaultBenchOptions {
     readonly faults: readonly Fault[];
     readonly runs: number;
     readonly variant: Variant;
-    /** Keep the results of earlier runs of the same faults. */
+    /** Whether to keep the results of earlier runs of the same faults. */
     readonly add: boolean;
-    /** No new fault begins after so long; what is missing can be added later. */
+    /** No run starts after this time. Missing runs can be added later. */
     readonly limitSeconds?: number;
 }
 
 export const resultsName = (variant: Variant): string => `faults-${variant.name}`;
 export const pictureOf = (fault: string, variant: Variant): string => `images/faults/${fault}-${variant.name}.svg`;
 
-/** Runs faults and keeps their results; a run in which the cluster did not come back ends it all with an error. */
+/** Runs faults and stores the results. @throws Error after a run in which the cluster did not become whole */
 export async function benchFaults({ faults, runs, variant, add, limitSeconds }: FaultBenchOptions): Promise<void> {
     const name = resultsName(variant);
     if (!add)
@@ -37,7 +37,7 @@ export async function benchFaults({ faults, runs, variant, add, limitSeconds }: 
         for (let run = 1; run <= runs; run++) {
             for (const fault of faults) {
                 if (limitSeconds !== undefined && Date.now() - started > limitSeconds * 1000)
-                    return console.log(`stopped before run ${run} of ${fault.name}: the time is over`);
+                    return console.log(`stopped before run ${run} of ${fault.name}: the time limit is reached`);
                 const { result, trace } = await runFault(fault, outputs);
                 addResult(name, result);
                 console.log(line(result, run));

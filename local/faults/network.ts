@@ -1,4 +1,4 @@
-/** Packets that are lost or late. */
+/** Lost and delayed packets. */
 import { addFault, addressOf, healAll } from "../../testbed/machines/fault-control.ts";
 import type { Fault as LinkFault } from "../../testbed/machines/faults.ts";
 import { machineId } from "../machines.ts";
@@ -8,7 +8,7 @@ import type { Fault } from "./fault.ts";
 
 const address = (name: string): string => addressOf(site, machineId(name));
 
-/** A fault of links that lies in the roles at the moment. */
+/** A fault of links between machines that are chosen by their present roles. */
 function harm(describe: (roles: Roles, cluster: Cluster) => readonly LinkFault[]): Fault["inject"] {
     return async (cluster) => {
         for (const fault of describe(await cluster.roles(), cluster)) await addFault(site, fault);
@@ -27,7 +27,7 @@ const etcdPorts = [2379, 2380];
 export const networkFaults: readonly Fault[] = [
     {
         name: "leader-isolated",
-        title: "Leader cut off from everybody",
+        title: "Leader cut off from all other machines",
         inject: harm(({ leader }) => [cut([leader])]),
         lasts: "until writes flow",
     },
@@ -53,13 +53,13 @@ export const networkFaults: readonly Fault[] = [
     },
     {
         name: "leader-cannot-send",
-        title: "Packets from the leader to everybody lost, the others arrive",
+        title: "Packets from the leader lost, packets to it arrive",
         inject: harm(({ leader }) => [{ ...cut([leader]), direction: "from-to" }]),
         lasts: "until writes flow",
     },
     {
         name: "leader-cannot-receive",
-        title: "Packets to the leader lost, its own arrive",
+        title: "Packets to the leader lost, packets from it arrive",
         inject: harm(({ leader }) => [{ ...cut([leader]), direction: "to-from" }]),
         lasts: "until writes flow",
     },

@@ -12,15 +12,15 @@ import { eventually } from "../../local/eventually.ts";
 import { machineId, onMachine } from "../../local/machines.ts";
 import { folder, site, stackFile } from "../../local/this-testbed.ts";
 
-/** What can go wrong around an `up` and a `destroy`, and how one goes on from there. */
+/** Failures of `up` and `destroy`, and how to continue after them. */
 nothingUp();
 afterAll(async () => {
     await pulumi("cancel", "--yes", "--stack", "local");
 });
 
 /**
- * Starts `npm run local` and interrupts it as Ctrl-C does, as soon as a line of its output matches. Fails when
- * none does, or when Pulumi still holds the stack afterwards. @param pattern an extended regular expression
+ * Starts `npm run local` and interrupts it like Ctrl-C as soon as a line of its output matches. Fails if no line
+ * matches, or if Pulumi still holds the stack afterwards. @param pattern an extended regular expression
  */
 async function interruptedLocal(pattern: string): Promise<void> {
     const child = run("bash", [
@@ -60,7 +60,7 @@ interface PulumiState {
     };
 }
 
-/** A file in JSON; undefined while it is not there, or is being written. */
+/** Reads a JSON file; undefined if it does not exist, or is being written. */
 function readJson<T>(file: string): T | undefined {
     try {
         return JSON.parse(readFileSync(file, "utf8")) as T;
@@ -69,7 +69,7 @@ function readJson<T>(file: string): T | undefined {
     }
 }
 
-/** The machines that Pulumi's state says are being created, though the cloud has them. */
+/** The machines that the cloud has and that are still being created according to Pulumi's state. */
 function unknownMachines(): { name: string; id: string }[] {
     const pending = readJson<PulumiState>(stateFile)?.checkpoint.latest?.pending_operations ?? [];
     const creating = pending
@@ -81,7 +81,7 @@ function unknownMachines(): { name: string; id: string }[] {
     return instances.filter(({ name }) => creating.includes(name)).map(({ name, id }) => ({ name, id }));
 }
 
-/** Starts `npm run local` and kills Pulumi's engine, the way a lack of memory would, while the cloud makes machines that it does not know yet. */
+/** Starts `npm run local` and kills Pulumi's engine, as a lack of memory would, while the cloud creates machines that are not in the state yet. */
 async function killedLocal(): Promise<void> {
     const ended = run("npm", ["run", "--silent", "local"]);
     await eventually(
@@ -98,11 +98,11 @@ async function killedLocal(): Promise<void> {
 }
 
 describe("an interrupted up", () => {
-    test("while machines are being made is continued by the next one", async () => {
+    test("during the creation of machines is continued by the next one", async () => {
         await interruptedLocal("ComputeInstance main-db-. creat");
     });
 
-    test("while Commands wait is continued by the next one", async () => {
+    test("during Commands is continued by the next one", async () => {
         await interruptedLocal("main-db-1-configured creating");
         expect(await local()).toContain("every promise was checked");
         const { readWrite } = (await stackOutputs()).connections[0]!;
@@ -120,10 +120,10 @@ describe("an interrupted up", () => {
 });
 
 describe("a dead machine", () => {
-    test("lets up fail with the machine's name, and up goes on when it is back", async () => {
+    test("makes up fail with the machine's name, and up continues when the machine is back", async () => {
         await powerOff(site, machineId("db-3"));
         const { readWrite } = (await stackOutputs()).connections[0]!;
-        // Any change makes the check run again.
+        // Any change of the configuration makes the check run again.
         expect(
             (
                 await pulumi(
@@ -182,7 +182,7 @@ describe("a machine that never becomes ready", () => {
 });
 
 describe("a killed up", () => {
-    test("while machines are being made is taken down, and leaves nothing", async () => {
+    test("during the creation of machines can be taken down, and leaves nothing", async () => {
         await local("down");
         expect((await pulumi("config", "rm", "--stack", "local", "postgres-ha:readyTimeoutMinutes")).exitCode).toBe(0);
         await killedLocal();
@@ -191,7 +191,7 @@ describe("a killed up", () => {
         expect(await eventually(15, leftovers, (lines) => lines.length === 0)).toEqual([]);
     });
 
-    test("while machines are being made is continued by the next one, with the machines that are there", async () => {
+    test("during the creation of machines is continued by the next one, with the existing machines", async () => {
         await killedLocal();
         const unknown = unknownMachines();
         expect(await local()).toContain("every promise was checked");
@@ -212,7 +212,7 @@ describe("destroy", () => {
 });
 
 describe("npm run local -- down", () => {
-    test("leaves nothing where Pulumi's state and the stack's file are lost", async () => {
+    test("leaves nothing even if Pulumi's state and the stack's file are lost", async () => {
         await killedLocal();
         for (const file of [stateFile, stackFile]) rmSync(file);
         const output = await local("down");

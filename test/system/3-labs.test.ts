@@ -11,7 +11,7 @@ import { eventually } from "../../local/eventually.ts";
 import { onMachine } from "../../local/machines.ts";
 import { repository } from "../../local/this-testbed.ts";
 
-/** Each page of the labs, as a reader does it: its commands are typed and must print what the page shows. */
+/** Does each page of the labs as a reader would: types its commands, which must print what the page shows. */
 const labs = readdirSync(join(repository, "docs/labs"))
     .filter((name) => /^\d\d-.*\.md$/.test(name))
     .sort();
