@@ -91,11 +91,11 @@ describe("the faults", () => {
             span: { from: 3000, to: 9000 },
             wallOffset: 0,
         };
-        const picture = renderTimeline("A <fault>", trace, [{ at: 4500, machine: "db-1", text: "takes the lead" }]);
+        const picture = renderTimeline("A <fault>", trace, [{ at: 4500, machine: "db-1", text: "becomes leader" }]);
         expect(picture).toContain("A &lt;fault>");
         expect(picture).toContain("0.0 s  the fault");
-        expect(picture).toContain("0.5 s  db-1: takes the lead");
-        expect(picture).toContain("3.0 s  one leader, all streaming");
+        expect(picture).toContain("0.5 s  db-1: becomes leader");
+        expect(picture).toContain("3.0 s  the cluster is whole");
         // 2 s before the fault to 2 s after the cluster is whole, ten bars a second.
         expect(picture.match(/M[\d.]+ [\d.]+v/g)).toHaveLength(70);
     });

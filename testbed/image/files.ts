@@ -24,7 +24,7 @@ export function listTree(folder: string): string[] {
 
 /**
  * Copies a source tree over a root. Modes become 0755 or 0644 by the owner's execute bit,
- * because a checkout's other bits depend on the umask of whoever made it.
+ * because a checkout's other bits depend on the umask.
  */
 export function copyTree(from: string, to: string): void {
     for (const path of listTree(from)) {

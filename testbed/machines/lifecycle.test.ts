@@ -12,7 +12,7 @@ import { testSite } from "./testing.ts";
 
 describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () => {
     const base = testSite();
-    // Beside the testbed of another test file in the same process.
+    // A prefix of its own, because another test file can have a testbed in the same process.
     const site = { ...base, prefix: `${base.prefix}d` };
     const testbed = join(import.meta.dirname, "..");
     const anyPort = "0";
@@ -55,7 +55,7 @@ describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () 
         }
     });
 
-    test("a killed daemon is followed by another", async () => {
+    test("a new daemon replaces a killed one", async () => {
         const first = await askDaemon(site);
         process.kill(first?.pid as number, "SIGKILL");
         expect(await waitFor(5, async () => ((await askDaemon(site)) ? undefined : true))).toBe(true);
@@ -63,7 +63,7 @@ describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () 
         expect((await askDaemon(site))?.pid).not.toBe(first?.pid);
     });
 
-    describe("when all of it was killed", () => {
+    describe("when daemon and machines were killed", () => {
         const other = { ...site, folder: mkdtempSync(join(tmpdir(), "testbed-machines-")) };
         const otherCommand = command.map((argument) => (argument === site.folder ? other.folder : argument));
         afterAll(() => rmSync(other.folder, { recursive: true, force: true }));
@@ -74,7 +74,7 @@ describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () 
             expect(await waitFor(5, async () => ((await askDaemon(site)) ? undefined : true))).toBe(true);
         });
 
-        test("another clone's testbed takes its place", async () => {
+        test("another clone's testbed takes over the prefix", async () => {
             expect(await startDaemon(other, otherCommand)).toBe(true);
             expect((await askDaemon(other))?.folder).toBe(other.folder);
             await expect(startDaemon(site, command)).rejects.toThrow(`this host's testbed belongs to ${other.folder}`);
@@ -89,7 +89,7 @@ describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () 
         });
     });
 
-    test("comes back where it was cleared away", async () => {
+    test("starts again after it was cleared away", async () => {
         expect(await startDaemon(site, command)).toBe(true);
     });
 
@@ -100,7 +100,7 @@ describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () 
         await takeDown(site);
     });
 
-    test("a daemon that fails says why", async () => {
+    test("a daemon that fails reports the reason", async () => {
         await expect(startDaemon(site, [process.execPath, "-e", "throw new Error('no luck')"])).rejects.toThrow(
             "no luck",
         );

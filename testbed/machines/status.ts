@@ -10,7 +10,7 @@ export interface MachineStatus {
     state: MachineState;
     address: string;
     publicAddress?: string;
-    /** What programs hold, and page cache charged to the machine, in bytes. */
+    /** Memory of programs, and page cache charged to the machine, in bytes. */
     memory: { programs: number; pageCache: number };
     /** The testbed's user's description of what the machine does. */
     role?: string;
@@ -44,11 +44,11 @@ export async function machineStatuses(site: Site, describeRole?: DescribeRole): 
 export interface BalancerStatus {
     name: string;
     address: string;
-    /** Whether new connections may go there, by the target's host name. */
+    /** Whether a target gets new connections, by its host name. */
     targets: Record<string, "healthy" | "unhealthy">;
 }
 
-/** Every network load balancer, as its checks left it. */
+/** All network load balancers with the results of their checks. */
 export function balancerStatuses(site: Site): BalancerStatus[] {
     const { interfaces, networkLoadBalancers = [] } = readNetwork(site);
     const health = readBalancing(site);

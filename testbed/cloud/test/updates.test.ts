@@ -66,7 +66,7 @@ test("every kind takes a new name and labels", async () => {
     });
 });
 
-test("a subnet's way to the internet comes and goes with its route table", async () => {
+test("a subnet has a way to the internet as long as it has a route table", async () => {
     const network = await cloud.network();
     const gateway = await cloud.gateway();
     const table = await cloud.routeTable(network.id, gateway.id);

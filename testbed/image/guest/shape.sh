@@ -30,7 +30,7 @@ chmod a-x /usr/bin/apt /usr/bin/apt-get /usr/bin/apt-cache /usr/bin/apt-key 2>/d
 
 # --- accounts
 groupadd --system wheel
-# 26 is postgres on AlmaLinux.
+# AlmaLinux reserves the id 26 for a package's account.
 groupmod --gid 986 tape
 sed -i 's/^#\?HOME_MODE.*/HOME_MODE 0700/' /etc/login.defs
 sed -i 's|^SHELL=.*|SHELL=/bin/bash|' /etc/default/useradd
