@@ -74,7 +74,7 @@ describe("a change that a running cluster cannot make", () => {
                     `${key}: ${key === "zones" ? fatal.zones : JSON.stringify(fatal[key as keyof typeof fatal])} must stay ${had}: `,
                 );
             }
-            expect(output).toContain("Make a second stack with the new value and move the data there");
+            expect(output).toContain("Create a second stack with the new value and move the data there");
         }));
 
     test("is refused without a preview too, before anything changes", () =>
