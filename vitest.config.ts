@@ -22,7 +22,7 @@ export default defineConfig({
             {
                 test: {
                     name: "unit",
-                    include: ["test/unit/**/*.test.ts"],
+                    include: ["test/unit/**/*.test.ts", "bench/**/*.test.ts"],
                     globalSetup: ["test/support/global-setup.ts"],
                     // The long files mostly wait for programs: on two cores 55 s in all, one file after another 148 s.
                     maxWorkers: 4,
