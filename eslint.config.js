@@ -14,7 +14,7 @@ const mayImport = {
     ".": ["cluster", "settings", "cloud-init", "components", "sdks"],
     testbed: [],
     local: ["cluster", "components", "testbed"],
-    bench: ["cloud-init", "docs", "local", "testbed"],
+    bench: ["cloud-init", "cluster", "docs", "local", "testbed"],
 };
 /** Folders that work without Pulumi. */
 const pure = ["cluster", "cloud-init", "testbed"];

@@ -1,4 +1,5 @@
 /** The running cluster, observed and changed from inside its machines instead of through its endpoints. */
+import { nodeTls, ports } from "../cluster/names.ts";
 import { executeInGuest, initProcess } from "../testbed/machines/guest.ts";
 import { machineId, onMachine } from "./machines.ts";
 import type { Outputs } from "./outputs.ts";
@@ -95,7 +96,7 @@ export class Cluster {
             from,
             "bash",
             "-c",
-            `. /etc/profile.d/postgres-ha-etcd.sh; ETCDCTL_ENDPOINTS=https://127.0.0.1:2379 etcdctl move-leader ${id}`,
+            `. /etc/profile.d/postgres-ha-etcd.sh; ETCDCTL_ENDPOINTS=https://127.0.0.1:${ports.etcdClient} etcdctl move-leader ${id}`,
         );
     }
 
@@ -107,7 +108,7 @@ export class Cluster {
                     name,
                     "bash",
                     "-c",
-                    ". /etc/profile.d/postgres-ha-etcd.sh; ETCDCTL_ENDPOINTS=https://127.0.0.1:2379 etcdctl endpoint status --write-out=fields",
+                    `. /etc/profile.d/postgres-ha-etcd.sh; ETCDCTL_ENDPOINTS=https://127.0.0.1:${ports.etcdClient} etcdctl endpoint status --write-out=fields`,
                 );
                 const field = (key: string): bigint =>
                     BigInt(new RegExp(`^"${key}" : (\\d+)$`, "m").exec(text)?.[1] ?? 0);
@@ -161,8 +162,8 @@ export class Cluster {
             "--max-time",
             "2",
             "--cacert",
-            "/etc/postgres-ha/tls/ca.crt",
-            "https://127.0.0.1:7000/;csv",
+            nodeTls.ca,
+            `https://127.0.0.1:${ports.statistics}/;csv`,
         ];
         const { exitCode, stdout } = await executeInGuest(site, id, question);
         if (exitCode !== 0) return undefined;
@@ -244,9 +245,9 @@ export async function superuserSql(name: string, statement: string, timeoutSecon
 
 /** Asks both services of a node in one call, because entering a machine costs more than the questions. */
 const statusScript = `
-    cd /etc/postgres-ha/tls
-    curl --silent --max-time 2 --cacert ca.crt https://127.0.0.1:8008/patroni; echo
-    curl --silent --max-time 2 --cacert ca.crt --cert node.crt --key node.key https://127.0.0.1:2379/health`;
+    curl --silent --max-time 2 --cacert ${nodeTls.ca} https://127.0.0.1:${ports.patroni}/patroni; echo
+    curl --silent --max-time 2 --cacert ${nodeTls.ca} --cert ${nodeTls.certificate} --key ${nodeTls.key} \\
+        https://127.0.0.1:${ports.etcdClient}/health`;
 
 async function statusOf(name: string): Promise<NodeStatus> {
     const id = machineId(name);

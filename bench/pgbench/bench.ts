@@ -1,6 +1,7 @@
 /** Throughput through pooler and load balancer compared with PostgreSQL alone, and the cost of a synchronous commit. */
 import { local, stackOutputs } from "../../local/commands.ts";
 import type { Outputs } from "../../local/outputs.ts";
+import { ports } from "../../cluster/names.ts";
 import { Cluster } from "../../local/cluster.ts";
 import { superuserSql } from "../../local/machines.ts";
 import { addResult, readResults, writeResults } from "../results.ts";
@@ -103,7 +104,12 @@ async function measure(client: PgClient, outputs: Outputs, leader: string, measu
 function target(outputs: Outputs, leader: string, { way, tls }: Pick<Measurement, "way" | "tls">): string {
     const node = outputs.nodes.find(({ hostname }) => hostname === leader)!;
     const { host, address } = way === "haproxy" ? outputs.leaderEndpoint : { host: node.fqdn, address: node.address };
-    const port = { direct: 5432, pgbouncer: 6432, socket: 6432, haproxy: outputs.leaderEndpoint.port }[way];
+    const port = {
+        direct: ports.postgresql,
+        pgbouncer: ports.pgbouncer,
+        socket: ports.pgbouncer,
+        haproxy: outputs.leaderEndpoint.port,
+    }[way];
     const security = tls ? "sslmode=verify-full sslrootcert=/etc/postgres-ha/tls/ca.crt" : "sslmode=disable";
     // The client's root belongs to another machine, so it cannot resolve names. The name is still verified.
     return `host=${host} hostaddr=${address} port=${port} dbname=${way === "socket" ? overSocket(database) : database} user=${outputs.connections[0]!.user} ${security}`;

@@ -2,6 +2,7 @@
  * Access that the product refuses and the comparison needs: connections straight to PostgreSQL, and connections without
  * TLS. It is opened on the running machines for one client's address, and closed again.
  */
+import { ports } from "../../cluster/names.ts";
 import { localEndpoint } from "../../cloud-init/services/postgresql.ts";
 import { cloudNamespace } from "../../testbed/machines/names.ts";
 import { inNamespace } from "../../testbed/machines/namespaces.ts";
@@ -25,7 +26,7 @@ export async function withDirectAccess<T>(
     work: () => Promise<T>,
 ): Promise<T> {
     const cloud = cloudNamespace(site);
-    const accept = ["ip", "saddr", address, "tcp", "dport", "5432", "accept"];
+    const accept = ["ip", "saddr", address, "tcp", "dport", `${ports.postgresql}`, "accept"];
     try {
         await inNamespace(cloud, "nft", ["insert", "rule", "inet", "vpc", "forward", ...accept]);
         await onMachine(leader, "nft", "insert", "rule", "inet", "postgres_ha", "input", ...accept);

@@ -1,4 +1,5 @@
 /** Lost and delayed packets. */
+import { ports } from "../../cluster/names.ts";
 import { addFault, addressOf, healAll } from "../../testbed/machines/fault-control.ts";
 import type { Fault as LinkFault } from "../../testbed/machines/faults.ts";
 import { machineId } from "../machines.ts";
@@ -22,7 +23,7 @@ const cut = (from: readonly string[], to?: readonly string[]): LinkFault => ({
     ...(to ? { to: to.map(address) } : {}),
 });
 
-const etcdPorts = [2379, 2380];
+const etcdPorts = [ports.etcdClient, ports.etcdPeer];
 
 export const networkFaults: readonly Fault[] = [
     {

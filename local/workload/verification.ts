@@ -1,4 +1,5 @@
 import { sql } from "../sql.ts";
+import { ports } from "../../cluster/names.ts";
 import { eventually } from "../eventually.ts";
 import type { Outputs } from "../outputs.ts";
 import { type Attempt, table } from "./records.ts";
@@ -55,7 +56,7 @@ export async function verify(outputs: Outputs, attempts: readonly Attempt[]): Pr
 /** A connection string for one node, without the load balancer. */
 function nodeUri(outputs: Outputs, fqdn: string): string {
     const { user, password, database } = outputs.connections[0]!;
-    return `postgresql://${user}:${password}@${fqdn}:6432/${database}?sslmode=verify-full`;
+    return `postgresql://${user}:${password}@${fqdn}:${ports.pgbouncer}/${database}?sslmode=verify-full`;
 }
 
 /** Counts each row on a node, after it has replayed the WAL up to a position. */

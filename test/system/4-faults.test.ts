@@ -1,12 +1,13 @@
 import { beforeAll, describe, expect, test } from "vitest";
 
+import { Cluster } from "../../local/cluster.ts";
 import { faultNamed } from "../../local/faults/index.ts";
 import { runFault } from "../../local/faults/run-fault.ts";
 import { clusterUp } from "./support/what-is-up.ts";
 import { sql } from "../../local/sql.ts";
 import { stackOutputs } from "../../local/commands.ts";
 import { eventually } from "../../local/eventually.ts";
-import { members, onMachine } from "../../local/machines.ts";
+import { onMachine } from "../../local/machines.ts";
 import type { Outputs } from "../../local/outputs.ts";
 
 /**
@@ -90,16 +91,8 @@ test("the multi-host string skips a node whose PostgreSQL is down, and the node 
     const db1 = multiHost.replace(/,[^/]*/, "").replace("read-write", "any");
     const whoAnswers = "SELECT pg_is_in_recovery()";
     const patronictl = (...args: string[]) => onMachine("db-2", "patronictl", "-c", "/etc/patroni", ...args);
-    const whole = () =>
-        eventually(
-            60,
-            () => members("db-2"),
-            (all) => all.filter(({ State }) => State === "streaming").length === 2,
-        );
-    if ((await members("db-2")).some(({ Member, Role }) => Member === "main-db-1" && Role === "Leader")) {
-        await patronictl("switchover", "--force");
-        await whole();
-    }
+    const cluster = new Cluster(outputs);
+    await cluster.moveLeader("main-db-2");
     await patronictl("pause", "--wait");
     try {
         await onMachine(
@@ -118,7 +111,7 @@ test("the multi-host string skips a node whose PostgreSQL is down, and the node 
     } finally {
         await patronictl("resume", "--wait");
     }
-    await whole();
+    await cluster.whole(60);
     expect(
         await eventually(
             5,

@@ -28,7 +28,7 @@ const allowed: Partial<Record<Folder, readonly Folder[]>> = {
     "the top level": ["cluster", "settings", "cloud-init", "components"],
     testbed: ["testbed"],
     local: ["cluster", "components", "testbed", "local"],
-    bench: ["cloud-init", "testbed", "local", "bench"],
+    bench: ["cluster", "cloud-init", "testbed", "local", "bench"],
     test: ["cluster", "settings", "cloud-init", "components", "testbed", "local", "test"],
 };
 
