@@ -9,7 +9,7 @@ export function cacheFolder(): string {
     return process.env.TESTBED_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "testbed");
 }
 
-/** Where a product with these inputs is, or will be. */
+/** The folder of a product with these inputs. */
 export function productFolder(name: string, id: string): string {
     return join(cacheFolder(), `${name}-${id}`);
 }
@@ -49,7 +49,7 @@ async function removeLeftovers(name: string): Promise<void> {
     for (const leftover of leftovers) await removeTree(join(cacheFolder(), leftover)).catch(() => undefined);
 }
 
-/** Removes a tree, but nothing that may be mounted in it. */
+/** Removes a tree, except what is mounted in it. */
 export async function removeTree(folder: string): Promise<void> {
     await run("rm", ["-rf", "--one-file-system", folder]);
 }
@@ -63,7 +63,7 @@ export async function withLock<T>(onWait: () => void, work: () => Promise<T>): P
     mkdirSync(cacheFolder(), { recursive: true });
     const holder = spawn("flock", [join(cacheFolder(), "image.lock"), "sh", "-c", "echo locked; exec cat"], {
         stdio: ["pipe", "pipe", "inherit"],
-        // Its own process group: the keyboard's interrupt ends the build, and only then the lock.
+        // A process group of its own, so that Ctrl-C ends the build first and the lock afterwards.
         detached: true,
     });
     const waiting = setTimeout(onWait, 500);
