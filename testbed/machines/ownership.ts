@@ -13,7 +13,7 @@ type Generation = (typeof generations)[number];
 /**
  * A prefix belongs to one testbed, because its namespaces and addresses have the same names in every clone. The
  * daemon holds a socket in the kernel's abstract namespace: one process at a time can have it, and it is free again
- * however that process ends. Whoever connects to it learns which process the daemon is.
+ * however that process ends. A process that connects to it gets a DaemonInfo.
  */
 const socketOf = (site: Site, generation: Generation = generations[0]): string => `\0${site.prefix}-${generation}`;
 
