@@ -13,6 +13,8 @@ const mayImport = {
     components: ["cluster", "settings", "cloud-init", "sdks"],
     ".": ["cluster", "settings", "cloud-init", "components", "sdks"],
     testbed: [],
+    local: ["cluster", "components", "testbed"],
+    bench: ["cloud-init", "cluster", "docs", "local", "testbed"],
 };
 /** Folders that work without Pulumi. */
 const pure = ["cluster", "cloud-init", "testbed"];
@@ -24,8 +26,7 @@ const boundary = ([folder, others]) => {
     const allowed = [folder, ...others].filter((name) => name !== ".");
     return {
         files: [folder === "." ? "*.ts" : `${folder}/**/*.ts`],
-        // testbed/cli.ts reads the numbers of local/this-testbed.ts until those are handed to it.
-        ignores: ["*.config.ts", "testbed/cli.ts"],
+        ignores: ["*.config.ts"],
         rules: {
             "n/no-restricted-import": [
                 "error",
@@ -52,7 +53,7 @@ const boundary = ([folder, others]) => {
  * formatting decides is Prettier's.
  */
 export default tseslint.config(
-    { ignores: ["**/node_modules/", "**/.testbed/", "sdks/", "examples/"] },
+    { ignores: ["**/node_modules/", "**/.testbed/", ".stand/", "sdks/", "examples/"] },
     ...tseslint.configs.recommendedTypeChecked,
     {
         plugins: { n },
@@ -86,11 +87,20 @@ export default tseslint.config(
         },
     },
     {
-        // The testbed's tests are run by the program's vitest; the policies' package is the program's.
-        files: ["testbed/**", "test/policy/**"],
+        // The policies' package is the program's.
+        files: ["test/policy/**"],
         rules: { "n/no-extraneous-import": ["error", { allowModules: ["vitest", "yaml", "@pulumi/policy"] }] },
     },
     ...Object.entries(mayImport).map(boundary),
+    {
+        files: ["test/**/*.ts"],
+        rules: {
+            "n/no-restricted-import": [
+                "error",
+                [{ name: at("bench", "**"), message: "What tests and benchmarks share is in local." }],
+            ],
+        },
+    },
     {
         // What a machine is made of is computed from settings, not by them.
         files: ["cloud-init/**/*.ts"],

@@ -1,10 +1,10 @@
-import { configDefaults, defineConfig } from "vitest/config";
+import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Tests of the testbed's own that boot machines: they want the computer for themselves. */
-const machineTests = ["testbed/machines/machines.test.ts", "testbed/machines/lifecycle.test.ts"];
-
-/** The testbed's test files by name: files that share a cluster follow each other. Others as vitest likes them, the longest first. */
+/**
+ * Runs the files of the system tests in the order of their names, so that files that can share a cluster follow each
+ * other. The files of the other projects keep vitest's own order, the longest first.
+ */
 class Sequencer extends BaseSequencer {
     override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
         const name = ({ project, moduleId }: TestSpecification) => (project.name === "system" ? moduleId : "");
@@ -12,22 +12,21 @@ class Sequencer extends BaseSequencer {
     }
 }
 
-/** One project for each level of tests; test/run.ts runs them in order. */
+/** One project for each level of tests. test/run.ts runs them in order; the testbed's own tests are in testbed/. */
 export default defineConfig({
     test: {
         sequence: { sequencer: Sequencer },
-        // The testbed's last cluster is destroyed after the last test.
+        // Destroying the last cluster takes long.
         teardownTimeout: 5 * 60_000,
         projects: [
             {
                 test: {
                     name: "unit",
-                    include: ["test/unit/**/*.test.ts", "testbed/**/*.test.ts"],
-                    exclude: [...configDefaults.exclude, "**/node_modules/**", "**/.testbed/**", ...machineTests],
+                    include: ["test/unit/**/*.test.ts", "bench/**/*.test.ts"],
                     globalSetup: ["test/support/global-setup.ts"],
-                    // Most of the long ones wait for programs: on two cores 55 s, and 148 s one file after another.
+                    // The long files mostly wait for programs: on two cores 55 s in all, one file after another 148 s.
                     maxWorkers: 4,
-                    // Programs of a whole machine run in some of them.
+                    // Some tests run the programs of a whole machine.
                     testTimeout: 60_000,
                     hookTimeout: 120_000,
                 },
@@ -51,8 +50,8 @@ export default defineConfig({
             {
                 test: {
                     name: "system",
-                    include: [...machineTests, "test/system/**/*.test.ts"],
-                    // There is one testbed: its tests take turns and share what they find.
+                    include: ["test/system/**/*.test.ts"],
+                    // All files use one testbed, one after another.
                     globalSetup: ["test/system/support/global-setup.ts"],
                     fileParallelism: false,
                     testTimeout: 20 * 60_000,

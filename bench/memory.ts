@@ -1,16 +1,17 @@
-/** What the testbed holds in memory while the cluster is up and idle. */
+/** The testbed's memory while the cluster is up and idle. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { machineStatuses } from "../testbed/machines/status.ts";
-import { folder, local, repository, site } from "../test/system/support/testbed.ts";
+import { local } from "../local/commands.ts";
+import { folder, repository, site } from "../local/this-testbed.ts";
 import { addResult, writeResults } from "./results.ts";
 
 export interface MemoryResult {
     /** Host name of a machine, or "the testbed's own processes". */
     readonly holder: string;
     readonly programsMib: number;
-    /** Cached files, which the kernel gives back when it needs the memory. */
+    /** Cached files. The kernel frees them when it needs the memory. */
     readonly pageCacheMib: number;
 }
 
@@ -36,7 +37,7 @@ export async function benchMemory(runs: number): Promise<void> {
     }
 }
 
-/** The daemon, its helpers and what supervises the machines: their proportional share of memory, in bytes. */
+/** Proportional memory of the daemon, its helpers and the machines' supervisors, in bytes. */
 function ownProcesses(): number {
     const processes = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
     return processes.reduce((total, pid) => total + (belongsToTestbed(pid) ? proportionalSet(pid) : 0), 0);
@@ -52,7 +53,7 @@ function belongsToTestbed(pid: string): boolean {
                 word.startsWith(join(repository, "testbed/machines/")),
         );
     } catch {
-        return false; // ended meanwhile
+        return false; // the process has ended meanwhile
     }
 }
 

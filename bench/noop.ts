@@ -1,9 +1,10 @@
-/** An `up` that changes nothing, against a program that has nothing. */
+/** An `up` that changes nothing, compared with an empty program. */
 import { mkdirSync, rmSync, symlinkSync, writeFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
 
-import { folder, local, mustRun, repository, stackFile } from "../test/system/support/testbed.ts";
+import { local, mustRun } from "../local/commands.ts";
+import { folder, repository, stackFile } from "../local/this-testbed.ts";
 import { addResult, writeResults } from "./results.ts";
 
 export interface NoopResult {
@@ -18,7 +19,7 @@ export async function benchNoop(runs: number): Promise<void> {
     const empty = await makeEmptyProgram();
     try {
         writeResults<NoopResult>(noopResults, []);
-        // Caches are filled by ups before.
+        // The first run fills caches, so it does not count.
         await unchangedUp(repository);
         for (let run = 1; run <= runs; run++) {
             report({ program: "cluster", seconds: await unchangedUp(repository) }, run);
@@ -50,7 +51,7 @@ async function unchangedUp(program: string): Promise<number> {
     return seconds;
 }
 
-/** The same project file and packages, each provider configured as the cluster's, and no resource. */
+/** Creates a program with the same packages and provider configurations as the cluster's, but without resources. */
 async function makeEmptyProgram(): Promise<string> {
     const program = join(folder, "bench-empty");
     rmSync(program, { recursive: true, force: true });
@@ -74,7 +75,7 @@ async function makeEmptyProgram(): Promise<string> {
     const cloud = Object.fromEntries(Object.entries(config).filter(([key]) => key.startsWith("yandex:")));
     writeFileSync(join(program, `Pulumi.${emptyStack}.yaml`), stringify({ config: cloud }));
     await mustRun("pulumi", ["stack", "select", "--create", emptyStack, "--cwd", program]);
-    // Twice: the engine settles the version of an explicit, parameterized provider at its first update only.
+    // Twice, because the engine's first update fixes the version of an explicit, parameterized provider.
     for (let time = 0; time < 2; time++) {
         await mustRun("pulumi", [
             "up",

@@ -1,14 +1,14 @@
-/** Where measurements are kept, so that the document can be written from all of them. */
+/** The results of all measurements, from which the report writes its tables. */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 
-import { repository } from "../test/system/support/testbed.ts";
+import { repository } from "../local/this-testbed.ts";
 
 const folder = join(repository, "bench", "results");
 
-/** When, from which commit and on what a sample was taken. */
+/** Date, commit and computer of a sample. */
 export interface Origin {
     readonly at: string;
     readonly commit: string;
@@ -29,7 +29,7 @@ export function readResults<T>(name: string): (T & Origin)[] {
     return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as (T & Origin)[]) : [];
 }
 
-/** One sample a line: short, and a change shows as such. */
+/** Writes one sample a line, so that diffs show single samples. */
 export function writeResults<T>(name: string, results: readonly (T & Origin)[]): void {
     mkdirSync(folder, { recursive: true });
     writeFileSync(

@@ -1,8 +1,8 @@
-/** `npm run bench -- WHAT`: measurements on the testbed. Results go to bench/results/, tables to docs/benchmarks.md. */
+/** `npm run bench -- WHAT`: measurements on the testbed. Writes results to bench/results/ and tables to docs/benchmarks.md. */
 import { parseArgs } from "node:util";
 
 import { benchCreation } from "./creation/bench.ts";
-import { faultNamed, faults } from "./faults/index.ts";
+import { faultNamed, faults } from "../local/faults/index.ts";
 import { benchFaults } from "./faults/bench.ts";
 import { benchMemory } from "./memory.ts";
 import { benchNoop } from "./noop.ts";
@@ -13,15 +13,15 @@ import { variantNamed } from "./variants.ts";
 const usage = `npm run bench -- WHAT
 
   faults [NAME…] [--runs N] [--profile normal|fast|safe|two-balancers|autobase] [--add] [--limit SECONDS]
-                        what each fault costs applications; --add keeps earlier results,
-                        --limit begins no further run after so long
+                        the effect of each fault on applications; --add keeps earlier results,
+                        --limit starts no further run after this time
   pgbench [-T SECONDS] [--rounds N] [--scale N] [--add] [--limit SECONDS]
-                        throughput straight to PostgreSQL, through PgBouncer (over TLS or the socket), and HAProxy;
+                        throughput of PostgreSQL alone, through PgBouncer (over TLS or the socket), and HAProxy;
                         a round has 45 runs of -T seconds (default 10)
-  create [--runs N]     pulumi up from nothing to the first write, against a script that makes the same machines
-  noop [--runs N]       an up that changes nothing, against an empty program with the same providers
-  memory [--runs N]     of each machine and of the testbed itself
-  report                write docs/benchmarks.md from the results there are
+  create [--runs N]     pulumi up from nothing to the first write, and a script that creates the same machines
+  noop [--runs N]       an up that changes nothing, and an empty program with the same providers
+  memory [--runs N]     memory of each machine and of the testbed itself
+  report                write the tables of docs/benchmarks.md from the existing results
 
 Faults: ${faults.map(({ name }) => name).join(", ")}`;
 

@@ -1,4 +1,4 @@
-/** The value below which a share of the samples lies, by the nearest rank: always one that was measured. */
+/** The percentile by nearest rank, which is always one of the samples. @param share from 0 to 1 @throws Error without samples */
 export function percentile(samples: readonly number[], share: number): number {
     if (samples.length === 0) throw new Error("no samples");
     const sorted = [...samples].sort((a, b) => a - b);

@@ -1,12 +1,13 @@
-/** The stack's settings under which something is measured, put on for a while. */
+/** Sets of the stack's settings to measure with. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { parse, stringify } from "yaml";
 
-import { local, stackFile } from "../test/system/support/testbed.ts";
+import { local } from "../local/commands.ts";
+import { stackFile } from "../local/this-testbed.ts";
 
 export interface Variant {
     readonly name: string;
-    /** For people, in the tables. */
+    /** Title in the tables. */
     readonly title: string;
     /** Keys of the stack's configuration, without the project's prefix. */
     readonly settings: Readonly<Record<string, unknown>>;
@@ -24,8 +25,8 @@ export const variants: readonly Variant[] = [
     {
         name: "autobase",
         title: "the defaults of autobase",
-        // roles/common/defaults/main.yml and roles/haproxy/templates/haproxy.cfg.j2 of autobase: HAProxy's downinter is
-        // not set there and so is inter, its check timeout is 15 s (more than a check's interval, but they do not overlap).
+        // From autobase's roles/common/defaults/main.yml and roles/haproxy/templates/haproxy.cfg.j2. It does not set
+        // HAProxy's downinter, so that is inter. Its check timeout is 15 s, longer than the interval, but checks do not overlap.
         settings: {
             profile: "normal",
             timingOverrides: {
@@ -48,15 +49,15 @@ export const variants: readonly Variant[] = [
     },
 ];
 
-/** @throws Error that lists the names if there is none of this name */
+/** @throws Error that lists the names if no variant has this name */
 export function variantNamed(name: string): Variant {
     const variant = variants.find((candidate) => candidate.name === name);
     if (!variant)
-        throw new Error(`there is no profile ${name}; there are ${variants.map((known) => known.name).join(", ")}`);
+        throw new Error(`unknown profile ${name}; the profiles are ${variants.map((known) => known.name).join(", ")}`);
     return variant;
 }
 
-/** Brings the cluster up with a variant's settings, lets `work` measure, and puts the stack's own settings back. */
+/** Applies a variant's settings to the cluster while `work` runs, and restores the stack's own settings afterwards. */
 export async function withVariant<T>(variant: Variant, work: () => Promise<T>): Promise<T> {
     await local();
     const before = readFileSync(stackFile, "utf8");

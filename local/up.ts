@@ -1,28 +1,36 @@
 /**
- * `npm run local`: the whole cluster on this machine. Starts the testbed, lets Pulumi make the stack on
- * it, and ends with what one needs to connect. `npm run local -- down` takes everything away, whatever is left of it.
+ * `npm run local`: the whole cluster on this computer. Starts the testbed, creates the stack on it with Pulumi, and
+ * prints how to connect. `npm run local -- down` removes everything, even from a half-broken state.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+    existsSync,
+    lstatSync,
+    mkdirSync,
+    readdirSync,
+    readFileSync,
+    renameSync,
+    rmSync,
+    writeFileSync,
+} from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { parseDocument, stringify } from "yaml";
 import { ensureImage } from "../testbed/image/index.ts";
 import type { Outputs } from "./outputs.ts";
-import { apiPort, lockFolder, site, stackFile, stateFile } from "./this-testbed.ts";
+import { apiPort, caFile, folder, lockFolder, repository, stackFile, stateFile } from "./this-testbed.ts";
 
-const repository = join(import.meta.dirname, "..");
-const { folder } = site;
 const sshFolder = join(folder, "ssh");
 const stack = "local";
 
 async function main(command: string): Promise<void> {
-    // Ctrl-C reaches Pulumi, too, which then ends what it has begun: this process goes after it, not before.
+    // Ctrl-C also reaches Pulumi, which then finishes what it has begun. This process must not end before it.
     process.on("SIGINT", () => {});
     if (command === "up") {
         await up();
     } else if (command === "down") {
         down();
+        renameOldFolder();
     } else {
         fail(`npm run local -- [up | down], not ${command}`);
     }
@@ -41,14 +49,14 @@ async function up(): Promise<void> {
     console.log(screen(outputs));
 }
 
-/** A destroy that takes longer is given up: the testbed forgets everything then, as fast as ever. */
+/** Time limit of `pulumi destroy`. After it the testbed removes everything by itself, which is fast. */
 const destroySeconds = 600;
 
 function down(): void {
     const isDestroyed = !existsSync(stateFile) || destroyed();
     if (isDestroyed && cloudIsEmpty()) return testbed("down");
     console.log(
-        "Pulumi could not destroy everything: the testbed's machines and disks, and the stack's state, are removed without it.",
+        "Pulumi could not destroy everything. The testbed removes its machines and disks, and the stack's state, without Pulumi.",
     );
     testbed("down", "--erase");
     for (const path of [lockFolder, stateFile, `${stateFile}.attrs`]) {
@@ -56,7 +64,15 @@ function down(): void {
     }
 }
 
-/** Whether Pulumi could destroy the cluster. The provider answers to the testbed: it has to run while the stack goes. */
+/** Renames `.stand`, which tools/env.sh linked as `.testbed`, to `.testbed`. Nothing may run from it any more. */
+function renameOldFolder(): void {
+    const link = join(repository, ".testbed");
+    if (!existsSync(link) || !lstatSync(link).isSymbolicLink()) return;
+    rmSync(link);
+    renameSync(folder, link);
+}
+
+/** Destroys the cluster with Pulumi, for which the testbed must run. @returns whether that succeeded */
 function destroyed(): boolean {
     const attempt = (command: string, ...args: string[]) => run(command, args, destroySeconds) === 0;
     writeStackFile({});
@@ -69,7 +85,7 @@ function destroyed(): boolean {
     );
 }
 
-/** Whether the testbed's cloud has no resource, as after a destroy. */
+/** Whether the testbed's cloud has no resources, as after a destroy. */
 function cloudIsEmpty(): boolean {
     const file = join(folder, "cloud.json");
     if (!existsSync(file)) return true;
@@ -80,7 +96,7 @@ function cloudIsEmpty(): boolean {
     );
 }
 
-/** Makes the stack and selects it, once: afterwards a person's choice for `npm run pulumi` stays. */
+/** Creates the stack and selects it. Later runs keep the stack that a person has selected for `npm run pulumi`. */
 function selectStack(): void {
     if (!existsSync(stateFile)) {
         pulumi("stack", "select", "--create", stack);
@@ -90,34 +106,37 @@ function selectStack(): void {
 }
 
 const cancel = ["cancel", "--yes", "--stack", stack];
-/** With its Pulumi gone, nobody asks the testbed's cloud for anything any more, and what it was asked for takes seconds. */
+/** `--settle 2`: the killed Pulumi's last requests to the testbed's cloud are done within two seconds. */
 const recover = [join(repository, "recover/index.ts"), "--stack", stack, "--settle", "2"];
 
 /**
- * Whether a Pulumi that was killed on this computer left its lock behind; nobody would release it.
- * Ends this process when one that lives has the stack.
+ * Whether a Pulumi that was killed on this computer left its lock of the stack behind.
+ * Ends this process if a running Pulumi has the lock.
  */
 function hasDeadLock(): boolean {
     const names = existsSync(lockFolder) ? readdirSync(lockFolder).filter((name) => name.endsWith(".json")) : [];
     const owners = names.map((name) => parsed<{ hostname: string; pid: number }>(join(lockFolder, name)));
     const alive = owners.find((owner) => owner && (owner.hostname !== hostname() || isPulumi(owner.pid)));
-    if (alive) fail(`another Pulumi has the stack: process ${alive.pid} of ${alive.hostname}. Wait for it, or end it`);
+    if (alive)
+        fail(
+            `the stack is locked by another Pulumi, process ${alive.pid} on ${alive.hostname}. Wait for it, or end it`,
+        );
     return owners.length > 0;
 }
 
-/** Numbers of processes come again. */
+/** Whether a process is a Pulumi. The kernel reuses process ids, so the lock's id can belong to another program. */
 function isPulumi(pid: number): boolean {
     const file = `/proc/${pid}/comm`;
     return existsSync(file) && readFileSync(file, "utf8").startsWith("pulumi");
 }
 
-/** Whether a Pulumi that was killed had begun to create something, and left the end open. */
+/** Whether a killed Pulumi had begun to create a resource without recording the result. */
 function hasPendingCreates(): boolean {
     const state = parsed<{ checkpoint?: { latest?: { pending_operations?: { type: string }[] } } }>(stateFile);
     return state?.checkpoint?.latest?.pending_operations?.some(({ type }) => type === "creating") ?? false;
 }
 
-/** A file in JSON, or undefined when a kill or a full disk has left something else. */
+/** Reads a JSON file; undefined if a kill or a full disk has left it incomplete. */
 function parsed<T>(file: string): T | undefined {
     try {
         return JSON.parse(readFileSync(file, "utf8")) as T;
@@ -126,18 +145,29 @@ function parsed<T>(file: string): T | undefined {
     }
 }
 
+/** The testbed's own package mirror. */
+const mirrors = {
+    almalinuxMirror: "http://repo.testbed/almalinux",
+    epelMirror: "http://repo.testbed/epel",
+    pgdgMirror: "http://repo.testbed/pgdg",
+};
+
 /**
- * The stack's configuration: the testbed's own cloud, mirror and Internet address, machines as small as they go.
- * @param keys settings that name the mirror's keys, which are others whenever the mirror was built anew
+ * Writes the stack's configuration: the testbed's own cloud, mirror and Internet address, and the smallest machines.
+ * A file that exists keeps everything but the endpoint and these keys.
+ * @param keys settings with the fingerprints of the mirror's keys, which change when the mirror is rebuilt
  */
 function writeStackFile(keys: Readonly<Record<string, string>>): void {
     const endpoint = `localhost:${apiPort}`;
     if (existsSync(stackFile)) {
         const document = parseDocument(readFileSync(stackFile, "utf8"));
-        // Another number of TESTBED than last time, or another mirror.
+        // The number of the testbed, or the mirror, may have changed since the file was written.
+        const oldMirrors = Object.entries(mirrors).filter(([name]) =>
+            String(document.getIn(["config", `postgres-ha:${name}`])).startsWith("http://repo.stand/"),
+        );
         const current = {
             "yandex:endpoint": endpoint,
-            ...Object.fromEntries(Object.entries(keys).map(([name, value]) => [`postgres-ha:${name}`, value])),
+            ...inNamespace("postgres-ha", { ...Object.fromEntries(oldMirrors), ...keys }),
         };
         const changed = Object.entries(current).filter(([name, value]) => document.getIn(["config", name]) !== value);
         if (changed.length > 0) {
@@ -150,9 +180,7 @@ function writeStackFile(keys: Readonly<Record<string, string>>): void {
     const settings = {
         adminCidrs: ["203.0.113.10/32"],
         sshPublicKeys: [key],
-        almalinuxMirror: "http://repo.testbed/almalinux",
-        epelMirror: "http://repo.testbed/epel",
-        pgdgMirror: "http://repo.testbed/pgdg",
+        ...mirrors,
         ...keys,
         databaseCores: 2,
         databaseMemoryGib: 2,
@@ -172,7 +200,7 @@ function writeStackFile(keys: Readonly<Record<string, string>>): void {
     const config = { ...inNamespace("yandex", cloud), ...inNamespace("postgres-ha", settings) };
     writeFileSync(
         stackFile,
-        `# Written by npm run local; yours to change: the next npm run local applies it.\n${stringify({ config })}`,
+        `# Written by npm run local. Change it as you like: the next npm run local applies it.\n${stringify({ config })}`,
     );
 }
 
@@ -180,7 +208,7 @@ function inNamespace(namespace: string, values: Readonly<Record<string, unknown>
     return Object.fromEntries(Object.entries(values).map(([name, value]) => [`${namespace}:${name}`, value]));
 }
 
-/** The key of whoever sits at this computer, made once. */
+/** The administrator's SSH key, created at the first run. @returns the public key */
 function administratorKey(): string {
     const file = join(sshFolder, "id_ed25519");
     if (!existsSync(file)) {
@@ -190,12 +218,12 @@ function administratorKey(): string {
     return readFileSync(`${file}.pub`, "utf8").trim();
 }
 
-/** Files for ssh, psql and an application's shell, so that the lines on the screen are short. */
+/** Writes files for ssh, psql and an application's shell, so that the printed commands are short. */
 function writeClientFiles(outputs: Outputs): void {
     const own = `Host *\n    IdentityFile ${join(sshFolder, "id_ed25519")}\n    UserKnownHostsFile ${join(sshFolder, "known_hosts")}\n`;
     writeFileSync(join(sshFolder, "config"), `${outputs.sshConfig}\n${own}`);
     writeFileSync(join(sshFolder, "known_hosts"), outputs.sshKnownHosts);
-    writeFileSync(join(folder, "cluster-ca.pem"), outputs.caCertificate);
+    writeFileSync(caFile, outputs.caCertificate);
     const passwords = outputs.connections.map(({ user, password }) => `*:*:*:${user}:${password}\n`);
     writeFileSync(join(folder, "pgpass"), passwords.join(""), { mode: 0o600 });
     const [connection] = outputs.connections;
@@ -204,12 +232,12 @@ function writeClientFiles(outputs: Outputs): void {
     }
 }
 
-/** For a shell: the connection strings, whose password is in a file of its own. */
+/** Lines for a shell: the connection strings without their password, which is in a file of its own. */
 function clientEnvironment({ readWrite, readOnly, multiHost, user, password }: Outputs["connections"][number]): string {
     const variables = {
         PS1: "client$ ",
         PGPASSFILE: join(folder, "pgpass"),
-        PGSSLROOTCERT: join(folder, "cluster-ca.pem"),
+        PGSSLROOTCERT: caFile,
         READ_WRITE: readWrite,
         READ_ONLY: readOnly,
         MULTI_HOST: multiHost,
@@ -254,7 +282,7 @@ The cluster is up, and every promise was checked.
 `;
 }
 
-const testbedCommand = join(import.meta.dirname, "..", "testbed", "cli.ts");
+const testbedCommand = join(import.meta.dirname, "testbed.ts");
 
 function testbed(...args: string[]): void {
     execute(process.execPath, [testbedCommand, ...args]);
@@ -271,7 +299,7 @@ function execute(command: string, args: string[]): void {
     }
 }
 
-/** @returns the exit status; null when it was killed, as it is after the time limit */
+/** @returns the exit status; null if the command was killed, as after its time limit */
 function run(command: string, args: string[], timeoutSeconds?: number): number | null {
     const limit =
         timeoutSeconds === undefined ? {} : { timeout: timeoutSeconds * 1000, killSignal: "SIGKILL" as const };

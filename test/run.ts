@@ -1,5 +1,5 @@
 /**
- * Runs the tests, from the quickest level to the slowest, and stops at the first level that fails.
+ * Runs the levels of tests, the quickest first, and stops at the first level that fails.
  * Usage: npm test [-- fast | LEVEL…]
  */
 import { spawn } from "node:child_process";
@@ -21,23 +21,24 @@ const repository = join(import.meta.dirname, "..");
 
 const levels: Readonly<Record<string, () => Promise<Outcome>>> = {
     check: async () => ({
-        success: (await run("tools/lint")) === 0 && (await run("tsc", ["--noEmit"])) === 0,
+        success: (await run("npm", ["run", "--silent", "check"])) === 0,
         totals: none,
         failures: [],
     }),
     tools: goTests,
+    testbed: () => vitest("unit", { package: "testbed" }),
     unit: () => vitest("unit"),
     components: () => vitest("components"),
     policy: () => vitest("policy"),
     system,
 };
 
-/** Everything but running machines. */
+/** All levels that run no machine. */
 const fast = Object.keys(levels).filter((name) => name !== "system");
 
-/** The plug-ins that stand in for Pulumi's; where Pulumi is installed nothing of theirs is used, and Go may be missing. */
+/** Tests of the stand-ins for Pulumi's plug-ins. A computer with an installed Pulumi does not use them, and may have no Go. */
 async function goTests(): Promise<Outcome> {
-    const flags = ["-trimpath", "-gcflags=all=-dwarf=false"]; // as tools/steps.sh builds them, so that little is compiled
+    const flags = ["-trimpath", "-gcflags=all=-dwarf=false"]; // those of tools/steps.sh, so that Go reuses what it compiled
     const packages = ["command", "random", "tls"].map((name) => `./${name}`);
     const hasGo = (await run("sh", ["-c", "command -v go >/dev/null"])) === 0;
     if (!hasGo) return { success: true, totals: { ...none, skipped: packages.length }, failures: [] };
@@ -48,10 +49,10 @@ async function goTests(): Promise<Outcome> {
     };
 }
 
-/** Files of the testbed's tests that run beside the others, in a testbed of their own: about half of the time. */
+/** Files of system tests that run on a second testbed, beside the others. They take about half of the time. */
 const besideTheOthers = /^[3478]-/;
 
-/** Two testbeds side by side: each mostly waits. A test that fails says so, and why, at once. */
+/** Runs the system tests on two testbeds beside each other, because each mostly waits. Failures are printed at once. */
 async function system(): Promise<Outcome> {
     const files = globSync("test/system/*.test.ts", { cwd: repository });
     const [beside, first] = [true, false].map((second) =>
@@ -60,54 +61,71 @@ async function system(): Promise<Outcome> {
     const checkout = secondCheckout(repository);
     try {
         const outcomes = await Promise.all([
-            vitest("system", { files: [...first!, "testbed/machines"], reporter: "verbose" }),
+            vitest("machines", { package: "testbed", reporter: "verbose" }).then(async (machines) =>
+                together(machines, await vitest("system", { files: first!, reporter: "verbose" })),
+            ),
             vitest("system", { files: beside!, reporter: "verbose", beside: checkout }),
         ]);
-        return outcomes.reduce((a, b) => ({
-            success: a.success && b.success,
-            totals: sum(a.totals, b.totals),
-            failures: [...a.failures, ...b.failures],
-        }));
+        return outcomes.reduce(together);
     } finally {
-        // Whatever a failed run has left of it.
-        await run("node", ["testbed/cli.ts", "down", "--erase"], checkout);
+        // A failed run can leave machines behind.
+        await run("node", ["local/testbed.ts", "down", "--erase"], checkout);
         checkout.remove();
     }
 }
 
+function together(a: Outcome, b: Outcome): Outcome {
+    return {
+        success: a.success && b.success,
+        totals: sum(a.totals, b.totals),
+        failures: [...a.failures, ...b.failures],
+    };
+}
+
 interface RunOptions {
-    /** Only tests of files whose paths hold one of these. @default all of the project */
+    /** Folder of the package whose tests run, with its own vitest. @default the repository */
+    readonly package?: string;
+    /** Only files whose paths contain one of these. @default all files of the project */
     readonly files?: readonly string[];
     readonly reporter?: "default" | "verbose";
-    /** Another checkout than this one: its lines begin with a bar. */
+    /** Another checkout to run in. Each line of its output begins with a bar. @default this one */
     readonly beside?: { readonly folder: string; readonly environment: NodeJS.ProcessEnv };
 }
 
-/** Runs a program of this checkout, or of another. @returns its status */
-function run(command: string, args: readonly string[] = [], beside?: RunOptions["beside"]): Promise<number> {
+/**
+ * Runs a program of this checkout, or of another one.
+ * @param workingFolder its working directory in this checkout. @default the repository
+ * @returns its exit status
+ */
+function run(
+    command: string,
+    args: readonly string[] = [],
+    beside?: RunOptions["beside"],
+    workingFolder = "",
+): Promise<number> {
     const child = beside
         ? spawn("tools/run", [command, ...args], {
               cwd: beside.folder,
               env: beside.environment,
               stdio: ["ignore", "pipe", "pipe"],
           })
-        : spawn(command, args, { cwd: repository, stdio: "inherit" });
+        : spawn(command, args, { cwd: join(repository, workingFolder), stdio: "inherit" });
     for (const stream of [child.stdout, child.stderr]) {
         if (stream) createInterface({ input: stream }).on("line", (line) => console.log(`| ${line}`));
     }
     return new Promise((resolve, reject) => child.on("error", reject).on("close", (status) => resolve(status ?? 1)));
 }
 
-/** Runs a project of vitest.config.ts. No test at all is a failure: a level that finds nothing shows nothing. */
+/** Runs a project of a vitest.config.ts. A run without any test is a failure, because it shows nothing. */
 async function vitest(
     project: string,
-    { files = [], reporter = "default", beside }: RunOptions = {},
+    { package: packageFolder = "", files = [], reporter = "default", beside }: RunOptions = {},
 ): Promise<Outcome> {
     const folder = mkdtempSync(join(tmpdir(), "postgres-ha-report-"));
     try {
         const file = join(folder, "report.json");
         const status = await run(
-            "vitest",
+            packageFolder === "" ? "vitest" : join(repository, packageFolder, "node_modules/.bin/vitest"),
             [
                 "run",
                 "--project",
@@ -118,8 +136,10 @@ async function vitest(
                 ...files,
             ],
             beside,
+            packageFolder,
         );
-        if (!existsSync(file)) return { success: false, totals: none, failures: [`${project}: vitest left no report`] };
+        if (!existsSync(file))
+            return { success: false, totals: none, failures: [`${project}: vitest wrote no report`] };
         const report: Report = JSON.parse(readFileSync(file, "utf8"));
         const totals = totalsOf(report);
         return {
@@ -136,7 +156,7 @@ async function main(words: readonly string[]): Promise<number> {
     const requested = words.flatMap((word) => (word === "fast" ? fast : [word]));
     const unknown = requested.filter((name) => !(name in levels));
     if (unknown.length > 0) {
-        console.error(`no such level: ${unknown.join(", ")}; there are fast, ${Object.keys(levels).join(", ")}`);
+        console.error(`unknown level ${unknown.join(", ")}; the levels are fast, ${Object.keys(levels).join(", ")}`);
         return 64;
     }
     let totals = none;

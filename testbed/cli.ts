@@ -1,90 +1,104 @@
-/** `npm run testbed -- COMMAND`: the testbed and its machines by hand. */
-import { parseArgs } from "node:util";
+/** The testbed's command line: the testbed and its machines by hand. */
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { ensureImage } from "./image/index.ts";
-import { parseBlock } from "./machines/ipv4.ts";
 import { runAsClient } from "./machines/client.ts";
 import { addFault, addressOf, healAll } from "./machines/fault-control.ts";
 import type { Fault } from "./machines/faults.ts";
 import { inherit, openShell } from "./machines/guest.ts";
-import { erase, refuseOtherTestbed, startDaemon, takeDown } from "./machines/lifecycle.ts";
+import { parseBlock } from "./machines/ipv4.ts";
+import { erase, isUp, refuseOtherTestbed, startDaemon, takeDown } from "./machines/lifecycle.ts";
 import { freeze, powerOff, start, stop, thaw } from "./machines/machine.ts";
-import { paths } from "./machines/names.ts";
+import { paths, type Site } from "./machines/names.ts";
 import { internet } from "./machines/network-plan.ts";
 import { askDaemon } from "./machines/ownership.ts";
 import { findMachine, readFaults, readNetwork } from "./machines/records.ts";
-import { balancerStatuses, machineStatuses, renderStatuses } from "./machines/status.ts";
-import { apiPort, publicNetwork, site } from "../local/this-testbed.ts";
+import { balancerStatuses, type DescribeRole, machineStatuses, renderStatuses } from "./machines/status.ts";
+
+/** A testbed, and what its user knows about the machines. */
+export interface CommandLine {
+    readonly site: Site;
+    /** Port of the cloud's API on 127.0.0.1. */
+    readonly apiPort: number;
+    /** First three numbers of the cloud's public addresses. */
+    readonly publicNetwork: string;
+    /** Describes what a running machine does, for `status`. @default no description */
+    readonly describeRole?: DescribeRole;
+}
 
 const usage = `npm run testbed -- COMMAND
 
   up                          start the testbed: the cloud's API and the machines that ran before
-  down [--erase]              end everything; --erase also forgets machines, disks and the cloud's state
+  down [--erase]              end everything; --erase also removes machines, disks and the cloud's state
   status [--json]             the machines: state, addresses, memory, role
   shell NAME [COMMAND…]       a root shell on a machine, or one command
-  console NAME [--follow]     what a machine wrote to its console
+  console NAME [--follow]     a machine's console output
 
   start | stop | restart NAME
   power-off NAME              cut the power
-  freeze | thaw NAME          stop every process and the network, as a hypervisor does
+  freeze | thaw NAME          stop all processes and the network, as a paused hypervisor does
 
-  cut A [B]                   lose all packets between A and B, or between A and everybody
-  loss PERCENT A [B]          lose some of them
-  latency MILLISECONDS A [B]  delay each of them
+  cut A [B]                   drop all packets between A and B, or between A and all others
+  loss PERCENT A [B]          drop some of the packets
+  latency MILLISECONDS A [B]  delay each packet
     --direction both|from-to|to-from   packets of one direction (default both)
     --protocol tcp|udp|icmp  --port N  packets with this port at either end
   heal                        end all cuts, losses and latencies
 
   client [--subnet ID] [--address IP] -- COMMAND…
-                              run a command of this computer on a network of its own inside of the VPC
+                              run a command of this computer with an address of its own inside the VPC
 
-NAME is a host name or its end (db-1). A and B are names, addresses, blocks, zones (zone:ru-central1-a)
-or "internet"; several with commas.`;
+NAME is a host name or the end of one (db-1). A and B are names, addresses, blocks, zones (zone:ru-central1-a)
+or "internet"; separate several with commas.`;
 
-type Command = (args: string[]) => Promise<number | void>;
+/** @returns the exit code; nothing means success */
+type Command = (context: CommandLine, args: string[]) => Promise<number | void>;
+
+/** A command with one machine as its argument. */
+const onMachine =
+    (action: (site: Site, id: string) => Promise<void>): Command =>
+    ({ site }, [name]) =>
+        action(site, idOf(site, name));
 
 const commands: Record<string, Command> = {
     up,
-    down: async (args) => {
+    down: async ({ site }, args) => {
         const { values } = parseArgs({ args, options: { erase: { type: "boolean" } } });
         await takeDown(site);
         if (values.erase) erase(site);
     },
     status,
-    shell: ([name, ...command]) => openShell(site, idOf(name), command),
-    console: (args) => {
+    shell: ({ site }, [name, ...command]) => openShell(site, idOf(site, name), command),
+    console: ({ site }, args) => {
         const { values, positionals } = parseArgs({
             args,
             allowPositionals: true,
             options: { follow: { type: "boolean", short: "f" } },
         });
-        return inherit("tail", [
-            "-n",
-            "+1",
-            ...(values.follow ? ["-f"] : []),
-            paths.console(site, idOf(positionals[0])),
-        ]);
+        const file = paths.console(site, idOf(site, positionals[0]));
+        return inherit("tail", ["-n", "+1", ...(values.follow ? ["-f"] : []), file]);
     },
-    start: ([name]) => start(site, idOf(name)),
-    stop: ([name]) => stop(site, idOf(name)),
-    restart: async ([name]) => {
-        await stop(site, idOf(name));
-        await start(site, idOf(name));
-    },
-    "power-off": ([name]) => powerOff(site, idOf(name)),
-    freeze: ([name]) => freeze(site, idOf(name)),
-    thaw: ([name]) => thaw(site, idOf(name)),
-    cut: (args) => fault("cut", args),
-    loss: ([percent, ...args]) => fault("loss", args, { percent: Number(percent) }),
-    latency: ([milliseconds, ...args]) => fault("latency", args, { milliseconds: Number(milliseconds) }),
-    heal: () => healAll(site),
-    client: (args) => {
+    start: onMachine(start),
+    stop: onMachine(stop),
+    restart: onMachine(async (site, id) => {
+        await stop(site, id);
+        await start(site, id);
+    }),
+    "power-off": onMachine(powerOff),
+    freeze: onMachine(freeze),
+    thaw: onMachine(thaw),
+    cut: ({ site }, args) => fault(site, "cut", args),
+    loss: ({ site }, [percent, ...args]) => fault(site, "loss", args, { percent: Number(percent) }),
+    latency: ({ site }, [milliseconds, ...args]) =>
+        fault(site, "latency", args, { milliseconds: Number(milliseconds) }),
+    heal: ({ site }) => healAll(site),
+    client: ({ site }, args) => {
         const { values, positionals } = parseArgs({
             args,
             allowPositionals: true,
             options: { subnet: { type: "string" }, address: { type: "string" } },
         });
-        if (positionals.length === 0) throw new Error("client: which command?");
+        if (positionals.length === 0) throw new Error("client: the command is missing");
         return runAsClient(site, positionals, {
             ...(values.subnet ? { subnetId: values.subnet } : {}),
             ...(values.address ? { address: values.address } : {}),
@@ -92,11 +106,11 @@ const commands: Record<string, Command> = {
     },
 };
 
-async function up(): Promise<void> {
+async function up({ site, apiPort, publicNetwork }: CommandLine): Promise<void> {
     await refuseOtherTestbed(site);
-    if ((await askDaemon(site))?.ready) return console.log("The testbed is up already.");
+    if (await isUp(site)) return console.log("The testbed is up already.");
     await ensureImage((line) => console.log(line));
-    // The flags by which this process reads TypeScript serve the daemon, too.
+    // process.execPath: the Node.js that can run this TypeScript can run the daemon's.
     await startDaemon(site, [
         process.execPath,
         join(import.meta.dirname, "daemon.ts"),
@@ -108,9 +122,9 @@ async function up(): Promise<void> {
     console.log(`The testbed is up: the cloud's API at localhost:${apiPort}.`);
 }
 
-async function status(args: string[]): Promise<void> {
+async function status({ site, describeRole }: CommandLine, args: string[]): Promise<void> {
     const { values } = parseArgs({ args, options: { json: { type: "boolean" } } });
-    const machines = await machineStatuses(site);
+    const machines = await machineStatuses(site, describeRole);
     const daemon = await askDaemon(site);
     const balancers = balancerStatuses(site);
     const faults = readFaults(site);
@@ -121,16 +135,13 @@ async function status(args: string[]): Promise<void> {
     );
     if (machines.length > 0) console.log(renderStatuses(machines));
     for (const { name, address, targets } of balancers) {
-        console.log(
-            `Network load balancer ${name}, ${address}: ${Object.entries(targets)
-                .map((entry) => entry.join(" "))
-                .join(", ")}`,
-        );
+        const states = Object.entries(targets).map((entry) => entry.join(" "));
+        console.log(`Network load balancer ${name}, ${address}: ${states.join(", ")}`);
     }
     for (const fault of faults) console.log(`Fault: ${JSON.stringify(fault)}`);
 }
 
-async function fault(kind: Fault["kind"], args: string[], details: Partial<Fault> = {}): Promise<void> {
+async function fault(site: Site, kind: Fault["kind"], args: string[], details: Partial<Fault> = {}): Promise<void> {
     const { values, positionals } = parseArgs({
         args,
         allowPositionals: true,
@@ -141,11 +152,11 @@ async function fault(kind: Fault["kind"], args: string[], details: Partial<Fault
         },
     });
     const [from, to] = positionals;
-    if (!from) throw new Error(`${kind}: between whom?`);
+    if (!from) throw new Error(`${kind}: the machines are missing`);
     await addFault(site, {
         kind,
-        from: addressesOf(from),
-        ...(to ? { to: addressesOf(to) } : {}),
+        from: addressesOf(site, from),
+        ...(to ? { to: addressesOf(site, to) } : {}),
         direction: oneOf("direction", values.direction, ["both", "from-to", "to-from"] as const),
         ...(values.protocol ? { protocol: oneOf("protocol", values.protocol, ["tcp", "udp", "icmp"] as const) } : {}),
         ...(values.port
@@ -159,19 +170,19 @@ async function fault(kind: Fault["kind"], args: string[], details: Partial<Fault
 }
 
 /** "db-1,zone:ru-central1-b,10.0.0.0/24" → addresses and blocks */
-function addressesOf(text: string): string[] {
+function addressesOf(site: Site, text: string): string[] {
     return text.split(",").flatMap((part) => {
         if (part === "internet") return [internet.cidr];
-        if (part.startsWith("zone:")) return zoneBlocks(part.slice("zone:".length));
+        if (part.startsWith("zone:")) return zoneBlocks(site, part.slice("zone:".length));
         if (/^[\d.]+(\/\d+)?$/.test(part)) {
-            parseBlock(part.includes("/") ? part : `${part}/32`); // refuses what is none
+            parseBlock(part.includes("/") ? part : `${part}/32`); // throws if it is not an address
             return [part];
         }
-        return [addressOf(site, idOf(part))];
+        return [addressOf(site, idOf(site, part))];
     });
 }
 
-function zoneBlocks(zone: string): string[] {
+function zoneBlocks(site: Site, zone: string): string[] {
     const blocks = readNetwork(site)
         .subnets.filter((subnet) => subnet.zone === zone)
         .map((subnet) => subnet.cidr);
@@ -185,25 +196,25 @@ function oneOf<T extends string>(name: string, value: string, allowed: readonly 
     return value as T;
 }
 
-function idOf(name: string | undefined): string {
-    if (!name) throw new Error("which machine?");
+function idOf(site: Site, name: string | undefined): string {
+    if (!name) throw new Error("the machine's name is missing");
     return findMachine(site, name).spec.id;
 }
 
-async function main(): Promise<number> {
-    const [name = "", ...args] = process.argv.slice(2);
+/**
+ * Runs one command and ends this process: with 0 for success, 1 with a message for an error, 64 for an unknown
+ * command, or with the exit code of the program that the command ran.
+ */
+export async function runCommandLine(context: CommandLine, [name = "", ...args]: string[]): Promise<never> {
     const command = commands[name];
     if (!command) {
         console.error(usage);
-        return name === "" || name === "help" || name === "--help" ? 0 : 64;
+        process.exit(name === "" || name === "help" || name === "--help" ? 0 : 64);
     }
-    return (await command(args)) ?? 0;
-}
-
-main().then(
-    (exitCode) => process.exit(exitCode),
-    (error: unknown) => {
+    try {
+        process.exit((await command(context, args)) ?? 0);
+    } catch (error) {
         console.error((error as Error).message);
         process.exit(1);
-    },
-);
+    }
+}

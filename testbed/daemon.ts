@@ -1,10 +1,12 @@
 /**
  * The testbed's daemon: the cloud's API, and the machines behind it.
- * Arguments: the testbed's folder, the prefix of its names, the API's port, the first three numbers of its public addresses.
- * Ended with SIGTERM, or any other way: machines go on, and the next daemon takes them over.
+ * Arguments: FOLDER PREFIX PORT PUBLIC-NETWORK, which are the testbed's folder, the prefix of its names, the API's
+ * port and the first three numbers of its public addresses.
+ * However the daemon ends (SIGTERM is the orderly way), the machines keep running, and the next daemon takes them over.
  */
 import { join } from "node:path";
 import { startCloud } from "./cloud/index.ts";
+import { codeVersion } from "./code-version.ts";
 import { ensureCertificate } from "./cloud/certificate.ts";
 import { ensureImage } from "./image/index.ts";
 import { Machines } from "./machines/machines.ts";
@@ -12,7 +14,7 @@ import { DaemonLock } from "./machines/ownership.ts";
 
 async function main(folder: string, prefix: string, port: string, publicNetwork: string): Promise<void> {
     const site = { folder, prefix };
-    const lock = await DaemonLock.take(site);
+    const lock = await DaemonLock.take(site, codeVersion());
     const image = await ensureImage((line) => console.log(line));
     const certificate = await ensureCertificate(folder);
     const machines = await Machines.open(site, image);

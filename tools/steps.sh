@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The steps of tools/setup. Each is three functions: STEP_title says what it makes, STEP_inputs prints all that
-# its result depends on (and whether the result is there at all), STEP_make makes it.
+# The steps of tools/setup. Each step has three functions: STEP_title prints what it makes, STEP_inputs prints
+# everything that its result depends on and whether the result exists, and STEP_make makes it.
 
 # shellcheck source=tools/env.sh
 source "$(dirname "${BASH_SOURCE[0]}")/env.sh"
@@ -12,7 +12,7 @@ steps+=(program linters)
 
 hash_of_input() { sha256sum | cut -c 1-16; }
 
-# Prints which of these paths exist: a deleted result is an undone step.
+# Prints those of the paths that exist, so that a step with a deleted result runs again.
 exist() { stat --format %n "$@" 2>/dev/null || true; }
 
 # --- Debian packages -------------------------------------------------------------------------------------------
@@ -20,7 +20,7 @@ exist() { stat --format %n "$@" 2>/dev/null || true; }
 system_packages_title() { echo "Debian packages: $(missing_packages | xargs)"; }
 system_packages_inputs() { missing_packages; }
 
-# Another kind of system has the same programs under other names: there they are for the user to install.
+# Prints nothing on systems without dpkg. There the user installs the same programs under other names.
 missing_packages() {
     command -v dpkg-query >/dev/null || return 0
     comm -23 <(sed 's/#.*//' "$tools/apt-packages" | xargs -n 1 | sort) \
@@ -53,8 +53,8 @@ emulator_inputs() {
 }
 emulator_make() { (cd "$repository/testbed" && npm ci); }
 
-# `pulumi install` generates the provider's SDK in sdks/ and then installs the program's packages, the SDK among
-# them: npm alone cannot, because package.json names a folder that is not there yet.
+# `pulumi install` generates the provider's SDK in sdks/ and then installs the program's packages, including the SDK.
+# npm alone cannot, because package.json refers to the SDK's folder, which does not exist yet.
 program_title() { echo "npm packages of the program, and the SDK of the Yandex provider"; }
 program_inputs() {
     cat "$repository"/package{,-lock}.json
@@ -75,9 +75,9 @@ linters_make() {
 }
 
 # --- Go tools --------------------------------------------------------------------------------------------------
-# Built into the cache, in a folder named by a hash of the sources: the next clone finds them there.
+# Built into the cache, in a folder with a hash of the sources in its name, where other clones find them.
 
-# go_folder NAME: where the tools of the Go module tools/go/NAME are, or will be
+# go_folder NAME: prints the folder for the tools of the Go module tools/go/NAME
 go_folder() {
     local key
     key=$(
@@ -92,7 +92,7 @@ go_folder() {
     echo "$cache/$1-$key"
 }
 
-# build_cached NAME: calls build_NAME FOLDER in the module's folder, unless that was done before
+# build_cached NAME: calls build_NAME FOLDER in the module's folder, unless the result is in the cache
 build_cached() {
     local folder building
     folder=$(go_folder "$1")
@@ -109,8 +109,9 @@ build_cached() {
     mkdir "$building"
     (
         cd "$tools/go/$1" || exit
-        # The linker drops what debuggers need (-s -w), so the compiler need not make it; and with memory to spare it need not
-        # collect garbage. Together a third less processor time: 45 s against 67 s for net/http and some more.
+        # The linker drops debugging data (-s -w), so the compiler need not create it. With enough memory the compiler
+        # need not collect garbage. Together that saves a third of the processor time: 45 s instead of 67 s for net/http
+        # and some more packages.
         export GOFLAGS="-gcflags=all=-dwarf=false ${GOFLAGS:-}"
         if (($(sed -n 's/^MemAvailable: *\([0-9]*\) kB/\1/p' /proc/meminfo) >= 8 * 1024 ** 2)); then
             export GOGC="${GOGC:-off}" GOMEMLIMIT="${GOMEMLIMIT:-2GiB}"
@@ -118,12 +119,12 @@ build_cached() {
         "build_$1" "$building"
     ) {lock}>&-
     mv "$building" "$folder"
-    # Whoever still needs a build this old builds it again.
+    # A clone that still needs an old build builds it again.
     find "$cache" -maxdepth 1 -name "$1-*" -mtime +30 -exec rm -rf {} +
 }
 
-# Fetches the modules of the tools that are still to be built, one after another. What fails here is tried again, and
-# told, by the step that needs it.
+# Downloads the modules of the tools that are not built yet, one after another. A step repeats a failed download and
+# reports the error.
 fetch_modules() {
     local name
     command -v go >/dev/null || return 0
@@ -158,20 +159,20 @@ build_pulumi() {
     done
 }
 
-# The bridge that makes a Pulumi package of a Terraform provider, and that provider.
+# The bridge that turns a Terraform provider into a Pulumi package, and that provider.
 bridge_title() { echo "Pulumi's bridge to Terraform providers (compiled: about a minute)"; }
 bridge_inputs() { exist "$(go_folder bridge)"; }
 bridge_make() { build_cached bridge; }
 
 build_bridge_version() { package_version; }
 build_bridge() {
-    # Two of its dependencies register the same protobuf type, as in the released plug-in.
+    # Two of its dependencies register the same protobuf type. The released plug-in has the same flag.
     local flags="-s -w -X google.golang.org/protobuf/reflect/protoregistry.conflictPolicy=ignore"
     flags+=" -X github.com/pulumi/pulumi-terraform-bridge/v3/dynamic/version.version=v$(package_version)"
     go build -v -trimpath -ldflags "$flags" -o "$1/pulumi-resource-terraform-provider" \
         github.com/pulumi/pulumi-terraform-bridge/v3/dynamic
 }
-# The version of the bridge that Pulumi.yaml names for the package yandex.
+# Prints the version of the bridge from Pulumi.yaml, package yandex.
 package_version() { sed -n '/^packages:/,$s/^ *version: *\([0-9.]*\)$/\1/p' "$repository/Pulumi.yaml"; }
 
 provider_title() { echo "the Yandex Cloud provider (compiled: about four minutes)"; }
@@ -190,11 +191,11 @@ data_folder_title() { echo "the folder .testbed"; }
 data_folder_inputs() { exist "$testbed/pulumi" "$testbed/passphrase"; }
 data_folder_make() {
     mkdir -p "$testbed/pulumi"
-    # Encrypts the secrets in the stacks of this clone's testbed.
+    # The passphrase encrypts the secrets of the stacks on this clone's testbed.
     [[ -s $testbed/passphrase ]] || (umask 077 && openssl rand -base64 24 >"$testbed/passphrase")
 }
 
-# Pulumi looks for a plug-in only in real folders, so the folders are made here and the programs linked.
+# Pulumi looks for plug-ins in real folders only, so this makes folders with links to the programs.
 pulumi_home_title() { echo "Pulumi's home, with links to the tools"; }
 pulumi_home_inputs() {
     pulumi_links
@@ -221,8 +222,8 @@ pulumi_links() {
     done
     printf '%s\t%s\n' "$(go_folder bridge)/pulumi-resource-terraform-provider" \
         "$PULUMI_HOME/plugins/resource-terraform-provider-v$(package_version)/pulumi-resource-terraform-provider"
-    # Where the bridge keeps the providers it has downloaded, by registry. Pulumi.yaml names the first; stacks made before it
-    # did have the second in their state, and a refresh or destroy of such a stack loads the provider from there.
+    # The bridge's folders for downloaded providers, by registry. Pulumi.yaml names the first registry. Older stacks have
+    # the second one in their state, and their refresh or destroy loads the provider from there.
     version=$(cd "$tools/go/provider" && module_version github.com/yandex-cloud/terraform-provider-yandex)
     for registry in registry.terraform.io registry.opentofu.org; do
         printf '%s\t%s\n' "$(go_folder provider)/terraform-provider-yandex" \

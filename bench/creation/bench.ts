@@ -1,4 +1,5 @@
-import { local, mustRun, site, testbed } from "../../test/system/support/testbed.ts";
+import { local, mustRun, testbed } from "../../local/commands.ts";
+import { site } from "../../local/this-testbed.ts";
 import { addResult, writeResults } from "../results.ts";
 import { firstWrite } from "./first-write.ts";
 import { type Creation, createByScript } from "./floor.ts";
@@ -11,7 +12,7 @@ export interface CreationResult extends Creation {
 
 export const creationResults = "create";
 
-/** `pulumi up` from an empty stack to the first write, and the same by a script, in turns. */
+/** Measures `pulumi up` from an empty stack to the first write, and a script that does the same, by turns. */
 export async function benchCreation(runs: number): Promise<void> {
     await local();
     const recording = await record();
@@ -26,8 +27,8 @@ export async function benchCreation(runs: number): Promise<void> {
 
 async function createByPulumi(recording: Recording): Promise<Creation> {
     await mustRun("pulumi", ["stack", "select", "--create", "local"]);
-    // Pulumi's programs are in memory then, as those of the script are: in the minute since they ran last, the kernel of a
-    // virtual machine may have given their pages back. Without it "machines run" was 2 to 9 s later.
+    // Loads Pulumi's programs into memory, where the script's already are. The kernel of a virtual machine may have freed
+    // their pages since their last run a minute ago: without this, "machines run" was 2 to 9 s later.
     await mustRun("pulumi", ["preview", "--stack", "local"]);
     const startedAt = Date.now();
     const up = mustRun("pulumi", ["up", "--yes", "--skip-preview", "--stack", "local"]).then(() => Date.now());

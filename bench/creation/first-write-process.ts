@@ -1,13 +1,13 @@
 /**
- * Tries to write a row until it is acknowledged, in the network of an application. Gets a FirstWritePlan on standard input
- * and prints the wall clock, in ms, of the acknowledgement. One process for all attempts: a psql each would take two
- * seconds of processor time from the machines that come up meanwhile.
+ * Repeats a write from an application's network until it is acknowledged. Reads a FirstWritePlan from standard input and
+ * prints the time of the acknowledgement (wall clock, ms). One process makes all attempts: a psql for each would take
+ * two seconds of processor time from the machines that start meanwhile.
  */
 import { json } from "node:stream/consumers";
 import { setTimeout as pause } from "node:timers/promises";
 
-import { ClientSession } from "../workload/client-session.ts";
-import type { Login, Server } from "../workload/records.ts";
+import { ClientSession } from "../../local/workload/client-session.ts";
+import type { Login, Server } from "../../local/workload/records.ts";
 
 export interface FirstWritePlan {
     readonly server: Server;

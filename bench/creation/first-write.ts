@@ -1,4 +1,4 @@
-/** What an application does first, tried until it works. */
+/** An application's first write, repeated until it succeeds. */
 import { join } from "node:path";
 
 import { captureAsClient } from "../../testbed/machines/client.ts";
@@ -6,18 +6,18 @@ import type { Site } from "../../testbed/machines/names.ts";
 import type { FirstWritePlan } from "./first-write-process.ts";
 
 export interface Connection {
-    /** With its password. */
+    /** Connection string with the password. */
     readonly uri: string;
-    /** Authority that the server's certificate must be of, in PEM: each new cluster has its own. */
+    /** The cluster's certificate authority in PEM. Each new cluster has its own. */
     readonly caCertificate: string;
 }
 
 const limitSeconds = 300;
 
 /**
- * Writes a row, as soon as that is possible. The cluster's subnets must be there.
- * @returns wall clock, in ms
- * @throws Error with the last attempt's when nothing could be written for five minutes
+ * Writes a row as soon as that is possible. The cluster's subnets must exist.
+ * @returns the time of the acknowledgement (wall clock, ms)
+ * @throws Error with the last attempt's message after five minutes
  */
 export async function firstWrite(site: Site, { uri, caCertificate }: Connection): Promise<number> {
     const { username, password, hostname, port, pathname } = new URL(uri);

@@ -1,6 +1,7 @@
 /**
- * The floor under `pulumi up`: the same machines from the same user-data, made by a script with the machines' driver,
- * all at once; secrets sent over SSH in parallel, roles and databases made, one row written. No Pulumi, no cloud API.
+ * The floor for `pulumi up`: a script without Pulumi and the cloud's API. It creates the same machines from the same
+ * user-data all at once with the machines' driver, sends secrets over SSH in parallel, creates roles and databases, and
+ * writes one row.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +11,7 @@ import { Machines } from "../../testbed/machines/machines.ts";
 import type { Site } from "../../testbed/machines/names.ts";
 import { attempt } from "../../testbed/machines/run.ts";
 import { tearDown } from "../../testbed/machines/teardown.ts";
-import { folder } from "../../test/system/support/testbed.ts";
+import { folder } from "../../local/this-testbed.ts";
 import { firstWrite } from "./first-write.ts";
 import { type Milestones, milestonesOf } from "./milestones.ts";
 import type { Recording, RemoteCommand } from "./recording.ts";
@@ -23,7 +24,7 @@ export interface Creation {
     readonly milestones: Milestones;
 }
 
-/** The testbed itself must be down, and its stack empty: the addresses are the same. */
+/** The testbed must be down and its stack empty, because the addresses are the same. */
 export async function createByScript(recording: Recording): Promise<Creation> {
     rmSync(site.folder, { recursive: true, force: true });
     mkdirSync(site.folder, { recursive: true, mode: 0o700 });
@@ -33,7 +34,7 @@ export async function createByScript(recording: Recording): Promise<Creation> {
         const startedAt = Date.now();
         await machines.applyNetwork(recording.network);
         await Promise.all(recording.machines.map((spec) => makeMachine(machines, spec)));
-        // The jump host first, as the program does: its firewall would cut what already passes through it.
+        // The jump host first, as in the program: its new firewall would drop connections that already pass through it.
         const isJumpHost = ({ machine }: RemoteCommand) => machine.endsWith("-jump");
         await Promise.all(recording.configure.filter(isJumpHost).map((command) => overSsh(ssh, command)));
         const others = recording.configure.filter((command) => !isJumpHost(command));
@@ -57,7 +58,7 @@ async function makeMachine(machines: Machines, spec: Recording["machines"][numbe
     await machines.createMachine(spec);
 }
 
-/** The administrators' SSH configuration with the program's key, and one shared connection to the jump host. */
+/** Writes an SSH configuration with the program's key. @returns its path */
 function sshFiles({ outputs, deployKey }: Recording): string {
     const file = (name: string, content: string): string => {
         const path = join(site.folder, name);
@@ -70,7 +71,7 @@ function sshFiles({ outputs, deployKey }: Recording): string {
     return file("ssh-config", `${outputs.sshConfig}\n${own}`);
 }
 
-/** Dials until somebody answers: 255 is ssh's own failure, everything else the command's. */
+/** Runs a command over SSH, and repeats it until the machine answers. The exit status 255 is ssh's own failure. */
 async function overSsh(config: string, { machine, command, input }: RemoteCommand): Promise<void> {
     const deadline = Date.now() + limitSeconds * 1000;
     for (;;) {

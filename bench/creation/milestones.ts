@@ -1,18 +1,18 @@
-/** When the machines of a new cluster reached what, from their journals: where the time of a creation goes. */
+/** When the machines of a new cluster reached each step, from their journals. */
 import { executeInGuest } from "../../testbed/machines/guest.ts";
 import type { Site } from "../../testbed/machines/names.ts";
 import { listMachines } from "../../testbed/machines/records.ts";
 
-/** Seconds since the start, of the last machine that got there. */
+/** Seconds from the start until the last machine reached the step. */
 export type Milestones = Readonly<Record<string, number>>;
 
 interface Milestone {
     readonly name: string;
-    /** A line of the journal; the first one of each machine counts. */
+    /** Matches a line of the journal. The first match on each machine counts. */
     readonly pattern: RegExp;
 }
 
-/** In the order in which they are reached. */
+/** In the order of time. */
 export const milestones: readonly Milestone[] = [
     { name: "machines run", pattern: /./ },
     { name: "user-data read, network and SSH up", pattern: /Started sshd\.service/ },

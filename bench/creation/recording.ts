@@ -1,7 +1,10 @@
-/** What a cluster was made of, so that a script can make the same without Pulumi. */
+/** Everything that a cluster was created from, so that a script can create the same without Pulumi. */
 import type { MachineSpec, NetworkState } from "../../testbed/machines/driver.ts";
 import { listMachines, readNetwork } from "../../testbed/machines/records.ts";
-import { eventually, mustRun, site, stackOutputs, type Outputs } from "../../test/system/support/testbed.ts";
+import { mustRun, stackOutputs } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import type { Outputs } from "../../local/outputs.ts";
+import { site } from "../../local/this-testbed.ts";
 import type { Connection } from "./first-write.ts";
 
 export interface RemoteCommand {
@@ -15,16 +18,16 @@ export interface Recording {
     readonly clusterName: string;
     readonly network: NetworkState;
     readonly machines: readonly MachineSpec[];
-    /** Sends a machine its secrets and waits for its services; one for each. */
+    /** One for each machine: sends its secrets and waits for its services. */
     readonly configure: readonly RemoteCommand[];
-    /** Makes roles and databases, on the first node. */
+    /** Creates roles and databases, on the first node. */
     readonly objects: RemoteCommand;
     readonly outputs: Outputs;
-    /** Private key of the program's own connections. */
+    /** Private key for the program's own SSH connections. */
     readonly deployKey: string;
 }
 
-/** Reads it from the testbed and the stack that are up. */
+/** Reads the recording from the running testbed and its stack. */
 export async function record(): Promise<Recording> {
     const machines = listMachines(site).map(({ spec }) => spec);
     const resource = await exportedResources();
@@ -49,7 +52,7 @@ export async function record(): Promise<Recording> {
     };
 }
 
-/** What the application of an `up` that still runs will need to connect: decided when machines are made. */
+/** The application's connection during a running `up`. It is known when the machines are created. */
 export async function decidedConnection({ clusterName, machines, outputs }: Recording): Promise<Connection> {
     const uri = new URL(outputs.connections[0]!.readWrite);
     const ask = async () => {
@@ -62,7 +65,7 @@ export async function decidedConnection({ clusterName, machines, outputs }: Reco
         uri.password = encodeURIComponent(plain(result));
         return { uri: uri.href, caCertificate: plain(certPem) };
     };
-    // Each look at the stack costs a second of processor time, which would slow down the `up`; so not while it makes machines.
+    // Each export of the stack costs a second of processor time, which would slow down the creation of machines.
     await eventually(
         120,
         async () => listMachines(site).length,
@@ -71,7 +74,7 @@ export async function decidedConnection({ clusterName, machines, outputs }: Reco
     return eventually(120, ask, () => true);
 }
 
-/** The stack's resources, which can be read while an `up` goes on. Looking one up throws where there is none. */
+/** The stack's resources, which can be read during an `up`. @returns a lookup that throws if there is no such resource */
 async function exportedResources(): Promise<(type: string, name: string) => Resource> {
     const exported = JSON.parse(
         await mustRun("nice", ["pulumi", "stack", "export", "--show-secrets", "--stack", "local"]),
@@ -92,7 +95,7 @@ interface Resource {
     readonly outputs: Record<string, unknown>;
 }
 
-/** A secret's value is written as JSON beside its signature. */
+/** The value of a property, also of a secret, which Pulumi writes as JSON beside a signature. */
 function plain(value: unknown): string {
     if (typeof value === "string") return value;
     const { plaintext } = value as { plaintext: string };

@@ -1,28 +1,29 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { repository, stackOutputs } from "../../test/system/support/testbed.ts";
+import { stackOutputs } from "../../local/commands.ts";
+import { repository } from "../../local/this-testbed.ts";
 import { addResult, readResults, writeResults } from "../results.ts";
 import { type Variant, withVariant } from "../variants.ts";
 import { eventsOf } from "./events.ts";
-import type { Fault } from "./fault.ts";
-import { type FaultResult, runFault } from "./run-fault.ts";
+import type { Fault } from "../../local/faults/fault.ts";
+import { type FaultResult, runFault } from "../../local/faults/run-fault.ts";
 import { renderTimeline } from "./timeline.ts";
 
 export interface FaultBenchOptions {
     readonly faults: readonly Fault[];
     readonly runs: number;
     readonly variant: Variant;
-    /** Keep the results of earlier runs of the same faults. */
+    /** Whether to keep the results of earlier runs of the same faults. */
     readonly add: boolean;
-    /** No new fault begins after so long; what is missing can be added later. */
+    /** No run starts after this time. Missing runs can be added later. */
     readonly limitSeconds?: number;
 }
 
 export const resultsName = (variant: Variant): string => `faults-${variant.name}`;
 export const pictureOf = (fault: string, variant: Variant): string => `images/faults/${fault}-${variant.name}.svg`;
 
-/** Runs faults and keeps their results; a run in which the cluster did not come back ends it all with an error. */
+/** Runs faults and stores the results. @throws Error after a run in which the cluster did not become whole */
 export async function benchFaults({ faults, runs, variant, add, limitSeconds }: FaultBenchOptions): Promise<void> {
     const name = resultsName(variant);
     if (!add)
@@ -36,7 +37,7 @@ export async function benchFaults({ faults, runs, variant, add, limitSeconds }: 
         for (let run = 1; run <= runs; run++) {
             for (const fault of faults) {
                 if (limitSeconds !== undefined && Date.now() - started > limitSeconds * 1000)
-                    return console.log(`stopped before run ${run} of ${fault.name}: the time is over`);
+                    return console.log(`stopped before run ${run} of ${fault.name}: the time limit is reached`);
                 const { result, trace } = await runFault(fault, outputs);
                 addResult(name, result);
                 console.log(line(result, run));

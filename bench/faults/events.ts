@@ -1,8 +1,8 @@
-/** What Patroni, etcd, PostgreSQL and HAProxy did meanwhile, from the machines' journals. */
+/** What Patroni, etcd, PostgreSQL and HAProxy did during a run, from the machines' journals. */
 import { executeInGuest } from "../../testbed/machines/guest.ts";
 import { listMachines } from "../../testbed/machines/records.ts";
-import { site } from "../../test/system/support/testbed.ts";
-import type { Trace } from "./run-fault.ts";
+import { site } from "../../local/this-testbed.ts";
+import type { Trace } from "../../local/faults/run-fault.ts";
 
 export interface Event {
     /** In ms of the monotonic clock. */
@@ -12,28 +12,28 @@ export interface Event {
     readonly text: string;
 }
 
-/** Which lines matter, and what to call them. */
+/** The relevant lines, and their names in the picture. */
 const patterns: readonly [unit: string, pattern: RegExp, name: string][] = [
-    ["patroni", /promoted self to leader/, "takes the lead"],
+    ["patroni", /promoted self to leader/, "becomes leader"],
     ["patroni", /database system is ready to accept connections/, "PostgreSQL accepts writes"],
     ["replica-guard", /copying anew/, "is copied anew"],
     ["patroni", /database system is ready to accept read-only connections/, "PostgreSQL accepts reads"],
     ["patroni", /started streaming WAL from primary/, "streams"],
     ["patroni", /received fast shutdown request/, "PostgreSQL shuts down"],
     ["patroni", /received immediate shutdown request/, "PostgreSQL stops at once"],
-    ["patroni", /Demoting self|demoted self/i, "gives up the lead"],
-    ["patroni", /continue to run as a leader because failsafe mode/, "leads on in failsafe mode"],
+    ["patroni", /Demoting self|demoted self/i, "steps down"],
+    ["patroni", /continue to run as a leader because failsafe mode/, "stays leader in failsafe mode"],
     ["patroni", /Postmaster died|crashed|doing crash recovery/i, "finds PostgreSQL crashed"],
-    ["patroni", /parameter "synchronous_standby_names" changed/, "changes who confirms commits"],
+    ["patroni", /parameter "synchronous_standby_names" changed/, "changes synchronous standbys"],
     ["etcd", /elected leader/, "etcd: new leader seen"],
-    ["etcd", /became leader at term/, "etcd leads"],
+    ["etcd", /became leader at term/, "becomes etcd's leader"],
     ["haproxy", /^Server leader\/(\S+) is DOWN/, "leader out: $1"],
     ["haproxy", /^Server leader\/(\S+) is UP/, "leader in: $1"],
     ["haproxy", /^Server replicas\/(\S+) is DOWN/, "replica out: $1"],
     ["haproxy", /^Server replicas\/(\S+) is UP/, "replica in: $1"],
 ];
 
-/** The events of a run, in order; of machines that run now. */
+/** The events of a run in the order of time, on the machines that run now. */
 export async function eventsOf(trace: Trace): Promise<Event[]> {
     const since = (trace.span.from + trace.wallOffset) / 1000;
     const events = await Promise.all(
@@ -62,7 +62,7 @@ export async function eventsOf(trace: Trace): Promise<Event[]> {
         .filter(isNews);
 }
 
-/** What a machine tries again and again is told once. */
+/** Whether an event differs from the machine's last one: repeated attempts are shown once. */
 function isNews({ machine, text }: Event, index: number, all: readonly Event[]): boolean {
     return all.slice(0, index).findLast((earlier) => earlier.machine === machine)?.text !== text;
 }
@@ -70,7 +70,7 @@ function isNews({ machine, text }: Event, index: number, all: readonly Event[]):
 interface JournalEntry {
     readonly MESSAGE: string | number[];
     readonly _SYSTEMD_UNIT?: string;
-    /** In µs; machines share the host's kernel, hence its clock. */
+    /** In µs. Machines share the host's kernel and its clock. */
     readonly __MONOTONIC_TIMESTAMP: string;
 }
 

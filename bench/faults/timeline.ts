@@ -1,6 +1,6 @@
-import { acknowledgements } from "../workload/gaps.ts";
+import { acknowledgements } from "../../local/workload/gaps.ts";
 import type { Event } from "./events.ts";
-import type { Trace } from "./run-fault.ts";
+import type { Trace } from "../../local/faults/run-fault.ts";
 
 const binMilliseconds = 100;
 const width = 1000;
@@ -8,10 +8,10 @@ const margin = { left: 60, right: 20, top: 50 };
 const plot = { width: width - margin.left - margin.right, height: 150, gap: 26 };
 const labelHeight = 15;
 
-/** A picture of a run: writes and reads acknowledged in each tenth of a second, and below it what the machines did. */
+/** Draws a run: the acknowledged writes and reads in each tenth of a second, and below them the machines' events. */
 export function renderTimeline(title: string, trace: Trace, events: readonly Event[]): string {
     const from = trace.injected - 2000;
-    // The quiet end says nothing.
+    // Leaves out the quiet end.
     const to = Math.min(trace.span.to, Math.max(trace.whole, ...events.map(({ at }) => at)) + 2000);
     const x = (at: number): number => margin.left + ((at - from) / (to - from)) * plot.width;
     const second = (at: number): string => `${((at - trace.injected) / 1000).toFixed(1)} s`;
@@ -29,8 +29,8 @@ export function renderTimeline(title: string, trace: Trace, events: readonly Eve
     const bottom = margin.top + plot.height * 1.5 + plot.gap;
     const marks: { at: number; text: string; color: string }[] = [
         { at: trace.injected, text: "the fault", color: "#c0392b" },
-        ...(trace.ended === undefined ? [] : [{ at: trace.ended, text: "the fault is ended", color: "#2e7d32" }]),
-        { at: trace.whole, text: "one leader, all streaming", color: "#2e7d32" },
+        ...(trace.ended === undefined ? [] : [{ at: trace.ended, text: "the fault ends", color: "#2e7d32" }]),
+        { at: trace.whole, text: "the cluster is whole", color: "#2e7d32" },
         ...events.map(({ at, machine, text }) => ({ at, text: `${machine}: ${text}`, color: "#5c6f82" })),
     ];
     const labels = marks
@@ -83,7 +83,7 @@ function bars(kind: "write" | "read", moments: readonly number[], { from, to, to
 <line x1="${margin.left}" x2="${width - margin.right}" y1="${top + height}" y2="${top + height}" stroke="#85929e"/>`;
 }
 
-/** Seconds since the fault, in steps that leave room for the numbers. */
+/** The axis in seconds since the fault, in steps that leave room for the numbers. */
 function axis(from: number, to: number, zero: number, y: number, x: (at: number) => number): string {
     const step = [1, 2, 5, 10, 20, 30, 60].find((candidate) => (to - from) / 1000 / candidate <= 20) ?? 120;
     const first = Math.ceil((from - zero) / 1000 / step) * step;

@@ -1,20 +1,23 @@
-/** Throughput through the pooler and the load balancer against PostgreSQL alone, and the price of a commit that waits for a standby. */
-import { local, stackOutputs, type Outputs } from "../../test/system/support/testbed.ts";
-import { Cluster, superuserSql } from "../cluster.ts";
+/** Throughput through pooler and load balancer compared with PostgreSQL alone, and the cost of a synchronous commit. */
+import { local, stackOutputs } from "../../local/commands.ts";
+import type { Outputs } from "../../local/outputs.ts";
+import { ports } from "../../cluster/names.ts";
+import { Cluster } from "../../local/cluster.ts";
+import { superuserSql } from "../../local/machines.ts";
 import { addResult, readResults, writeResults } from "../results.ts";
 import { type PgClient, withPgClient } from "./client.ts";
 import { overSocket, withDirectAccess } from "./direct-access.ts";
 import { type Measurement, parsePgbench, type PgbenchResult, plannedRound } from "./measurement.ts";
 
 export interface PgbenchOptions {
-    /** How long each run lasts. */
+    /** Duration of each run. */
     readonly seconds: number;
     readonly rounds: number;
     /** pgbench's scale: 100,000 accounts each. */
     readonly scale: number;
-    /** Keep the results of earlier rounds. */
+    /** Whether to keep the results of earlier rounds. */
     readonly add: boolean;
-    /** No new round begins after so long. */
+    /** No round starts after this time. */
     readonly limitSeconds?: number;
 }
 
@@ -22,7 +25,7 @@ export const pgbenchResults = "pgbench";
 
 const warmUpSeconds = 3;
 
-/** A database of its own, which goes away with the measurement. */
+/** A database for the measurement only. */
 const database = "pgbench";
 
 export async function benchPgbench({ seconds, rounds, scale, add, limitSeconds }: PgbenchOptions): Promise<void> {
@@ -51,7 +54,7 @@ export async function benchPgbench({ seconds, rounds, scale, add, limitSeconds }
                 if (!add) writeResults<PgbenchResult>(pgbenchResults, []);
                 for (let round = 1; round <= rounds; round++) {
                     if (limitSeconds !== undefined && Date.now() - started > limitSeconds * 1000)
-                        return console.log(`stopped before round ${round}: the time is over`);
+                        return console.log(`stopped before round ${round}: the time limit is reached`);
                     for (const measurement of plannedRound(round)) {
                         const figures = await measure(client, outputs, leader, measurement, seconds);
                         addResult<PgbenchResult>(pgbenchResults, {
@@ -64,7 +67,7 @@ export async function benchPgbench({ seconds, rounds, scale, add, limitSeconds }
                         console.log(line(measurement, round, figures.transactionsPerSecond));
                     }
                     if ((await cluster.roles()).leader !== leader)
-                        throw new Error(`${leader} does not lead any more: this round compares nothing`);
+                        throw new Error(`${leader} is no longer the leader, so this round has no valid comparison`);
                 }
             });
         } finally {
@@ -75,7 +78,7 @@ export async function benchPgbench({ seconds, rounds, scale, add, limitSeconds }
 
 async function measure(client: PgClient, outputs: Outputs, leader: string, measurement: Measurement, seconds: number) {
     const { clients, script, waitsFor, way } = measurement;
-    // PgBouncer keeps its connections for the next client; on a small machine there is no room for as many beside them.
+    // PgBouncer keeps its server connections open, and a small machine has no room for as many others.
     await superuserSql(
         leader,
         `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '${database}' AND backend_type = 'client backend'`,
@@ -92,7 +95,7 @@ async function measure(client: PgClient, outputs: Outputs, leader: string, measu
         ];
         return client.run("pgbench", args, { timeoutSeconds: time + 60, environment });
     };
-    // PgBouncer makes its server connections one after another when the first clients ask for them.
+    // PgBouncer opens its server connections one after another for the first clients.
     if (way !== "direct") await run(warmUpSeconds);
     return parsePgbench(await run(seconds));
 }
@@ -101,13 +104,18 @@ async function measure(client: PgClient, outputs: Outputs, leader: string, measu
 function target(outputs: Outputs, leader: string, { way, tls }: Pick<Measurement, "way" | "tls">): string {
     const node = outputs.nodes.find(({ hostname }) => hostname === leader)!;
     const { host, address } = way === "haproxy" ? outputs.leaderEndpoint : { host: node.fqdn, address: node.address };
-    const port = { direct: 5432, pgbouncer: 6432, socket: 6432, haproxy: outputs.leaderEndpoint.port }[way];
+    const port = {
+        direct: ports.postgresql,
+        pgbouncer: ports.pgbouncer,
+        socket: ports.pgbouncer,
+        haproxy: outputs.leaderEndpoint.port,
+    }[way];
     const security = tls ? "sslmode=verify-full sslrootcert=/etc/postgres-ha/tls/ca.crt" : "sslmode=disable";
-    // The address is given, since name servers are another machine's files here; the name is what is verified.
+    // The client's root belongs to another machine, so it cannot resolve names. The name is still verified.
     return `host=${host} hostaddr=${address} port=${port} dbname=${way === "socket" ? overSocket(database) : database} user=${outputs.connections[0]!.user} ${security}`;
 }
 
-/** Rounds of all invocations are counted together: those of a round were measured side by side. */
+/** The number of the round over all invocations. */
 function roundNumber({ script, way, tls, waitsFor, clients }: Measurement): number {
     const same = (result: PgbenchResult) =>
         result.script === script &&

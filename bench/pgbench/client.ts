@@ -1,13 +1,14 @@
 import { withClient } from "../../testbed/machines/client.ts";
 import { initProcess } from "../../testbed/machines/guest.ts";
 import { attempt } from "../../testbed/machines/run.ts";
-import { takingPassword } from "../../test/system/support/sql.ts";
-import { machineId, site } from "../../test/system/support/testbed.ts";
+import { takingPassword } from "../../local/sql.ts";
+import { machineId } from "../../local/machines.ts";
+import { site } from "../../local/this-testbed.ts";
 
-/** Runs PostgreSQL's programs as an application's machine would: in a network of its own inside of the cloud's. */
+/** Runs PostgreSQL's programs from a network of their own inside the cloud's, like an application's machine. */
 export interface PgClient {
     readonly address: string;
-    /** @throws Error with what the program printed, if it failed */
+    /** @throws Error with the program's output if it fails */
     run(
         program: string,
         args: readonly string[],
@@ -16,8 +17,8 @@ export interface PgClient {
 }
 
 /**
- * Lends a client for as long as `work` takes. The host may have no pgbench, or an older one: it takes the files of
- * a database machine's, but neither its network nor its rights.
+ * Provides a client while `work` runs. The host may have no pgbench, or an older one, so the client uses a database
+ * machine's files, but neither its network nor its rights.
  */
 export async function withPgClient<T>(
     filesOf: string,

@@ -1,12 +1,14 @@
 /**
- * What the product refuses and the comparison needs: a client's connections straight to PostgreSQL, and connections
- * without TLS. It is opened on the running machines of the testbed for one client's address, and closed again.
+ * Access that the product refuses and the comparison needs: connections straight to PostgreSQL, and connections without
+ * TLS. It is opened on the running machines for one client's address, and closed again.
  */
+import { ports } from "../../cluster/names.ts";
 import { localEndpoint } from "../../cloud-init/services/postgresql.ts";
 import { cloudNamespace } from "../../testbed/machines/names.ts";
 import { inNamespace } from "../../testbed/machines/namespaces.ts";
-import { onMachine, site } from "../../test/system/support/testbed.ts";
-import { superuserSql } from "../cluster.ts";
+import { onMachine } from "../../local/machines.ts";
+import { site } from "../../local/this-testbed.ts";
+import { superuserSql } from "../../local/machines.ts";
 
 const postgresqlRules = "/var/lib/pgsql/17/data/pg_hba.conf";
 const pgbouncerRules = "/etc/pgbouncer/hba.conf";
@@ -16,7 +18,7 @@ const mark = "# npm run bench -- pgbench";
 /** PgBouncer's name for a database that it reaches over PostgreSQL's socket. */
 export const overSocket = (database: string): string => `${database}_over_socket`;
 
-/** Lets an address in while `work` runs. @param leader the node that leads, which must not change meanwhile */
+/** Admits an address while `work` runs. @param leader the leader, which must not change meanwhile */
 export async function withDirectAccess<T>(
     leader: string,
     address: string,
@@ -24,7 +26,7 @@ export async function withDirectAccess<T>(
     work: () => Promise<T>,
 ): Promise<T> {
     const cloud = cloudNamespace(site);
-    const accept = ["ip", "saddr", address, "tcp", "dport", "5432", "accept"];
+    const accept = ["ip", "saddr", address, "tcp", "dport", `${ports.postgresql}`, "accept"];
     try {
         await inNamespace(cloud, "nft", ["insert", "rule", "inet", "vpc", "forward", ...accept]);
         await onMachine(leader, "nft", "insert", "rule", "inet", "postgres_ha", "input", ...accept);
@@ -34,7 +36,7 @@ export async function withDirectAccess<T>(
             "-c",
             `echo 'host ${database} all ${address}/32 scram-sha-256 ${mark}' >>${postgresqlRules}`,
         );
-        // The load balancer's connections come from its own address.
+        // The load balancer connects from its own address.
         await onMachine(
             leader,
             "bash",
@@ -74,7 +76,7 @@ async function reload(leader: string): Promise<void> {
     await onMachine(leader, "systemctl", "reload", "pgbouncer.service");
 }
 
-/** Gone already where the cloud's rules were made anew meanwhile. */
+/** Removes the rule, unless the cloud has rewritten its rules meanwhile. */
 async function removeRule(cloud: string, address: string): Promise<void> {
     const { nftables } = JSON.parse(
         await inNamespace(cloud, "nft", ["--json", "--handle", "list", "chain", "inet", "vpc", "forward"]),

@@ -1,6 +1,6 @@
-/** What is compared, and in which order. */
+/** The compared measurements, and their order. */
 
-/** How a client reaches PostgreSQL on the leader; "socket" is through a PgBouncer that has `pgbouncerServerConnection` so. */
+/** How a client reaches PostgreSQL on the leader. "socket" is PgBouncer with `pgbouncerServerConnection: socket`. */
 export const ways = ["direct", "pgbouncer", "socket", "haproxy"] as const;
 export type Way = (typeof ways)[number];
 
@@ -11,7 +11,7 @@ export interface Measurement {
     readonly way: Way;
     /** Whether the client's connection is encrypted and the server's name verified. */
     readonly tls: boolean;
-    /** What a commit waits for: a standby, as configured, or the leader's disk only (synchronous_commit = local). */
+    /** What a commit waits for: a standby, as configured, or only the leader's disk (synchronous_commit = local). */
     readonly waitsFor: "standby" | "disk";
     readonly clients: number;
 }
@@ -27,8 +27,8 @@ export interface PgbenchResult extends Measurement {
 export const clientCounts = [1, 8, 32] as const;
 
 /**
- * The runs of one round. Those that are compared with each other are neighbours, so that what the computer does
- * besides meets all of them; every second round goes backwards, so that none is always the first.
+ * The runs of one round. Compared runs follow each other, so that other load on the computer affects all of them. Every
+ * second round has the opposite order, so that no run is always the first.
  */
 export function plannedRound(round: number): readonly Measurement[] {
     const inOrder = clientCounts.flatMap((clients) =>
@@ -40,7 +40,7 @@ export function plannedRound(round: number): readonly Measurement[] {
 }
 
 function compared(same: Pick<Measurement, "clients" | "script" | "tls">): Measurement[] {
-    // Over the socket is compared as it would be used: with TLS on the client's side.
+    // The socket is compared as it is used, with TLS on the client's side.
     const throughEach = ways
         .filter((way) => way !== "socket" || same.tls)
         .map((way): Measurement => ({ ...same, way, waitsFor: "standby" }));
@@ -48,7 +48,7 @@ function compared(same: Pick<Measurement, "clients" | "script" | "tls">): Measur
     return doesNotWait ? [{ ...same, way: "direct", waitsFor: "disk" }, ...throughEach] : throughEach;
 }
 
-/** What pgbench printed. @throws Error if a transaction failed or there is no figure */
+/** Reads pgbench's output. @throws Error if a transaction failed or a figure is missing */
 export function parsePgbench(output: string): Pick<PgbenchResult, "transactionsPerSecond" | "latencyMilliseconds"> {
     const figure = (pattern: RegExp): number => {
         const [, value] = pattern.exec(output) ?? [];

@@ -1,7 +1,7 @@
 export interface Bar {
     readonly name: string;
     readonly value: number;
-    /** Smallest and largest sample, drawn as a line. */
+    /** The smallest and the largest sample, drawn as a line. */
     readonly least: number;
     readonly most: number;
 }
@@ -20,7 +20,7 @@ const panelWidth = 480;
 const plot = { left: 20, top: 60, width: 440, height: 200 };
 const colors = ["#2471a3", "#b9770e", "#2e7d32", "#8e44ad"];
 
-/** Panels of grouped bars beside each other, each with a scale of its own; bars of a name have one colour. */
+/** Draws panels of grouped bars beside each other. Each panel has its own scale; bars of the same name have one colour. */
 export function renderBars(panels: readonly BarPanel[]): string {
     const names = [
         ...new Set(panels.flatMap(({ groups }) => groups.flatMap(({ bars }) => bars.map(({ name }) => name)))),

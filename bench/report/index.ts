@@ -1,37 +1,34 @@
-/** Writes docs/benchmarks.md from the results that are kept. */
-import { writeFileSync } from "node:fs";
+/** Writes the tables of docs/benchmarks.md from the results in bench/results/. The text around them is written by hand. */
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { repository } from "../../test/system/support/testbed.ts";
-import { creationSection } from "./creation.ts";
-import { comparisonSection, faultSections } from "./faults.ts";
-import { memorySection } from "./memory.ts";
-import { noopSection } from "./noop.ts";
-import { notes } from "./notes.ts";
-import { pgbenchSection } from "./pgbench.ts";
+import { withPart } from "../../docs/generate.ts";
+import { repository } from "../../local/this-testbed.ts";
+import { creationParts } from "./creation.ts";
+import { faultParts } from "./faults.ts";
+import { memoryPart } from "./memory.ts";
+import { noopPart } from "./noop.ts";
+import { pgbenchParts, writePgbenchPicture } from "./pgbench.ts";
 
-export function writeReport(): void {
-    const sections = [
-        introduction,
-        comparisonSection(),
-        ...faultSections(),
-        notes,
-        pgbenchSection(),
-        creationSection(),
-        noopSection(),
-        memorySection(),
-    ];
-    writeFileSync(join(repository, "docs", "benchmarks.md"), sections.filter(Boolean).join("\n"));
+/** Path of the document, from the repository's root. */
+const document = "docs/benchmarks.md";
+
+export interface ReportPart {
+    /** Name in the comments around the part: `<!-- generated: NAME -->` and `<!-- end of NAME -->`. */
+    readonly name: string;
+    readonly text: string;
 }
 
-const introduction = `<!-- Written by npm run bench -- report from bench/results/; change bench/report/ instead. -->
-# Benchmarks
+function reportParts(): readonly ReportPart[] {
+    return [...faultParts(), ...pgbenchParts(), ...creationParts(), noopPart(), memoryPart()];
+}
 
-Everything here was measured on the testbed: real etcd, Patroni, PostgreSQL, PgBouncer and HAProxy in containers on one
-computer, with the network and the power under the test's control. Times that timeouts decide (a lost machine is
-noticed when its lease ends) carry over to real machines; times that the computer decides (starting a program,
-copying a database) do not. Not tested, because the testbed has none of them: a clock of its own for each machine (so no
-clock that jumps or drifts), a watchdog device, a disk that is slow or returns errors.
+/** The document with the tables of the present results. @throws Error if it has no place for one of them */
+export function report(text = readFileSync(join(repository, document), "utf8")): string {
+    return reportParts().reduce((before, part) => withPart(before, { document, ...part }), text);
+}
 
-\`npm run bench\` says how to repeat each of them.
-`;
+export function writeReport(): void {
+    writeFileSync(join(repository, document), report());
+    writePgbenchPicture();
+}

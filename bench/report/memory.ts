@@ -1,11 +1,14 @@
 import { type MemoryResult, memoryResults } from "../memory.ts";
 import { readResults } from "../results.ts";
 import { median } from "../statistics.ts";
-import { provenance, table } from "./table.ts";
+import type { ReportPart } from "./index.ts";
+import { notMeasured, provenance, table } from "./table.ts";
 
-export function memorySection(): string {
+const name = "memory";
+
+export function memoryPart(): ReportPart {
     const samples = readResults<MemoryResult>(memoryResults);
-    if (samples.length === 0) return "";
+    if (samples.length === 0) return { name, text: notMeasured };
     const holders = [...new Set(samples.map(({ holder }) => holder))];
     const rows = holders.map((holder) => {
         const own = samples.filter((sample) => sample.holder === holder);
@@ -16,11 +19,8 @@ export function memorySection(): string {
         ] as const;
     });
     const total = (column: 1 | 2): number => rows.reduce((sum, row) => sum + row[column], 0);
-    return `## Memory of the testbed
+    const text = `${table(["", "programs", "page cache"], [...rows, ["**total**", total(1), total(2)]])}
 
-The cluster is up and idle; MiB, medians. Page cache is what the kernel gives back when it needs it. The goal is less
-than 2048 MiB for the whole testbed. ${provenance(samples)}
-
-${table(["", "programs", "page cache"], [...rows, ["**in all**", total(1), total(2)]])}
-`;
+${provenance(samples)}`;
+    return { name, text };
 }

@@ -1,13 +1,16 @@
 import { type NoopResult, noopResults } from "../noop.ts";
 import { readResults } from "../results.ts";
 import { median, summarize } from "../statistics.ts";
-import { provenance, seconds, table } from "./table.ts";
+import type { ReportPart } from "./index.ts";
+import { notMeasured, provenance, seconds, table } from "./table.ts";
 
-export function noopSection(): string {
+const name = "noop";
+
+export function noopPart(): ReportPart {
     const samples = readResults<NoopResult>(noopResults);
     const of = (program: NoopResult["program"]): number[] =>
         samples.filter((sample) => sample.program === program).map((sample) => sample.seconds);
-    if (of("cluster").length === 0 || of("empty").length === 0) return "";
+    if (of("cluster").length === 0 || of("empty").length === 0) return { name, text: notMeasured };
     const rows = (["cluster", "empty"] as const).map((program) => {
         const summary = summarize(of(program));
         return [
@@ -17,12 +20,9 @@ export function noopSection(): string {
             seconds(summary.worst),
         ];
     });
-    return `## An \`up\` that changes nothing
+    const text = `${table(["", "runs", "median, s", "worst, s"], rows)}
 
-\`pulumi up --skip-preview\`. ${provenance(samples)}
-
-${table(["", "runs", "median, s", "worst, s"], rows)}
-
-That is ${(median(of("cluster")) / median(of("empty"))).toFixed(2)} times the empty program (goal 1.5).
-`;
+That is ${(median(of("cluster")) / median(of("empty"))).toFixed(2)} times the empty program.
+${provenance(samples)}`;
+    return { name, text };
 }

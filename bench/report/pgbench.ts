@@ -1,19 +1,20 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { repository } from "../../test/system/support/testbed.ts";
+import { repository } from "../../local/this-testbed.ts";
 import { pgbenchResults } from "../pgbench/bench.ts";
 import { clientCounts, type Measurement, type PgbenchResult, type Way, ways } from "../pgbench/measurement.ts";
 import { type Origin, readResults } from "../results.ts";
 import { median } from "../statistics.ts";
 import { type BarGroup, renderBars } from "./bars.ts";
-import { provenance, table } from "./table.ts";
+import type { ReportPart } from "./index.ts";
+import { notMeasured, provenance, table } from "./table.ts";
 
 type Sample = PgbenchResult & Origin;
 
 const scripts = {
-    "tpcb-like": { title: "TPC-B", goal: 0.9 },
-    "select-only": { title: "select-only", goal: 0.75 },
+    "tpcb-like": { title: "TPC-B" },
+    "select-only": { title: "select-only" },
 } as const;
 const wayTitles: Readonly<Record<Way, string>> = {
     direct: "PostgreSQL",
@@ -23,50 +24,42 @@ const wayTitles: Readonly<Record<Way, string>> = {
 };
 const picture = "images/pgbench.svg";
 
-export function pgbenchSection(): string {
+/** Throughput on each way, and the cost of a commit that waits for a standby. */
+export function pgbenchParts(): ReportPart[] {
     const samples = readResults<PgbenchResult>(pgbenchResults);
-    if (samples.length === 0) return "";
-    writePicture(samples);
+    const [first] = samples;
+    if (!first) return ["throughput", "commit-cost"].map((name) => ({ name, text: notMeasured }));
     const rows = (Object.keys(scripts) as Measurement["script"][]).flatMap((script) =>
         [true, false].flatMap((tls) => clientCounts.map((clients) => throughputRow(samples, { script, tls, clients }))),
     );
     const commits = clientCounts.map((clients) => commitRow(samples, clients));
-    const [{ scale, seconds }] = samples as [Sample];
-    return `## Throughput through pooler and load balancer
-
-pgbench, transactions a second: median (smallest to largest) of the rounds. Client, leader, replicas and load balancer share
-this computer's cores, so each program in the way also takes from PostgreSQL what it needs: on machines of their own
-the shares are larger. The ratio is the median of each round's, to PostgreSQL alone with the same encryption; goals
-0.9 for TPC-B and 0.75 for select-only. Scale ${scale}, ${seconds} s a run, runs that are compared side by side,
-every second round in the opposite order. The client runs in a network of its own in the cloud's. Straight to PostgreSQL, and
-without TLS, only the bench connects: it opens the way for its own address and closes it again. PgBouncer's own connection
-to PostgreSQL is verified TLS over the loopback, or, over the socket, \`pgbouncerServerConnection: socket\`. ${provenance(samples)}
-
-![Transactions a second, with TLS](${picture})
-
-${table(
-    [
-        "",
-        "TLS",
-        "clients",
-        "rounds",
-        ...ways.map((way) => wayTitles[way]),
-        "ratio, PgBouncer",
-        "ratio, over the socket",
-        "ratio, HAProxy and PgBouncer",
-    ],
-    rows.filter((row) => row.length > 0),
-)}
-
-What a commit that waits for a standby costs, TPC-B straight to PostgreSQL with TLS, against one that waits for the leader's disk
-only (\`synchronous_commit = local\`, as \`synchronousMode: off\` does):
-
-${table(
-    ["clients", "rounds", "quorum, tps", "asynchronous, tps", "ratio"],
-    commits.filter((row) => row.length > 0),
-)}
-`;
+    const throughput = table(
+        throughputColumns,
+        rows.filter((row) => row.length > 0),
+    );
+    const origin = `Scale ${first.scale}, ${first.seconds} s a run.\n${provenance(samples)}`;
+    return [
+        { name: "throughput", text: `${throughput}\n\n${origin}` },
+        {
+            name: "commit-cost",
+            text: table(
+                ["clients", "rounds", "quorum, tps", "asynchronous, tps", "ratio"],
+                commits.filter((row) => row.length > 0),
+            ),
+        },
+    ];
 }
+
+const throughputColumns = [
+    "",
+    "TLS",
+    "clients",
+    "rounds",
+    ...ways.map((way) => wayTitles[way]),
+    "ratio, PgBouncer",
+    "ratio, over the socket",
+    "ratio, HAProxy and PgBouncer",
+];
 
 const figures = (samples: readonly Sample[], wanted: Partial<Measurement>): readonly Sample[] =>
     samples.filter((sample) =>
@@ -108,7 +101,7 @@ function range(samples: readonly Sample[]): string {
     return `${median(values).toFixed(0)} (${Math.min(...values).toFixed(0)} to ${Math.max(...values).toFixed(0)})`;
 }
 
-/** Round by round, since those of one round were measured side by side. */
+/** The median of the rounds' ratios. Samples of one round were measured one after another, so they are comparable. */
 function ratio(samples: readonly Sample[], base: readonly Sample[]): string {
     const ratios = samples.flatMap(({ round, transactionsPerSecond }) => {
         const beside = base.find((sample) => sample.round === round);
@@ -117,7 +110,10 @@ function ratio(samples: readonly Sample[], base: readonly Sample[]): string {
     return ratios.length === 0 ? "" : median(ratios).toFixed(2);
 }
 
-function writePicture(samples: readonly Sample[]): void {
+/** Draws the throughput with TLS, if there are samples. */
+export function writePgbenchPicture(): void {
+    const samples = readResults<PgbenchResult>(pgbenchResults);
+    if (samples.length === 0) return;
     const panels = (Object.keys(scripts) as Measurement["script"][]).map((script) => ({
         title: `${scripts[script].title}, with TLS: transactions a second`,
         groups: clientCounts.flatMap((clients): BarGroup[] => {

@@ -1,10 +1,10 @@
-/** A copy of this checkout, with a testbed of its own beside this one's: what mostly waits can run beside something else that does. */
+/** A copy of this checkout with a testbed of its own. Tests that mostly wait can run on both at the same time. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** One that nobody gives by hand: people begin to count at 1. */
+/** The last number that a testbed can have: people start with 1. */
 const testbedNumber = "9";
 
 export interface Checkout {
@@ -13,7 +13,7 @@ export interface Checkout {
     readonly remove: () => void;
 }
 
-/** The files that git knows or would add; the copy's own set-up makes the rest, out of the caches. */
+/** Copies the files that git has or would add. The copy's own setup makes the rest, out of the caches. */
 export function secondCheckout(repository: string): Checkout {
     const folder = mkdtempSync(join(tmpdir(), "postgres-ha-second-"));
     const files = execFileSync(
@@ -21,7 +21,7 @@ export function secondCheckout(repository: string): Checkout {
         ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"],
         { cwd: repository },
     );
-    // A file may be gone and not yet committed so.
+    // A deleted file can still be in git's index.
     execFileSync(
         "tar",
         ["--create", "--file=files.tar", "--directory", repository, "--null", "--files-from=-", "--ignore-failed-read"],
@@ -36,7 +36,7 @@ export function secondCheckout(repository: string): Checkout {
     };
 }
 
-/** The environment that this checkout's tools were started from: they put folders of their own into it. */
+/** The environment without what this checkout's tools have put into it. */
 function without(repository: string, environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     const own = (value: string) => value.includes(`${repository}/`);
     const path = (environment["PATH"] ?? "")

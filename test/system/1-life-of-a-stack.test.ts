@@ -2,45 +2,31 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 
-import { beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 
 import { addressPlan } from "../../cluster/address-plan.ts";
 import { securityGroupRules } from "../../cluster/flows.ts";
 import type { Role } from "../../cluster/roles.ts";
 import { captureAsClient } from "../../testbed/machines/client.ts";
+import { listMachines } from "../../testbed/machines/records.ts";
 import { nothingUp } from "./support/what-is-up.ts";
-import { sql } from "./support/sql.ts";
-import {
-    caFile,
-    eventually,
-    hostState,
-    local,
-    members,
-    mustRun,
-    onMachine,
-    pulumi,
-    repository,
-    run,
-    site,
-    stackOutputs,
-    testbed,
-    type Outputs,
-} from "./support/testbed.ts";
+import { sql } from "../../local/sql.ts";
+import { leftovers, ownProcesses } from "./support/leftovers.ts";
+import { local, mustRun, pulumi, run, stackOutputs, testbed } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import { members, onMachine } from "../../local/machines.ts";
+import type { Outputs } from "../../local/outputs.ts";
+import { caFile, folder, repository, site } from "../../local/this-testbed.ts";
 
 /**
- * From nothing to nothing: one stack, made, used, looked at from all sides, and destroyed. The tests
- * stand in the order of that life and share it.
+ * The life of one stack: created, used, inspected, changed and destroyed. The tests share it, in this order.
  */
-let before: Awaited<ReturnType<typeof hostState>>;
 let outputs: Outputs;
 
 nothingUp();
-beforeAll(async () => {
-    before = await hostState();
-});
 
 describe("npm run local", () => {
-    test("makes the cluster and says how to connect", async () => {
+    test("creates the cluster and prints how to connect", async () => {
         const screen = await local();
         for (const part of ["Leader", "Replicas", "Statistics", "psql", "ssh -F", "npm run local -- down"]) {
             expect(screen).toContain(part);
@@ -61,9 +47,9 @@ describe("npm run local", () => {
 
     test("starts no second testbed", async () => {
         const { exitCode, output } = await run("npm", ["run", "--silent", "testbed", "--", "up"]);
-        // The same clone's testbed runs already: nothing to do, and said so.
+        // This clone's testbed runs already, so the command does nothing and succeeds.
         expect(exitCode, output).toBe(0);
-        expect((await mustRun("pgrep", ["-fc", "testbed/daemon.ts"]).catch(() => "0")).trim()).toMatch(/^[12]$/);
+        expect(ownProcesses().filter((line) => line.includes("testbed/daemon.ts"))).toHaveLength(1);
     });
 });
 
@@ -100,7 +86,7 @@ describe("the endpoints", () => {
         await expect(sql(readWrite.replace(password, "wrong"), "SELECT 1")).rejects.toThrow(/authentication failed/);
     });
 
-    test("the cluster's own roles cannot come through the pooler", async () => {
+    test("the cluster's own roles cannot log in through the pooler", async () => {
         const { readWrite, user } = outputs.connections[0]!;
         for (const role of ["postgres", "replicator", "rewinder"]) {
             await expect(
@@ -120,7 +106,7 @@ describe("the endpoints", () => {
             caFile,
             outputs.statisticsUrl[0]!,
         ]);
-        // Statistics are for administrators: the way is the jump host, a client's address is not let in.
+        // Statistics are for administrators, through the jump host. Clients' addresses have no access.
         expect(page.exitCode).not.toBe(0);
         const [, address] = /:\/\/([^:]+):7000/.exec(outputs.statisticsUrl[0]!) ?? [];
         const html = await onMachine(
@@ -138,7 +124,7 @@ describe("the endpoints", () => {
     });
 });
 
-describe("what came up", () => {
+describe("the new cluster", () => {
     test("one leader, two replicas streaming, at least one of them synchronous", async () => {
         const found = await members();
         expect(found.map(({ Role }) => Role).filter((role) => role === "Leader")).toHaveLength(1);
@@ -146,7 +132,7 @@ describe("what came up", () => {
         expect(found.filter(({ Role }) => /Quorum|Sync/.test(Role)).length).toBeGreaterThan(0);
     });
 
-    test("etcd's leader goes away from PostgreSQL's leader's node", async () => {
+    test("etcd's leader moves to another node than PostgreSQL's leader", async () => {
         const leaders = async () => {
             const postgresql = (await members()).find(({ Role }) => Role === "Leader")!.Member;
             const status = await onMachine(
@@ -191,7 +177,7 @@ describe("what came up", () => {
         for (const { hostname } of outputs.nodes) {
             const name = await mustRun("ssh", [
                 "-F",
-                join(repository, ".testbed/ssh/config"),
+                join(folder, "ssh/config"),
                 "-o",
                 "BatchMode=yes",
                 hostname,
@@ -202,11 +188,11 @@ describe("what came up", () => {
         }
     });
 
-    test("an administrator has every tool at hand without preparation", async () => {
+    test("an administrator can use every tool without preparation", async () => {
         const ssh = (hostname: string, command: string) =>
             mustRun("ssh", [
                 "-F",
-                join(repository, ".testbed/ssh/config"),
+                join(folder, "ssh/config"),
                 "-o",
                 "BatchMode=yes",
                 hostname,
@@ -232,12 +218,12 @@ describe("what came up", () => {
 });
 
 describe("security", () => {
-    /** Ports that something listens on somewhere in the cluster, and two where nothing does. */
+    /** All ports with a listener somewhere in the cluster, and two without. */
     const scanned = [22, 80, 2379, 2380, 5000, 5001, 5432, 6432, 7000, 8008, 9100];
     const roleOf = (hostname: string): Role =>
         hostname.includes("-db-") ? "database" : hostname.includes("-lb-") ? "loadBalancer" : "jumpHost";
 
-    test("from each role exactly the ports of the flow table open", async () => {
+    test("each role reaches exactly the ports of the flow table", async () => {
         const plan = addressPlan({
             clusterName: "main",
             zones: ["ru-central1-a", "ru-central1-b", "ru-central1-d"],
@@ -417,7 +403,7 @@ describe("a later change of the configuration", () => {
         expect((await config("set", "--path", `${parameters}.max_connections`, "60")).exitCode).toBe(0);
         expect((await config("set", "--path", "postgres-ha:users[0].name", "report")).exitCode).toBe(0);
         expect((await config("set", "--path", "postgres-ha:users[0].databases[0]", "app")).exitCode).toBe(0);
-        // As if it had come with this change.
+        // As if this change added the unit.
         await onMachine("db-1", "systemctl", "stop", "pgbouncer-guard.service");
         const boots = await onMachine("db-1", "cat", "/var/lib/cloud/instance/boot-finished");
         const changed = await local();
@@ -434,7 +420,7 @@ describe("a later change of the configuration", () => {
         expect(exitCode, output).toBe(0);
     });
 
-    test("lowers what standbys must not have lower than their leader, which stays the leader", async () => {
+    test("lowers a parameter that standbys must not have lower than the leader, without a change of leader", async () => {
         const leader = async () => (await members()).find(({ Role }) => Role === "Leader")?.Member;
         const before = await leader();
         expect(
@@ -465,7 +451,7 @@ describe("a later change of the configuration", () => {
         expect((await members()).every((member) => !("Pending restart" in member))).toBe(true);
     });
 
-    test("adds a script to a callback of Patroni's on the running cluster", async () => {
+    test("adds a script to a callback of Patroni on the running cluster", async () => {
         const script = 'echo "seen by the new script: $*"\nsleep 1000';
         expect(
             (
@@ -492,7 +478,7 @@ describe("a later change of the configuration", () => {
         await eventually(30, journal, (lines) =>
             lines.includes("\non_restart role=replica scope=main\nseen by the new script: on_restart replica main\n"),
         );
-        // The script hangs, and Patroni does not mind: the next callback ends it.
+        // The script hangs, which does not block Patroni: the next callback ends it.
         await onMachine(replica, "bash", "-lc", `patronictl restart main ${replica} --force`);
         await eventually(30, journal, (lines) => lines.split("seen by the new script").length === 3);
         const running = "/bin/bash /etc/postgres-ha/callbacks/on_restart on_restart replica main";
@@ -508,14 +494,18 @@ describe("a later change of the configuration", () => {
 
 describe("npm run local -- down", () => {
     test("leaves no machine, process, mount, namespace, interface, loop device or control group", async () => {
+        const machineIds = listMachines(site).map(({ spec }) => spec.id);
+        expect(machineIds).toHaveLength(5);
         await local("down");
-        const left = Object.entries(await hostState()).flatMap(([kind, lines]) =>
-            lines.filter((line) => !before[kind]!.includes(line)),
-        );
-        expect(left).toEqual([]);
         expect(
-            existsSync(join(repository, ".testbed", "machines")) &&
-                (await mustRun("ls", [join(repository, ".testbed", "machines")])).trim(),
+            await eventually(
+                5,
+                () => leftovers(machineIds),
+                (lines) => lines.length === 0,
+            ),
+        ).toEqual([]);
+        expect(
+            existsSync(join(folder, "machines")) && (await mustRun("ls", [join(folder, "machines")])).trim(),
         ).toBeFalsy();
         expect((await testbed("status")).trim()).not.toContain("running");
     });

@@ -5,30 +5,22 @@ import { afterAll, describe, expect, test } from "vitest";
 import { powerOff } from "../../testbed/machines/machine.ts";
 import { lockFolder, stateFile } from "../../local/this-testbed.ts";
 import { nothingUp } from "./support/what-is-up.ts";
-import { sql } from "./support/sql.ts";
-import {
-    eventually,
-    folder,
-    hostState,
-    local,
-    machineId,
-    onMachine,
-    pulumi,
-    run,
-    site,
-    stackFile,
-    stackOutputs,
-} from "./support/testbed.ts";
+import { sql } from "../../local/sql.ts";
+import { leftovers } from "./support/leftovers.ts";
+import { local, pulumi, run, stackOutputs } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import { machineId, onMachine } from "../../local/machines.ts";
+import { folder, site, stackFile } from "../../local/this-testbed.ts";
 
-/** What can go wrong around an `up` and a `destroy`, and how one goes on from there. */
+/** Failures of `up` and `destroy`, and how to continue after them. */
 nothingUp();
 afterAll(async () => {
     await pulumi("cancel", "--yes", "--stack", "local");
 });
 
 /**
- * Starts `npm run local` and interrupts it as Ctrl-C does, as soon as a line of its output matches. Fails when
- * none does, or when Pulumi still holds the stack afterwards. @param pattern an extended regular expression
+ * Starts `npm run local` and interrupts it like Ctrl-C as soon as a line of its output matches. Fails if no line
+ * matches, or if Pulumi still holds the stack afterwards. @param pattern an extended regular expression
  */
 async function interruptedLocal(pattern: string): Promise<void> {
     const child = run("bash", [
@@ -68,7 +60,7 @@ interface PulumiState {
     };
 }
 
-/** A file in JSON; undefined while it is not there, or is being written. */
+/** Reads a JSON file; undefined if it does not exist, or is being written. */
 function readJson<T>(file: string): T | undefined {
     try {
         return JSON.parse(readFileSync(file, "utf8")) as T;
@@ -77,7 +69,7 @@ function readJson<T>(file: string): T | undefined {
     }
 }
 
-/** The machines that Pulumi's state says are being created, though the cloud has them. */
+/** The machines that the cloud has and that are still being created according to Pulumi's state. */
 function unknownMachines(): { name: string; id: string }[] {
     const pending = readJson<PulumiState>(stateFile)?.checkpoint.latest?.pending_operations ?? [];
     const creating = pending
@@ -89,7 +81,7 @@ function unknownMachines(): { name: string; id: string }[] {
     return instances.filter(({ name }) => creating.includes(name)).map(({ name, id }) => ({ name, id }));
 }
 
-/** Starts `npm run local` and kills Pulumi's engine, the way a lack of memory would, while the cloud makes machines that it does not know yet. */
+/** Starts `npm run local` and kills Pulumi's engine, as a lack of memory would, while the cloud creates machines that are not in the state yet. */
 async function killedLocal(): Promise<void> {
     const ended = run("npm", ["run", "--silent", "local"]);
     await eventually(
@@ -105,22 +97,12 @@ async function killedLocal(): Promise<void> {
     expect(unknownMachines()).not.toEqual([]);
 }
 
-/** What is there of this testbed, and of no other that may run beside it. */
-async function whatRuns(): Promise<string[]> {
-    const { namespaces = [], mounts = [], loopDevices = [], controlGroups = [] } = await hostState();
-    const processes = (await run("ps", ["-eo", "args="])).stdout.split("\n");
-    const ownName = new RegExp(`(^|/)${site.prefix}(-|/|$)`);
-    return [...namespaces, ...mounts, ...loopDevices, ...controlGroups, ...processes].filter(
-        (line) => line.includes(folder) || ownName.test(line),
-    );
-}
-
 describe("an interrupted up", () => {
-    test("while machines are being made is continued by the next one", async () => {
+    test("during the creation of machines is continued by the next one", async () => {
         await interruptedLocal("ComputeInstance main-db-. creat");
     });
 
-    test("while Commands wait is continued by the next one", async () => {
+    test("during Commands is continued by the next one", async () => {
         await interruptedLocal("main-db-1-configured creating");
         expect(await local()).toContain("every promise was checked");
         const { readWrite } = (await stackOutputs()).connections[0]!;
@@ -130,7 +112,7 @@ describe("an interrupted up", () => {
     test("leaves no process of Pulumi behind", async () => {
         const processes = await eventually(
             15,
-            async () => (await whatRuns()).filter((line) => /pulumi-|terraform-provider/.test(line)),
+            async () => (await leftovers()).filter((line) => /pulumi-|terraform-provider/.test(line)),
             (lines) => lines.length === 0,
         );
         expect(processes).toEqual([]);
@@ -138,10 +120,10 @@ describe("an interrupted up", () => {
 });
 
 describe("a dead machine", () => {
-    test("lets up fail with the machine's name, and up goes on when it is back", async () => {
+    test("makes up fail with the machine's name, and up continues when the machine is back", async () => {
         await powerOff(site, machineId("db-3"));
         const { readWrite } = (await stackOutputs()).connections[0]!;
-        // Any change makes the check run again.
+        // Any change of the configuration makes the check run again.
         expect(
             (
                 await pulumi(
@@ -200,16 +182,16 @@ describe("a machine that never becomes ready", () => {
 });
 
 describe("a killed up", () => {
-    test("while machines are being made is taken down, and leaves nothing", async () => {
+    test("during the creation of machines can be taken down, and leaves nothing", async () => {
         await local("down");
         expect((await pulumi("config", "rm", "--stack", "local", "postgres-ha:readyTimeoutMinutes")).exitCode).toBe(0);
         await killedLocal();
-        expect(await whatRuns()).not.toEqual([]);
+        expect(await leftovers()).not.toEqual([]);
         await local("down");
-        expect(await eventually(15, whatRuns, (lines) => lines.length === 0)).toEqual([]);
+        expect(await eventually(15, leftovers, (lines) => lines.length === 0)).toEqual([]);
     });
 
-    test("while machines are being made is continued by the next one, with the machines that are there", async () => {
+    test("during the creation of machines is continued by the next one, with the existing machines", async () => {
         await killedLocal();
         const unknown = unknownMachines();
         expect(await local()).toContain("every promise was checked");
@@ -230,12 +212,12 @@ describe("destroy", () => {
 });
 
 describe("npm run local -- down", () => {
-    test("leaves nothing where Pulumi's state and the stack's file are lost", async () => {
+    test("leaves nothing even if Pulumi's state and the stack's file are lost", async () => {
         await killedLocal();
         for (const file of [stateFile, stackFile]) rmSync(file);
         const output = await local("down");
         expect(output).toContain("Pulumi could not destroy everything");
-        expect(await eventually(15, whatRuns, (lines) => lines.length === 0)).toEqual([]);
+        expect(await eventually(15, leftovers, (lines) => lines.length === 0)).toEqual([]);
         expect(unknownMachines()).toEqual([]);
         expect(existsSync(join(folder, "cloud.json"))).toBe(false);
     });

@@ -6,9 +6,12 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { visit } from "./support/browser.ts";
 import { doLab } from "./support/labs.ts";
 import { nothingUp } from "./support/what-is-up.ts";
-import { eventually, local, onMachine, repository, stackOutputs } from "./support/testbed.ts";
+import { local, stackOutputs } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import { onMachine } from "../../local/machines.ts";
+import { repository } from "../../local/this-testbed.ts";
 
-/** Each page of the labs, as a reader does it: its commands are typed and must print what the page shows. */
+/** Does each page of the labs as a reader would: types its commands, which must print what the page shows. */
 const labs = readdirSync(join(repository, "docs/labs"))
     .filter((name) => /^\d\d-.*\.md$/.test(name))
     .sort();

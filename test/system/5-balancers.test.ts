@@ -7,23 +7,17 @@ import { zoneConvergenceSeconds } from "../../testbed/machines/network-load-bala
 import { readNetwork } from "../../testbed/machines/records.ts";
 import { balancerStatuses } from "../../testbed/machines/status.ts";
 import { clusterUp } from "./support/what-is-up.ts";
-import { sql } from "./support/sql.ts";
-import {
-    eventually,
-    local,
-    machineId,
-    onMachine,
-    pulumi,
-    repository,
-    site,
-    stackOutputs,
-    type Outputs,
-} from "./support/testbed.ts";
+import { sql } from "../../local/sql.ts";
+import { local, pulumi, stackOutputs } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import { machineId, onMachine } from "../../local/machines.ts";
+import type { Outputs } from "../../local/outputs.ts";
+import { repository, site } from "../../local/this-testbed.ts";
 
 /**
- * Two load balancers behind an address in common, and what is left when they are lost. Clients stand in zone a beside
- * main-lb-1, or in zone b beside main-lb-2: a network load balancer keeps connections in their zone. Times are bounded
- * generously; the one that counts is the cloud's own, the two minutes in which a zone's routes converge.
+ * Two load balancers behind a common address, and what still works when they are lost. Clients are in zone a like
+ * main-lb-1, or in zone b like main-lb-2, because a network load balancer keeps connections in their zone. Times have
+ * generous limits; the one that matters is the cloud's own, the two minutes in which a zone's routes converge.
  */
 let outputs: Outputs;
 
@@ -37,20 +31,20 @@ const zoneA = "ru-central1-a";
 const zoneB = "ru-central1-b";
 const insert = "INSERT INTO life DEFAULT VALUES RETURNING token";
 
-/** A connection string that leads to one address only. */
+/** A connection string with one address only. */
 function only(host: string, port: number): string {
     const { user, password, database } = outputs.connections[0]!;
     return `postgresql://${user}:${password}@${host}:${port}/${database}?sslmode=verify-full&connect_timeout=3`;
 }
 
-/** The common address, without the ways around it that connection strings name. */
+/** The common address alone, without the other hosts of the stack's connection strings. */
 const joined = () => only(outputs.leaderEndpoint.address, 5000);
 
-/** Runs SQL as an application in a zone. Throws with psql's message. */
+/** Runs SQL as an application in a zone. @throws Error with psql's message */
 const sqlFrom = (zone: string, uri: string, statement: string) =>
     sql(uri, statement, { subnetId: readNetwork(site).subnets.find((subnet) => subnet.zone === zone)!.id });
 
-/** What the network load balancer thinks of its targets. */
+/** The health of the network load balancer's targets. */
 const targets = () => balancerStatuses(site)[0]!.targets;
 const believed = (seconds: number, first: "healthy" | "unhealthy", second: "healthy" | "unhealthy") =>
     eventually(
@@ -59,7 +53,7 @@ const believed = (seconds: number, first: "healthy" | "unhealthy", second: "heal
         (found) => found["main-lb-1"] === first && found["main-lb-2"] === second,
     );
 
-/** Writes one row after another while `work` goes on. @returns the acknowledged rows, and the longest time without one */
+/** Writes one row after another while `work` runs. @returns the acknowledged rows, and the longest time without one */
 async function writing(
     zone: string,
     uri: string,
@@ -98,7 +92,7 @@ async function setBalancers(count: number): Promise<string> {
 }
 
 describe("one load balancer", () => {
-    test("has no address besides its own", () => {
+    test("has only its own address", () => {
         expect(outputs.leaderEndpoint).toEqual({
             host: "main-lb-1.ru-central1.internal",
             address: "10.10.0.5",
@@ -107,7 +101,7 @@ describe("one load balancer", () => {
         expect(balancerStatuses(site)).toEqual([]);
     });
 
-    test("is a way that is gone with its machine; the multi-host string needs none", async () => {
+    test("takes its endpoint away when its machine is lost; the multi-host string still works", async () => {
         const { readWrite, multiHost } = outputs.connections[0]!;
         await powerOff(site, machineId("lb-1"));
         try {
@@ -116,7 +110,7 @@ describe("one load balancer", () => {
             );
             expect(await sqlFrom(zoneA, multiHost, "SELECT pg_is_in_recovery()")).toBe("f");
         } finally {
-            // Without it the next test's up would wait for as long as it may.
+            // Without this machine the next test's up would wait until its time limit.
             await start(site, machineId("lb-1"));
         }
         await eventually(
@@ -128,17 +122,17 @@ describe("one load balancer", () => {
 });
 
 describe("a second load balancer", () => {
-    test("gives both an address in common, through which up has written", async () => {
+    test("gives both a common address, through which up has written", async () => {
         expect(await setBalancers(2)).toContain("every promise was checked");
         expect(outputs.leaderEndpoint).toEqual({ host: "10.10.0.9", address: "10.10.0.9", port: 5000 });
         expect(targets()).toEqual({ "main-lb-1": "healthy", "main-lb-2": "healthy" });
-        // Two load balancers, and what joins them.
+        // The two load balancers, and the network load balancer in front of them.
         expect((await pulumi("stack", "export", "--stack", "local")).stdout).toContain(
             "writes and reads verified through 3 load balancer(s)",
         );
     });
 
-    test("is no obstacle to the example application, whose driver knows one server at a time", async () => {
+    test("works with the example application, whose driver knows one server at a time", async () => {
         const input = JSON.stringify({ connection: outputs.connections[0], ca: outputs.caCertificate });
         const example = async (program: string) => {
             const { exitCode, stdout, stderr } = await captureAsClient(
@@ -158,7 +152,7 @@ describe("a second load balancer", () => {
         expect(exitCode, output).toBe(0);
     });
 
-    test.each([zoneA, zoneB])("serves clients in %s, who verify the address", async (zone) => {
+    test.each([zoneA, zoneB])("serves clients in %s, which verify the address", async (zone) => {
         const token = await sqlFrom(zone, joined(), insert);
         expect(
             await eventually(
@@ -174,7 +168,7 @@ describe("a second load balancer", () => {
         ).toBe("t");
     });
 
-    test("stays a way of its own; the ports behind the common address are for it alone", async () => {
+    test("can still be used directly, but not at the ports for the common address", async () => {
         for (const host of ["main-lb-1.ru-central1.internal", "main-lb-2.ru-central1.internal"]) {
             expect(await sqlFrom(zoneA, only(host, 5000), "SELECT pg_is_in_recovery()")).toBe("f");
             await expect(sqlFrom(zoneA, only(host, 5010), "SELECT 1")).rejects.toThrow(/timeout expired/);
@@ -183,7 +177,7 @@ describe("a second load balancer", () => {
 });
 
 describe("with two load balancers", () => {
-    test("one HAProxy that is killed is back before anybody takes it out", async () => {
+    test("a killed HAProxy is back before it counts as unhealthy", async () => {
         const { longestGapSeconds, tokens } = await writing(zoneA, joined(), async () => {
             await onMachine("lb-1", "systemctl", "kill", "--signal=KILL", "haproxy.service");
             await eventually(
@@ -197,7 +191,7 @@ describe("with two load balancers", () => {
         await believed(20, "healthy", "healthy");
     });
 
-    test("one machine that is lost costs connection strings seconds, and the address itself its zone's two minutes", async () => {
+    test("a lost machine interrupts connection strings for seconds, and the address itself in its zone for two minutes", async () => {
         const { readWrite } = outputs.connections[0]!;
         const lost = performance.now();
         const sinceLost = () => (performance.now() - lost) / 1000;
@@ -225,13 +219,13 @@ describe("with two load balancers", () => {
         ).toBe(`${acknowledged.length}`);
     });
 
-    test("the machine comes back to its zone", async () => {
+    test("the started machine serves its zone again", async () => {
         await start(site, machineId("lb-1"));
         await believed(60, "healthy", "healthy");
         expect(await sqlFrom(zoneA, joined(), insert)).toMatch(/^\d+$/);
     });
 
-    test("both lost leave the multi-host string, and both come back", async () => {
+    test("with both lost the multi-host string still works, and both serve again after their start", async () => {
         const { readWrite, multiHost } = outputs.connections[0]!;
         await Promise.all([powerOff(site, machineId("lb-1")), powerOff(site, machineId("lb-2"))]);
         await expect(sqlFrom(zoneA, readWrite, "SELECT 1")).rejects.toThrow(/timeout expired|No route to host/);
@@ -248,7 +242,7 @@ describe("with two load balancers", () => {
 });
 
 describe("back to one load balancer", () => {
-    test("the common address is gone, and its machine serves as before", async () => {
+    test("removes the common address, and the load balancer serves as before", async () => {
         expect(await setBalancers(1)).toContain("every promise was checked");
         expect(outputs.leaderEndpoint.host).toBe("main-lb-1.ru-central1.internal");
         expect(balancerStatuses(site)).toEqual([]);

@@ -6,20 +6,13 @@ import { powerOff } from "../../testbed/machines/machine.ts";
 import { paths } from "../../testbed/machines/names.ts";
 import { findMachine } from "../../testbed/machines/records.ts";
 import { clusterUp } from "./support/what-is-up.ts";
-import { sql } from "./support/sql.ts";
-import {
-    eventually,
-    local,
-    machineId,
-    members,
-    onMachine,
-    pulumi,
-    repository,
-    site,
-    stackOutputs,
-} from "./support/testbed.ts";
+import { sql } from "../../local/sql.ts";
+import { local, pulumi, stackOutputs } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import { machineId, members, onMachine } from "../../local/machines.ts";
+import { repository, site } from "../../local/this-testbed.ts";
 
-/** Database nodes that are lost for good, and a cluster that grows and shrinks; its rows must survive all of it. */
+/** Database nodes that are lost for good, and a cluster that grows and shrinks. The rows must survive everything. */
 let readWrite: string;
 
 clusterUp();
@@ -28,9 +21,9 @@ beforeAll(async () => {
     await sql(readWrite, "CREATE TABLE kept (id int PRIMARY KEY); INSERT INTO kept SELECT generate_series(1, 1000)");
 });
 
-/** Every node has the rows, streams or leads, and is a healthy member of etcd; nobody else is. */
+/** Asserts that exactly these nodes are members of Patroni and etcd, that one leads and the others stream, and that all have the rows. */
 async function expectWhole(names: readonly string[]): Promise<void> {
-    // Patroni forgets a node when its lease has ended.
+    // Patroni removes a member when its lease has ended.
     const found = await eventually(60, members, (all) => all.length === names.length);
     expect(found.map(({ Member }) => Member).sort()).toEqual(names);
     expect(found.map(({ State }) => State).sort()).toEqual(["running", ...names.slice(1).map(() => "streaming")]);
@@ -56,7 +49,7 @@ async function expectWhole(names: readonly string[]): Promise<void> {
 const nodes = (count: number) => Array.from({ length: count }, (_, index) => `main-db-${index + 1}`);
 const leader = async () => (await members()).find(({ Role }) => Role === "Leader")!.Member;
 
-/** What tells a data disk from one with the same rows that were copied: its file system, and a file that no other node has. */
+/** Identifies a data disk, so that a copy with the same rows differs: its file system, and a file that no other node has. */
 const fileSystem = async (name: string) =>
     (
         await onMachine(
@@ -69,7 +62,7 @@ const fileSystem = async (name: string) =>
 const mark = (name: string) => onMachine(name, "bash", "-c", `echo ${name} >/var/lib/pgsql/only-here`);
 const markOf = (name: string) => onMachine(name, "cat", "/var/lib/pgsql/only-here");
 
-/** `pulumi up` that makes machines anew, whatever they are. */
+/** `pulumi up` that replaces machines. */
 const replace = (...names: readonly string[]) =>
     pulumi(
         "up",
@@ -81,7 +74,7 @@ const replace = (...names: readonly string[]) =>
     );
 
 describe("a database node that is lost for good", () => {
-    test("is made anew and takes its data disk over", async () => {
+    test("is replaced, and the new machine takes its data disk over", async () => {
         const lost = await leader();
         await mark(lost);
         const before = await fileSystem(lost);
@@ -93,7 +86,7 @@ describe("a database node that is lost for good", () => {
         await expectWhole(nodes(3));
     });
 
-    test("whose disk has lost its beginning touches nothing, and says what can be done", async () => {
+    test("with a data disk that lost its beginning changes nothing on it, and reports what can be done", async () => {
         await mark("main-db-3");
         const before = await fileSystem("main-db-3");
         const { diskId } = findMachine(site, "main-db-3").spec.disks.find(({ boot }) => !boot)!;
@@ -106,7 +99,7 @@ describe("a database node that is lost for good", () => {
         expect(output).toMatch(/format-data-disk: \S+ has data at byte \d+ and no file system that can be read/);
         const [, repair] = /repair it: sudo (fsck\.ext4 \S+)/.exec(output)!;
 
-        // With a yes to all of its questions; 1 says that it has repaired something.
+        // Answers yes to all questions. The exit status 1 means that something was repaired.
         await onMachine("main-db-3", "bash", "-c", `${repair} -y || [ $? -eq 1 ]`);
         await local();
         expect(await fileSystem("main-db-3")).toBe(before);
@@ -114,7 +107,7 @@ describe("a database node that is lost for good", () => {
         await expectWhole(nodes(3));
     });
 
-    test("is made anew with its disk", async () => {
+    test("is replaced together with its disk", async () => {
         await powerOff(site, machineId("db-3"));
         const { exitCode, output } = await pulumi(
             "destroy",
@@ -132,7 +125,7 @@ describe("a database node that is lost for good", () => {
     });
 });
 
-describe("all database nodes made anew at once", () => {
+describe("all database nodes replaced at once", () => {
     const configure = async (minutes: number) =>
         expect(
             (await pulumi("config", "set", "--stack", "local", "postgres-ha:readyTimeoutMinutes", `${minutes}`))
@@ -140,11 +133,11 @@ describe("all database nodes made anew at once", () => {
         ).toBe(0);
     let before: string[];
 
-    test("wait with their data for a person, instead of beginning anew", async () => {
+    test("wait with their data for an administrator, instead of starting a new cluster", async () => {
         before = await Promise.all(nodes(3).map(fileSystem));
         await Promise.all(nodes(3).map(mark));
         await sql(readWrite, "INSERT INTO kept VALUES (1001)");
-        // As long as their etcd waits here for members that may still be booting.
+        // For as long as etcd waits here for members that may still be booting.
         await configure(1);
         const { exitCode, output } = await replace(...nodes(3));
         expect(exitCode).not.toBe(0);
@@ -154,7 +147,7 @@ describe("all database nodes made anew at once", () => {
         for (const name of nodes(3)) expect(await markOf(name)).toBe(`${name}\n`);
     });
 
-    test("go on as docs/operations.md says, with every row", async () => {
+    test("continue after the commands of docs/operations.md, with every row", async () => {
         const { onEach, onFirst, onOthers } = etcdLostCommands();
         const ends = await Promise.all(
             nodes(3).map(async (name) => ({
@@ -202,7 +195,7 @@ describe("the number of database nodes", () => {
         expect(await onMachine("db-1", "cat", "/var/lib/cloud/instance/boot-finished")).toBe(boots);
     });
 
-    test("goes back to three, and the lead with it", async () => {
+    test("shrinks to three, and the leadership moves to one of them", async () => {
         await onMachine(
             "db-1",
             "patronictl",

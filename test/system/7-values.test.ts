@@ -1,10 +1,12 @@
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { clusterUp } from "./support/what-is-up.ts";
-import { sql } from "./support/sql.ts";
-import { eventually, local, members, onMachine, pulumi, stackOutputs } from "./support/testbed.ts";
+import { sql } from "../../local/sql.ts";
+import { local, pulumi, stackOutputs } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import { members, onMachine } from "../../local/machines.ts";
 
-/** Values of PostgreSQL's parameters that the settings cannot judge, and what the check sees of values in force. */
+/** Values of PostgreSQL's parameters that the settings cannot judge, and what the check reports about values in force. */
 let readWrite: string;
 
 clusterUp();
@@ -19,14 +21,14 @@ const leader = async () => (await members()).find(({ Role }) => Role === "Leader
 const onLeader = async (statement: string) => psql(await leader(), statement);
 const up = () => pulumi("up", "--yes", "--skip-preview", "--stack", "local");
 
-/** Sets a parameter for as long as the work takes, and then puts it back. */
+/** Sets a parameter while `work` runs, and restores it afterwards. */
 async function withParameter(name: string, value: string, work: () => Promise<void>): Promise<void> {
     const config = async (...args: string[]) => expect((await pulumi("config", ...args)).exitCode).toBe(0);
     await config("set", "--stack", "local", "--path", `postgres-ha:postgresqlParameters.${name}`, value);
     await work().finally(() => config("rm", "--stack", "local", "postgres-ha:postgresqlParameters"));
 }
 
-/** What a node of the cluster has and what it waits for. */
+/** The state of each node, and whether it waits for a restart. */
 const states = async () =>
     (await members())
         .map(
@@ -35,9 +37,9 @@ const states = async () =>
         .sort();
 
 describe("a value that PostgreSQL refuses on the machine", () => {
-    test("is in force nowhere; up says PostgreSQL's words, and goes on with the value put back", async () => {
+    test("is in force on no node; up fails with PostgreSQL's message, and succeeds with the old value", async () => {
         const before = await onMachine("db-1", "bash", "-lc", "patronictl show-config");
-        // More than the machine's own limit, which the settings do not know.
+        // Above the machine's own limit, which the settings do not know.
         await withParameter("max_stack_depth", "100MB", async () => {
             const { exitCode, output } = await up();
             expect(exitCode).not.toBe(0);
@@ -58,9 +60,9 @@ describe("a value that PostgreSQL refuses on the machine", () => {
 });
 
 describe("a value with which PostgreSQL does not start", () => {
-    test("costs one node, and the node comes back when the value is put back", async () => {
+    test("stops one node only, and the node returns with the old value", async () => {
         const before = await leader();
-        // There are none on the testbed's machines, whose shared_buffers are too small for the program to reserve any.
+        // The testbed's machines have no huge pages: their shared_buffers are too small for the program to reserve any.
         await withParameter("huge_pages", "on", async () => {
             const started = Date.now();
             const { exitCode, output } = await up();
@@ -93,8 +95,8 @@ describe("a value with which PostgreSQL does not start", () => {
     });
 });
 
-describe("the check names", () => {
-    /** The first reason it finds; with all else right it is the password, which is none. */
+describe("the check reports", () => {
+    /** The first problem that the check finds. In a healthy cluster it is the password, because this test gives none. */
     const reason = async () => {
         const error = await onMachine(
             "db-1",
@@ -106,7 +108,7 @@ describe("the check names", () => {
     };
     const well = /^main-db-1: PgBouncer does not serve: [^]*SASL authentication failed/;
 
-    test("a parameter that a node has another value of, by ALTER SYSTEM", async () => {
+    test("a parameter that ALTER SYSTEM has changed on a node", async () => {
         expect(await reason()).toMatch(well);
         await psql("main-db-3", "ALTER SYSTEM SET work_mem = '99MB'");
         await psql("main-db-3", "SELECT pg_reload_conf()");
@@ -123,7 +125,7 @@ describe("the check names", () => {
         await eventually(10, reason, (text) => well.test(text));
     });
 
-    test("a line in a node's files with which it would not start again", async () => {
+    test("a line in a node's configuration files with which PostgreSQL would not start again", async () => {
         await psql("main-db-2", "ALTER SYSTEM SET DateStyle = 'ISO'");
         await onMachine(
             "db-2",
@@ -140,7 +142,7 @@ describe("the check names", () => {
         await eventually(10, reason, (text) => well.test(text));
     });
 
-    test("Patroni's configuration, changed by hand, and a Patroni that is paused", async () => {
+    test("a change by hand of Patroni's configuration, and a paused Patroni", async () => {
         await onMachine(
             "db-1",
             "bash",

@@ -1,20 +1,22 @@
 import { describe, expect, test } from "vitest";
 
 import { clusterUp } from "./support/what-is-up.ts";
-import { eventually, local, members, onMachine, pulumi } from "./support/testbed.ts";
+import { local, pulumi } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import { members, onMachine } from "../../local/machines.ts";
 
-/** Where packages come from, whose signatures count, and in which versions a node gets them. */
+/** The repositories of packages, the keys that are trusted, and the versions that a new node installs. */
 clusterUp();
 
 const set = async (key: string, value: string) =>
     expect((await pulumi("config", "set", "--stack", "local", `postgres-ha:${key}`, value)).exitCode).toBe(0);
 const etcdOf = async (name: string) => (await onMachine(name, "rpm", "-q", "etcd")).trim();
 
-describe("one repository that is gone", () => {
-    // What dnf-automatic does, up to the answer that there is nothing to do.
+describe("a repository that does not answer", () => {
+    // The beginning of what dnf-automatic does, up to the answer that there is nothing to do.
     const lookForUpdates = ["dnf", "--refresh", "--security", "check-update"];
 
-    test("stops no security update from the others, and no first boot gets by without it", async () => {
+    test("does not stop security updates from the others, and stops a first boot", async () => {
         await onMachine("db-1", "sed", "-i", "s#/extras/#/moved/#", "/etc/yum.repos.d/pgdg-rhel9-extras.repo");
         try {
             expect(await onMachine("db-1", ...lookForUpdates)).not.toMatch(/^Error/m);
@@ -27,11 +29,11 @@ describe("one repository that is gone", () => {
     });
 });
 
-describe("a node that is made anew", () => {
+describe("a replaced node", () => {
     const replaced = async () =>
         pulumi("up", "--yes", "--skip-preview", "--stack", "local", "--replace", "**:ComputeInstance::main-db-2");
 
-    test("gets no package that another key signed than the configuration names", async () => {
+    test("installs no package that is signed by another key than the configured one", async () => {
         const wrong = "ABCD".repeat(10);
         await set("pgdgKeyFingerprint", wrong);
         const { exitCode, output } = await replaced();
@@ -47,21 +49,21 @@ describe("a node that is made anew", () => {
         );
     });
 
-    test("gets its peers' versions where the mirror has newer ones", async () => {
+    test("installs its peers' versions although the mirror has newer ones", async () => {
         const newest = await etcdOf("db-1");
         expect(newest).toMatch(/-2PGDG\./);
         const older = newest.replace("-2PGDG.", "-1PGDG.");
         for (const peer of ["db-1", "db-3"]) {
             await onMachine(peer, "dnf", "--quiet", "--assumeyes", "downgrade", older);
         }
-        const told = () => onMachine("db-1", "/usr/local/libexec/postgres-ha/peer-packages");
-        expect(await eventually(30, told, (packages) => packages.includes(older.replace(".x86_64", "")))).toContain(
-            "postgresql17-server-",
-        );
-        // The mirror's own key again: the machine's first boot goes on where it stopped.
+        const peerPackages = () => onMachine("db-1", "/usr/local/libexec/postgres-ha/peer-packages");
+        expect(
+            await eventually(30, peerPackages, (packages) => packages.includes(older.replace(".x86_64", ""))),
+        ).toContain("postgresql17-server-");
+        // With the mirror's own key again, the machine's first boot continues.
         const output = await local();
         expect(await etcdOf("db-2")).toBe(older);
-        // The check heard from every node; here none has a watchdog.
+        // The check has read the headers of every node. No machine of the testbed has a watchdog.
         expect(output).toMatch(/warning: no watchdog on main-db-1 main-db-2 main-db-3/);
         expect(output).not.toContain("different versions");
         expect((await members()).map(({ State }) => State).sort()).toEqual(["running", "streaming", "streaming"]);

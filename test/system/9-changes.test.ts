@@ -2,11 +2,14 @@ import { beforeAll, describe, expect, test } from "vitest";
 
 import { powerOff, start } from "../../testbed/machines/machine.ts";
 import { clusterUp } from "./support/what-is-up.ts";
-import { sql } from "./support/sql.ts";
+import { sql } from "../../local/sql.ts";
 import { killedUp } from "./support/killed-up.ts";
-import { eventually, local, machineId, onMachine, pulumi, site, stackOutputs } from "./support/testbed.ts";
+import { local, pulumi, stackOutputs } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import { machineId, onMachine } from "../../local/machines.ts";
+import { site } from "../../local/this-testbed.ts";
 
-/** A running cluster whose settings are changed: what is refused, and what a failed or killed change leaves behind. */
+/** Changes of a running cluster's settings: which are refused, and what a failed or killed change leaves behind. */
 let readWrite: string;
 
 clusterUp();
@@ -23,10 +26,10 @@ const stack = ["--stack", "local"];
 const up = (...args: string[]) => pulumi("up", "--yes", "--skip-preview", ...stack, ...args);
 const rows = () => sql(readWrite, "SELECT count(*), sum(id) FROM changed");
 const allRows = "1000|500500";
-/** A machine made anew would have another. */
+/** Identifies a machine: a replaced one has another id. */
 const instances = () => ["main-jump", ...nodes, "main-lb-1"].map(machineId);
 
-/** Sets values for as long as the work takes, and then takes them back. */
+/** Sets values while `work` runs, and restores the old ones afterwards. */
 async function withSettings(settings: Readonly<Record<string, string>>, work: () => Promise<void>): Promise<void> {
     const before: Record<string, string> = {};
     for (const [key, value] of Object.entries(settings)) {
@@ -47,7 +50,7 @@ async function withSettings(settings: Readonly<Record<string, string>>, work: ()
     }
 }
 
-describe("what a running cluster cannot change", () => {
+describe("a change that a running cluster cannot make", () => {
     const fatal = {
         clusterName: "other",
         networkCidr: "10.20.0.0/16",
@@ -56,7 +59,7 @@ describe("what a running cluster cannot change", () => {
         databaseDataDiskType: "network-hdd",
     };
 
-    test("is refused in the preview, all at once, with what to do instead", () =>
+    test("is refused in the preview, together with all others, with what to do instead", () =>
         withSettings(fatal, async () => {
             const { exitCode, output } = await pulumi("preview", ...stack);
             expect(exitCode).not.toBe(0);
@@ -74,7 +77,7 @@ describe("what a running cluster cannot change", () => {
             expect(output).toContain("Create a second stack with the new value and move the data there");
         }));
 
-    test("is refused without a preview too, before anything is touched", () =>
+    test("is refused without a preview too, before anything changes", () =>
         withSettings({ zones: fatal.zones, databaseDataDiskType: fatal.databaseDataDiskType }, async () => {
             const before = instances();
             const { exitCode, output } = await up();
@@ -85,8 +88,8 @@ describe("what a running cluster cannot change", () => {
             expect(await rows()).toBe(allRows);
         }));
 
-    test("a data disk that would have to shrink is refused; one that was never that large is not", async () => {
-        // The cloud refuses to grow the disks: more than the account may have.
+    test("is refused if it would shrink a data disk, but not if the disk was never that large", async () => {
+        // The cloud refuses to grow the disks, because of the account's quota.
         await withSettings({ databaseDataDiskSizeGib: "200", quotas: '{"ssdGib": 1000}' }, async () => {
             const { exitCode, output } = await up();
             expect(exitCode).not.toBe(0);
@@ -100,8 +103,8 @@ describe("what a running cluster cannot change", () => {
     });
 });
 
-describe("another boot disk", () => {
-    test("is for new machines: those that are there stay, and the preview says so", async () => {
+describe("a changed boot disk", () => {
+    test("is only for new machines: existing ones stay, and the preview says so", async () => {
         const before = instances();
         await withSettings({ databaseBootDiskSizeGib: "30", jumpHostBootDiskType: "network-ssd" }, async () => {
             const { exitCode, output } = await up();
@@ -119,7 +122,7 @@ describe("another boot disk", () => {
 });
 
 describe("an up that failed", () => {
-    test("is not undone by taking its change back: all is sent again, and checked", async () => {
+    test("is followed by one that sends and checks everything, even if its change is taken back", async () => {
         const haproxy = () => onMachine("lb-1", "cat", "/etc/haproxy/haproxy.cfg");
         const before = await haproxy();
         await powerOff(site, machineId("lb-1"));
@@ -128,7 +131,7 @@ describe("an up that failed", () => {
             expect(exitCode).not.toBe(0);
             expect(output).toContain("main-lb-1");
         });
-        // The change is taken back, and the load balancer is as dead as before.
+        // The change is taken back, but the load balancer is still down.
         const { exitCode, output } = await up();
         expect(exitCode, output.slice(-3000)).not.toBe(0);
         await start(site, machineId("lb-1"));
@@ -137,7 +140,7 @@ describe("an up that failed", () => {
         expect(await rows()).toBe(allRows);
     });
 
-    test("in its check is checked again when its change is taken back", async () => {
+    test("in its check is followed by another check when its change is taken back", async () => {
         const patronictl = (command: string) => onMachine("db-1", "bash", "-lc", `patronictl ${command} --wait`);
         await patronictl("pause");
         try {
@@ -154,7 +157,7 @@ describe("an up that failed", () => {
         expect(output).toMatch(/command:remote:Command main-check (updated|replaced|created)/);
     });
 
-    test("because it was killed is not undone by it either", async () => {
+    test("because it was killed is followed by one that sends everything, too", async () => {
         const configured = async () =>
             JSON.parse(
                 await onMachine(
@@ -184,8 +187,8 @@ describe("an up that failed", () => {
     });
 });
 
-describe("what was changed by hand", () => {
-    test("is put right by sending everything again, which restarts nothing", async () => {
+describe("a change by hand", () => {
+    test("is undone by sending everything again, which restarts nothing", async () => {
         const started = (name: string) =>
             onMachine(name, "systemctl", "show", "--property=ActiveEnterTimestampMonotonic", "patroni", "etcd");
         const before = await Promise.all(nodes.map(started));

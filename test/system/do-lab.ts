@@ -1,5 +1,5 @@
 /**
- * Does labs on the cluster that is up (`npm run local`), for whoever writes one:
+ * Does labs on the running cluster (`npm run local`), for authors of labs:
  * `tools/run node test/system/do-lab.ts docs/labs/03-switchover.md …`
  */
 import { doLab } from "./support/labs.ts";

@@ -27,6 +27,9 @@ const allowed: Partial<Record<Folder, readonly Folder[]>> = {
     components: ["cluster", "settings", "cloud-init", "components"],
     "the top level": ["cluster", "settings", "cloud-init", "components"],
     testbed: ["testbed"],
+    local: ["cluster", "components", "testbed", "local"],
+    bench: ["cluster", "cloud-init", "testbed", "local", "bench"],
+    test: ["cluster", "settings", "cloud-init", "components", "testbed", "local", "test"],
 };
 
 const eslint = new ESLint({ cwd: root, ruleFilter: ({ ruleId }) => rules.includes(ruleId) });

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** The API's identity on this machine. */
+/** The API's certificate and key on this computer. */
 export interface ServerCertificate {
     /** Path of the authority's certificate, which clients must trust. */
     caPath: string;
@@ -19,9 +19,8 @@ const lifetimeDays = 3650;
 const renewalDays = 30;
 
 /**
- * The certificate of `localhost` and 127.0.0.1, signed by an authority of its own whose key is
- * thrown away at once: it can vouch for nothing else. Made at the first call (with openssl), found
- * again later, made anew when it is about to expire.
+ * The certificate of `localhost` and 127.0.0.1. Its own authority signs it and loses its key at once, so that it can sign
+ * nothing else. openssl creates it at the first call, and again when it is about to expire.
  * @param folder gets ca.pem, server.pem and server.key, readable by the owner only
  */
 export async function ensureCertificate(folder: string): Promise<ServerCertificate> {
@@ -100,7 +99,7 @@ async function create(folder: string, paths: Paths): Promise<void> {
             ["server.pem", paths.cert],
             ["ca.pem", paths.ca],
         ] as const) {
-            // Written anew for its mode, which openssl leaves to the umask; the rename makes it whole.
+            // Rewritten, because openssl's file has the umask's mode. The rename makes the change atomic.
             await writeFile(join(work, `${name}.final`), await readFile(join(work, name)), { mode: 0o600 });
             await rename(join(work, `${name}.final`), path);
         }

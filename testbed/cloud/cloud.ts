@@ -6,7 +6,7 @@ import { SingleFlight } from "./state/single-flight.ts";
 import type { Store } from "./state/store.ts";
 import { networkState } from "./vpc/network-state.ts";
 
-/** What the services share: the state, the machines behind it, and the order in which things are done. */
+/** What the services share: the state, the machines behind it, and the locks. */
 export class Cloud {
     readonly locks = new Locks();
     readonly operations: Operations;
@@ -21,7 +21,7 @@ export class Cloud {
     }
 
     /**
-     * Checks and changes the state in one step, which nothing else can come between.
+     * Checks and changes the state in one uninterrupted step.
      * @throws what `work` throws, or RESOURCE_EXHAUSTED when it goes beyond a quota; nothing is changed then
      */
     change<Result>(work: () => Result): Result {
@@ -34,7 +34,7 @@ export class Cloud {
 
     /**
      * Makes the machines' network match the state.
-     * @param undo takes the change back when the network cannot be made so
+     * @param undo takes the change back if the network cannot follow
      */
     async applyNetwork(undo: () => void = () => undefined): Promise<void> {
         try {

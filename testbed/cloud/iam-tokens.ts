@@ -3,10 +3,10 @@ import type { IamTokenServiceService } from "@yandex-cloud/nodejs-sdk/iam-v1/iam
 import { unauthenticated } from "./api/errors.ts";
 import type { Handlers } from "./api/server.ts";
 
-/** How long the cloud's IAM tokens are good at most. */
+/** Longest lifetime of the cloud's IAM tokens. */
 const lifetimeHours = 12;
 
-/** Exchanges an OAuth token or a service account's JWT for an IAM token. The testbed believes anybody. */
+/** Exchanges an OAuth token or a service account's JWT for an IAM token. The testbed accepts all of them. */
 export function iamTokenHandlers(): Handlers<typeof IamTokenServiceService> {
     return {
         create: ({ yandexPassportOauthToken, jwt }) => {

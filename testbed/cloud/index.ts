@@ -36,15 +36,15 @@ import { routeTableHandlers } from "./vpc/route-tables.ts";
 import { securityGroupHandlers } from "./vpc/security-groups.ts";
 import { subnetHandlers } from "./vpc/subnets.ts";
 
-/** How long a call may take to finish when the emulator is closed; a machine's stop is the longest. */
+/** Time limit for running calls when the emulator is closed. The longest is the stop of a machine. */
 const closeTimeoutSeconds = 35;
 
 export interface CloudOptions {
     /** The machines behind the instances. */
     driver: Driver;
-    /** Everything that the cloud knows; created when it is not there. */
+    /** The file with the cloud's state. Created if it does not exist. */
     stateFile: string;
-    /** Of 127.0.0.1; 0 lets the system choose. */
+    /** Port of 127.0.0.1. With 0 the system chooses it. */
     port: number;
     /**
      * The first three numbers of the cloud's public addresses, which the driver must be able to give to machines.
@@ -65,14 +65,13 @@ export interface CloudOptions {
 export interface RunningCloud {
     /** The API's port of 127.0.0.1. */
     port: number;
-    /** Finishes the calls under way; the machines go on. */
+    /** Finishes the running calls. The machines keep running. */
     close(): Promise<void>;
 }
 
 /**
- * Starts an emulator of the Yandex Cloud API: all services on one TLS port, state in a file,
- * instances made by `driver`. What was left half-done by an emulator that was killed is brought to
- * an end first.
+ * Starts an emulator of the Yandex Cloud API: all services on one TLS port, state in a file, instances made by `driver`.
+ * First finishes what a killed emulator left half-done.
  * @throws Error when the port is taken, the state file cannot be understood or the machines cannot follow it
  */
 export async function startCloud(options: CloudOptions): Promise<RunningCloud> {
@@ -96,11 +95,11 @@ export async function startCloud(options: CloudOptions): Promise<RunningCloud> {
     server.serve(NetworkLoadBalancerServiceService, networkLoadBalancerHandlers(cloud));
     server.serve(OperationServiceService, operationHandlers(store));
     server.serve(IamTokenServiceService, iamTokenHandlers(), "anyone");
-    // Clients are told the port, so it must be known: the system's choice is made by listening.
+    // The endpoint service answers with the port, which is known only after listening.
     const endpoints = endpointHandlers(() => `localhost:${port}`);
     server.serve(ApiEndpointServiceService, endpoints, "anyone");
 
-    // First of all that has an effect: where another emulator has the port, this one must leave its machines alone.
+    // Before everything that has an effect: if another emulator has the port, this one must not touch its machines.
     const port = await server.listen(options.port, options.certificate);
     try {
         await cloud.applyNetwork();
@@ -122,7 +121,7 @@ export async function startCloud(options: CloudOptions): Promise<RunningCloud> {
     };
 }
 
-/** Disks whose creation or deletion was cut off; their client never got an answer. */
+/** Removes disks whose creation or deletion was interrupted, because their client got no answer. */
 async function removeHalfMadeDisks({ store, driver }: Cloud): Promise<void> {
     for (const { id } of store.disks.where(({ status }) => status !== Disk_Status.READY)) {
         await driver.deleteDisk(id);

@@ -14,7 +14,7 @@ interface Quota {
 }
 
 /**
- * What a new account may have, per cloud. Numbers: Yandex Cloud documentation, "Quotas and limits" of Compute Cloud,
+ * The quotas of a new account, per cloud. Numbers: Yandex Cloud documentation, "Quotas and limits" of Compute Cloud,
  * Virtual Private Cloud and Network Load Balancer (en/_includes/{compute,vpc,load-balancer}-limits.md). Sizes are in GB, which Yandex means as 2^30 bytes.
  */
 const quotas: readonly Quota[] = [
@@ -51,7 +51,7 @@ function staticRoutes({ routeTables }: Store): number {
     return routeTables.all().flatMap((table) => table.staticRoutes).length;
 }
 
-/** A network's default group is not counted. */
+/** A network's default group does not count. */
 function ownSecurityGroups({ securityGroups }: Store): number {
     return securityGroups.where((group) => !group.defaultForNetwork).length;
 }

@@ -2,10 +2,10 @@ import { join } from "node:path";
 import { DEBIAN_RELEASE, EXCLUDED_PATHS, ROOT_PACKAGES } from "./debian.ts";
 import { run } from "./run.ts";
 
-/** Makes a Debian root with the guest's programs. mmdebstrap knows Debian's mirror itself, and none is named here. */
+/** Builds a Debian root with the guest's programs. mmdebstrap uses Debian's default mirror. */
 export async function buildBaseRoot(folder: string): Promise<void> {
     const root = join(folder, "root");
-    // A mount namespace of its own: when this is interrupted, nothing of the root stays mounted.
+    // A mount namespace of its own, so that nothing of the root stays mounted after an interruption.
     await run("unshare", [
         "--mount",
         "mmdebstrap",

@@ -4,19 +4,19 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { run } from "./run.ts";
 
-/** Where products that are slow to build and the same for every clone are kept. */
+/** The folder of products that are slow to build and the same for every clone. TESTBED_CACHE overrides the default. */
 export function cacheFolder(): string {
-    return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "postgres-ha");
+    return process.env.TESTBED_CACHE || join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "testbed");
 }
 
-/** Where a product with these inputs is, or will be. */
+/** The folder of a product with these inputs. */
 export function productFolder(name: string, id: string): string {
     return join(cacheFolder(), `${name}-${id}`);
 }
 
 /**
- * The folder of a product, built if it is not there yet. A half-built product is never seen:
- * it is built beside its place and renamed when complete. Call it under {@link withLock}.
+ * Builds a product unless it exists. It is built beside its place and renamed when it is complete, so that no process sees
+ * it half-built. Call it under {@link withLock}.
  * @param build fills the folder it is given.
  */
 export async function ensureProduct(
@@ -27,7 +27,7 @@ export async function ensureProduct(
     const folder = productFolder(name, id);
     if (existsSync(folder)) return folder;
     await removeLeftovers(name);
-    // A name of its own: a command that outlived an interrupted build may still be writing into that build's folder.
+    // A name of its own, because a command that outlived an interrupted build may still write into that build's folder.
     const partial = `${folder}${PARTIAL}${process.pid}`;
     mkdirSync(partial, { recursive: true });
     try {
@@ -41,7 +41,7 @@ export async function ensureProduct(
 
 const PARTIAL = ".partial-";
 
-/** Removes what builds of a product left; what cannot be removed now will be by the next build. */
+/** Removes the remains of interrupted builds. What cannot be removed now is removed by the next build. */
 async function removeLeftovers(name: string): Promise<void> {
     const leftovers = readdirSync(cacheFolder()).filter(
         (entry) => entry.startsWith(`${name}-`) && entry.includes(PARTIAL),
@@ -49,7 +49,7 @@ async function removeLeftovers(name: string): Promise<void> {
     for (const leftover of leftovers) await removeTree(join(cacheFolder(), leftover)).catch(() => undefined);
 }
 
-/** Removes a tree, but nothing that may be mounted in it. */
+/** Removes a tree, except what is mounted in it. */
 export async function removeTree(folder: string): Promise<void> {
     await run("rm", ["-rf", "--one-file-system", folder]);
 }
@@ -63,7 +63,7 @@ export async function withLock<T>(onWait: () => void, work: () => Promise<T>): P
     mkdirSync(cacheFolder(), { recursive: true });
     const holder = spawn("flock", [join(cacheFolder(), "image.lock"), "sh", "-c", "echo locked; exec cat"], {
         stdio: ["pipe", "pipe", "inherit"],
-        // Its own process group: the keyboard's interrupt ends the build, and only then the lock.
+        // A process group of its own, so that Ctrl-C ends the build first and the lock afterwards.
         detached: true,
     });
     const waiting = setTimeout(onWait, 500);

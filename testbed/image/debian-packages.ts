@@ -4,8 +4,8 @@ import { removeTree } from "./cache.ts";
 import { run } from "./run.ts";
 
 /**
- * Fetches Debian packages, and cloud-init's source, of the versions that fit the guest's root: from the same mirrors, checked with the same keys.
- * apt works in a folder of its own; the host's packages and lists are not touched.
+ * Downloads Debian packages and cloud-init's source in the versions of the guest's root, from the same mirrors and with
+ * the same keys. apt works in a folder of its own and does not touch the host's packages and lists.
  * @param names packages to fetch as .deb.
  * @param folder gets the files.
  */
@@ -15,7 +15,7 @@ export async function fetchDebianPackages(baseRoot: string, names: readonly stri
 
     const binaries = readFileSync(join(baseRoot, "etc/apt/sources.list"), "utf8");
     writeFileSync(join(work, "sources.list"), binaries + binaries.replaceAll(/^deb /gm, "deb-src "));
-    // Of the host's settings only the proxy is wanted: its hooks and additional indexes belong to its own release.
+    // Only the host's proxy setting is used: its hooks and additional indexes belong to its own release.
     const proxy = await run("apt-config", ["dump", "Acquire::http"]);
     writeFileSync(
         join(work, "apt.conf"),

@@ -1,7 +1,7 @@
 /** Debian release under the guest. */
 export const DEBIAN_RELEASE = "trixie";
 
-/** Programs of the guest's root: what AlmaLinux's cloud image has installed, under Debian's names. */
+/** Debian's names of the programs that AlmaLinux's cloud image has installed. */
 const PROGRAMS = [
     "systemd",
     "systemd-sysv",
@@ -35,7 +35,7 @@ const PROGRAMS = [
     "xfsprogs",
 ];
 
-/** Libraries that programs in the RPMs are linked with; the RPMs bring only what carries their name. */
+/** Libraries of the programs in the RPMs. The RPMs themselves contain no libraries of other packages. */
 const LIBRARIES = [
     "libbz2-1.0",
     "libcares2",
@@ -64,5 +64,5 @@ const LIBRARIES = [
 /** Debian packages of the guest's root. */
 export const ROOT_PACKAGES: readonly string[] = [...PROGRAMS, ...LIBRARIES];
 
-/** Files of Debian packages that the guest has no use for. */
+/** Files of Debian packages that the guest does not need. */
 export const EXCLUDED_PATHS: readonly string[] = ["/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*"];

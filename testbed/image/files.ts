@@ -13,7 +13,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** Every file and symbolic link below a folder, as sorted paths that begin with "/". A folder that does not exist has none. */
+/** All files and symbolic links below a folder, as sorted paths that begin with "/". Empty if the folder does not exist. */
 export function listTree(folder: string): string[] {
     if (!existsSync(folder)) return [];
     return readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -24,7 +24,7 @@ export function listTree(folder: string): string[] {
 
 /**
  * Copies a source tree over a root. Modes become 0755 or 0644 by the owner's execute bit,
- * because a checkout's other bits depend on the umask of whoever made it.
+ * because a checkout's other bits depend on the umask.
  */
 export function copyTree(from: string, to: string): void {
     for (const path of listTree(from)) {
@@ -43,7 +43,7 @@ export function copyTree(from: string, to: string): void {
 }
 
 /**
- * Fingerprint of what a product is made from.
+ * Fingerprint of a product's inputs.
  * @param inputs paths of files and folders (their names, execute bits and contents count, but tests do not) and other values (as JSON).
  * @returns 12 hexadecimal digits.
  */

@@ -4,7 +4,7 @@ import { copyTree } from "./files.ts";
 import { DOCUMENT_ROOT, IMAGE_PACKAGES, PUBLIC_KEYS } from "./repository.ts";
 import { run } from "./run.ts";
 
-/** What a guest root is made from; all are finished products. */
+/** The inputs of a guest root, all of them finished products. */
 export interface GuestInputs {
     readonly baseRoot: string;
     /** Folder with cloud-init's source archive. */
@@ -13,7 +13,7 @@ export interface GuestInputs {
     readonly repository: string;
 }
 
-/** Gives a copy of the Debian root AlmaLinux's outside. */
+/** Copies the Debian root and gives it AlmaLinux's paths, units and accounts. */
 export async function buildGuestRoot(inputs: GuestInputs, folder: string): Promise<void> {
     const root = join(folder, "root");
     await run("cp", ["--archive", "--reflink=auto", inputs.baseRoot, root]);

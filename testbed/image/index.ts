@@ -10,21 +10,21 @@ import { buildRepository, debianPackageNames, DOCUMENT_ROOT, keyFingerprints } f
 
 /** The image that the testbed's machines boot, and the mirror they install from. */
 export interface GuestImage {
-    /** Changes whenever anything the image or the mirror is made from does. */
+    /** Hash of everything that the image and the mirror are made from. */
     readonly id: string;
     /** The guest's root: read-only, the lower folder of each machine's overlay. */
     readonly rootPath: string;
     /** Document root of http://repo.testbed/. */
     readonly repositoryPath: string;
-    /** Which keys sign the mirror: made with it, so others than those of the real mirrors. */
+    /** Fingerprints of the keys that sign the mirror. They are created with the mirror, so they differ from the real mirrors' keys. */
     readonly keyFingerprints: { readonly epel: string; readonly pgdg: string };
 }
 
-/** Called with one line for each step that really has to be done. */
+/** Called with one line for each step that is not in the cache. */
 export type Progress = (line: string) => void;
 
 /**
- * Makes the guest image and the package mirror, or finds them in the cache. Needs root and the host packages listed in README.md.
+ * Builds the guest image and the package mirror, unless they are in the cache. Needs root and the host packages of README.md.
  * Interrupting it is harmless; a second caller waits for the first.
  * @throws Error naming the command that failed and the end of its output.
  */

@@ -6,7 +6,7 @@ import { buildRpms } from "./rpm/build.ts";
 import type { RepositoryName } from "./rpm/package.ts";
 import { run } from "./run.ts";
 
-/** Who signs packages and metadata. Each has a key of its own, so that a package checked with the wrong one is refused. */
+/** The vendor that signs packages and metadata. Each has its own key, so that a check with a wrong key fails. */
 type Vendor = "almalinux" | "epel" | "pgdg";
 
 /**
@@ -26,7 +26,7 @@ export const REPOSITORIES: Readonly<
     "pgdg-extras": { path: "pgdg/extras/redhat/rhel-9-x86_64", vendor: "pgdg" },
 };
 
-/** Where each vendor's public key lies below the document root. */
+/** Path of each vendor's public key below the document root. */
 export const PUBLIC_KEYS: Readonly<Record<Vendor, string>> = {
     almalinux: "almalinux/RPM-GPG-KEY-AlmaLinux-9",
     epel: "epel/RPM-GPG-KEY-EPEL-9",
@@ -51,8 +51,8 @@ export const debianPackageNames: readonly string[] = [
 ].sort();
 
 /**
- * Builds the mirror: packs the RPMs, signs and indexes them. The signing keys are made here and thrown away,
- * so nothing can be added to the mirror later that a guest would accept.
+ * Builds the mirror: packs the RPMs, signs and indexes them. The signing keys are created here and deleted,
+ * so that no later package can have a signature that guests accept.
  */
 export async function buildRepository(inputs: {
     readonly debianPackages: string;
@@ -106,7 +106,7 @@ function gpg(home: string, ...args: string[]): Promise<string> {
 
 /** Returns the key's fingerprint. */
 async function createKey(vendor: Vendor, gnupgHome: string, publicKey: string): Promise<string> {
-    // RSA: what both the host's rpm and the guest's accept for packages.
+    // RSA, because the host's and the guest's rpm both accept it for packages.
     await gpg(gnupgHome, "--passphrase", "", "--quick-generate-key", keyName(vendor), "rsa2048", "sign", "never");
     mkdirSync(join(publicKey, ".."), { recursive: true });
     await gpg(gnupgHome, "--armor", "--output", publicKey, "--export", keyName(vendor));

@@ -2,21 +2,21 @@ import { spawn } from "node:child_process";
 
 /** Options of {@link run}. */
 export interface RunOptions {
-    /** Working directory; default: this process's own. */
+    /** Working directory. @default this process's own */
     readonly cwd?: string;
     /** Variables added to this process's environment. */
     readonly env?: Readonly<Record<string, string>>;
-    /** Text for the command's standard input; default: empty. */
+    /** Text for the command's standard input. @default empty */
     readonly input?: string;
 }
 
-/** How much of a failed command's output its error message keeps, in characters. */
+/** Length of the end of a failed command's output in the error message, in characters. */
 const MESSAGE_TAIL = 4000;
 
 /**
- * Runs a command to its end.
+ * Runs a command and waits for its end.
  * @returns its standard output.
- * @throws Error with the command line and the end of what it printed, when it cannot be started or exits with another status than 0.
+ * @throws Error with the command line and the end of its output, if it cannot be started or its exit status is not 0.
  */
 export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
     return new Promise((resolve, reject) => {
@@ -40,7 +40,7 @@ export function run(command: string, args: readonly string[], options: RunOption
                     ),
                 );
         });
-        // A command that ends without reading its input is judged by its exit status, not by the broken pipe.
+        // A command may end without reading its input. Its exit status counts, not the broken pipe.
         child.stdin.on("error", () => undefined);
         child.stdin.end(options.input ?? "");
     });

@@ -15,8 +15,8 @@ import { tearDown } from "./teardown.ts";
 import { testNetwork, testSite } from "./testing.ts";
 
 /**
- * A load balancer over targets that are no machines but a web server in a namespace each: it answers on 5010 and 5011
- * with its name and the client's address, and on 5012 to the health check.
+ * A load balancer whose targets are web servers in namespaces instead of machines. Each answers on 5010 and 5011 with
+ * its name and the client's address, and on 5012 to the health check.
  */
 const server = `
 import http.server, sys, threading
@@ -29,7 +29,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 class Server(http.server.ThreadingHTTPServer):
     def handle_error(self, *arguments):
-        pass # whoever asked has given up
+        pass # the client has given up
 servers = [Server(("", port), Handler) for port in (5010, 5011, 5012)]
 for each in servers[1:]:
     threading.Thread(target=each.serve_forever, daemon=True).start()
@@ -133,7 +133,7 @@ describe.runIf(process.getuid?.() === 0)("a network load balancer", { timeout: 6
         servers.get(id)?.kill("SIGKILL");
         await once(servers.get(id) as ChildProcess, "exit");
     };
-    /** What a client in a subnet gets: the body, or curl's exit code (7 refused, 28 no answer). */
+    /** A client's answer in a subnet: the body, or curl's exit code (7 refused, 28 no answer). */
     const fetchFrom = async (subnetId: string, target = `${address}:5000`): Promise<string> => {
         const { exitCode, stdout } = await captureAsClient(
             site,
@@ -173,7 +173,7 @@ describe.runIf(process.getuid?.() === 0)("a network load balancer", { timeout: 6
         rmSync(site.folder, { recursive: true, force: true });
     });
 
-    test("leads a client to the target in its zone, which sees the client's address", async () => {
+    test("connects a client to the target in its zone, which sees the client's address", async () => {
         expect(await fetchFrom("front")).toBe("lb-1 5010 10.120.0.254");
         expect(await fetchFrom("front", `${address}:5001`)).toBe("lb-1 5011 10.120.0.254");
         expect(await fetchFrom("back")).toBe("lb-2 5010 10.120.1.254");
@@ -186,13 +186,13 @@ describe.runIf(process.getuid?.() === 0)("a network load balancer", { timeout: 6
         expect(stdout.match(/lb-\d/g)).toHaveLength(24);
     });
 
-    test("has the targets' ports for itself, and no other ports", async () => {
+    test("takes exactly its own ports of the targets from other clients", async () => {
         expect(await fetchFrom("front", "10.120.0.5:5010")).toBe("exit 28");
         expect(await fetchFrom("front", "10.120.0.5:5012")).toBe("exit 28");
         expect(await fetchFrom("front", `${address}:5010`)).toBe("exit 28");
     });
 
-    test("is reached by machines whose groups let them out to its address and to the target's port", async () => {
+    test("serves machines whose groups allow its address and the target's port", async () => {
         const fromOther = async (): Promise<number> =>
             (
                 await attemptInNamespace(machineNamespace(site, "other"), "curl", [
@@ -213,7 +213,7 @@ describe.runIf(process.getuid?.() === 0)("a network load balancer", { timeout: 6
         await applyPlan(site, plan);
     });
 
-    test("finds a target unhealthy that its groups hide from the checks", async () => {
+    test("finds a target unhealthy if its groups block the checks", async () => {
         const closed: NetworkState = structuredClone(network);
         closed.securityGroups[0]?.rules.pop();
         await applyPlan(site, planNetwork(closed));
@@ -222,7 +222,7 @@ describe.runIf(process.getuid?.() === 0)("a network load balancer", { timeout: 6
         await until(() => healthy("10.120.0.5") && healthy("10.120.1.6"));
     });
 
-    test("loses a zone's connections while its routes converge, and then leads them to another zone", async () => {
+    test("loses a zone's connections while its routes converge, and then sends them to another zone", async () => {
         await kill("lb-1");
         await until(() => !healthy("10.120.0.5"));
         expect(await fetchFrom("front")).toBe("exit 28");
@@ -242,7 +242,7 @@ describe.runIf(process.getuid?.() === 0)("a network load balancer", { timeout: 6
         await until(() => healthy("10.120.1.6"));
     });
 
-    test("goes on without whoever checks, and the next one knows what was found", async () => {
+    test("works without the checking process, and the next process knows the last results", async () => {
         await balancing.close();
         expect(await fetchFrom("front")).toMatch(/^lb-1 /);
         await kill("lb-1");

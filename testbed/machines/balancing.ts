@@ -10,9 +10,8 @@ import { readBalancing, writeBalancing } from "./records.ts";
 import { type BalancerHealth, withCheck, withTargets } from "./target-health.ts";
 
 /**
- * The network load balancers at work: checks their targets, and lets new connections go to the healthy ones. What was
- * found is kept in a file, so that the next daemon goes on with it; without a daemon nothing is checked, and
- * connections go where they went.
+ * Runs the network load balancers: checks their targets, and sends new connections to the healthy ones. The results are
+ * in a file, from which the next daemon continues. Without a daemon there are no checks, and the last rules stay in force.
  */
 export class Balancing {
     private plan: NetworkPlan | undefined;
@@ -30,7 +29,7 @@ export class Balancing {
         this.health = readBalancing(site);
     }
 
-    /** Follows the network's plan. @throws Error if the kernel refuses the rules or nothing can be checked */
+    /** Applies a new plan of the network. @throws Error if the kernel refuses the rules or the checks cannot run */
     async apply(plan: NetworkPlan): Promise<void> {
         if (plan.networkLoadBalancers.length + Object.keys(this.health).length === 0) return;
         this.stopChecks();
@@ -47,20 +46,20 @@ export class Balancing {
         }
     }
 
-    /** Lets go of what ends with this process; the rules stay. */
+    /** Stops the checks. The kernel's rules stay. */
     async close(): Promise<void> {
         this.stopChecks();
         await this.rendering.catch(() => undefined);
         await this.endChecker();
     }
 
-    /** Asks a target now and in every interval. */
+    /** Checks a target now and in every interval. */
     private check(checker: Checker, balancer: PlannedNetworkLoadBalancer, address: string): void {
         const { healthCheck } = balancer;
         const ask = async (): Promise<void> => {
             const plan = this.plan;
             const passed = await checker.ask(address, healthCheck);
-            // The plan may have changed while the target thought about it.
+            // The plan may have changed before the target answered.
             if (plan === this.plan) this.noteCheck(balancer, address, passed);
         };
         this.timers.push(setInterval(() => void ask(), healthCheck.intervalSeconds * 1000));
@@ -76,7 +75,7 @@ export class Balancing {
             void this.render().catch((error: unknown) => console.error(error));
     }
 
-    /** Makes the kernel follow what is known, now and again when a lost zone's routes have converged. */
+    /** Writes the kernel's rules now, and again when the routes of a lost zone have converged. */
     private render(): Promise<void> {
         this.rendering = this.rendering
             .catch(() => undefined)
@@ -116,7 +115,7 @@ export class Balancing {
     }
 }
 
-/** The process that asks targets; it lives in the cloud's namespace. */
+/** The process that checks targets, in the cloud's namespace. */
 class Checker {
     private readonly waiting = new Map<number, (passed: boolean) => void>();
     private count = 0;
@@ -143,7 +142,7 @@ class Checker {
         return new Checker(child);
     }
 
-    /** Whether a target passes the check; not, when nobody can ask it. */
+    /** Whether a target passes the check. False also if the checking process has ended. */
     ask(address: string, check: HealthCheck): Promise<boolean> {
         const id = this.count++;
         return new Promise((resolve) => {

@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileS
 import { join } from "node:path";
 
 /**
- * Control groups of the host, whichever layout it has: version 2 alone, or version 1 hierarchies
- * with version 2 beside them (hybrid). Groups are named by their path below the root.
+ * Control groups of the host in either layout: version 2 alone, or version 1 hierarchies with version 2 beside them
+ * (hybrid). A group's name is its path below the root.
  */
 interface Hierarchies {
     /** Mount point of version 2; it freezes and kills. */
@@ -36,7 +36,7 @@ export function createGroup(group: string): string[] {
     const { unified, legacy } = hierarchies();
     const parent = join(unified, group.split("/")[0] as string);
     mkdirSync(parent, { recursive: true });
-    // On a host with version 2 alone, the memory of a group is only counted when its parents say so.
+    // With version 2 alone, a group's memory is counted only if its parents enable the controller.
     for (const ancestor of [unified, parent]) {
         if (readFileSync(join(ancestor, "cgroup.controllers"), "utf8").includes("memory")) {
             writeFileSync(join(ancestor, "cgroup.subtree_control"), "+memory");
@@ -70,7 +70,7 @@ function childGroups(folder: string): string[] {
         .map((entry) => join(folder, entry.name));
 }
 
-/** Ids of all processes in a group and below it; empty when there is no such group. */
+/** Ids of all processes in a group and below it; empty if there is no such group. */
 export function processesOf(group: string): number[] {
     return collectProcesses(join(hierarchies().unified, group));
 }
@@ -85,7 +85,7 @@ function collectProcesses(folder: string): number[] {
     }
 }
 
-/** Ends all processes of a group at once, frozen ones too; nothing of them gets to run again. */
+/** Kills all processes of a group at the same moment, frozen ones too. None of them runs again. */
 export function killGroup(group: string): void {
     const file = join(hierarchies().unified, group, "cgroup.kill");
     if (existsSync(file)) writeFileSync(file, "1");
@@ -101,7 +101,7 @@ export function isFrozen(group: string): boolean {
     return existsSync(file) && readFileSync(file, "utf8").trim() === "1";
 }
 
-/** Memory of a group in bytes: what its programs hold, and the page cache charged to it. */
+/** Memory of a group in bytes: of its programs, and the page cache charged to it. */
 export function memoryOf(group: string): { programs: number; pageCache: number } {
     const { unified, legacyMemory } = hierarchies();
     const file = join(legacyMemory ?? unified, group, "memory.stat");

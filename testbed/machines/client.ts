@@ -19,22 +19,22 @@ import { readNetwork } from "./records.ts";
 import { attempt, type Result, type RunOptions } from "./run.ts";
 
 export interface ClientOptions {
-    /** Id of the subnet to be in; default: the one with the lowest addresses. */
+    /** Id of the client's subnet. @default the subnet with the lowest addresses */
     subnetId?: string;
-    /** The address to have, of any subnet; default: the highest free one. */
+    /** The client's address, in any subnet. @default the highest free address */
     address?: string;
 }
 
 /**
- * Runs a command of this host on a network of its own inside of a subnet, as an application's machine
- * would: no instance has its address, and it may talk to whoever admits that address.
+ * Runs a command of this host with an address of its own inside a subnet, like an application's machine. No instance
+ * has this address, so other machines' rules alone decide what it can reach.
  * @returns the command's exit code
  */
 export function runAsClient(site: Site, command: readonly string[], options: ClientOptions = {}): Promise<number> {
     return withClient(site, options, (enter) => inherit(enter[0] as string, [...enter.slice(1), ...command]));
 }
 
-/** The same for programs: gives back what the command printed. */
+/** Like {@link runAsClient}, but captures the output. @returns the command's exit code and output */
 export function captureAsClient(
     site: Site,
     command: readonly string[],
@@ -43,12 +43,12 @@ export function captureAsClient(
     return withClient(site, options, (enter) => attempt(enter[0] as string, [...enter.slice(1), ...command], options));
 }
 
-/** Clients that this process has, so that each gets a number of its own. */
+/** Number of clients that this process has made. Each gets its own number. */
 let clientCount = 0;
 
 /**
- * Lends a network of its own inside of a subnet for as long as `work` takes.
- * @param work gets the command line that enters it, to be put before a command of this host
+ * Provides a network of its own inside a subnet while `work` runs.
+ * @param work called with a command line that enters the network, to be put before a command of this host
  */
 export async function withClient<T>(
     site: Site,
@@ -101,11 +101,12 @@ function chooseSubnet(plan: NetworkPlan, { subnetId, address }: ClientOptions): 
                 ? "there is no subnet yet"
                 : `there is no such subnet; subnets: ${plan.subnets.map(({ id, cidr }) => `${id} (${cidr})`).join(", ")}`,
         );
-    if (address && plan.interfaces.some((nic) => nic.address === address)) throw new Error(`${address} is a machine's`);
+    if (address && plan.interfaces.some((nic) => nic.address === address))
+        throw new Error(`${address} belongs to a machine`);
     return subnet;
 }
 
-/** Takes the first address that no other client has: a second route to it is refused by the kernel. */
+/** Takes the first address that no other client has. The kernel refuses a second route to the same address. */
 async function connect(
     site: Site,
     namespace: string,
@@ -127,7 +128,7 @@ async function connect(
     throw new Error("no address of the subnet is free");
 }
 
-/** Removes clients of processes that were killed. */
+/** Removes the clients of killed processes. */
 async function removeDeadClients(site: Site): Promise<void> {
     const pattern = new RegExp(`^${site.prefix}-${clientInterfacePrefix}(\\d+)-`);
     for (const name of namespacesWithPrefix(site.prefix)) {

@@ -24,8 +24,8 @@ import { renderSecurityGroups } from "./security-groups.ts";
  * Kernel settings of the cloud's namespace.
  * - Proxy ARP makes the cloud answer for every address, as the cloud's virtual router does, so each
  *   packet is routed and passes the filter.
- * - The reverse path filter drops what does not come from its address's cable.
- * - Yandex Cloud forgets a connection that was idle for 180 s; later packets of it are dropped.
+ * - The reverse path filter drops packets whose source address belongs to another cable.
+ * - Yandex Cloud forgets a connection after 180 s without packets, and drops its later packets.
  *   https://yandex.cloud/en/docs/vpc/concepts/security-groups
  */
 const cloudSettings = [
@@ -45,7 +45,7 @@ const connectionTracking = [
     "net.netfilter.nf_conntrack_udp_timeout_stream=180",
 ];
 
-/** Frozen machines, before anything else sees their packets. */
+/** Drops packets from and to frozen machines before any other rule sees them. */
 const silenceTable = `table inet silence {
   set machines { type ipv4_addr; }
   chain prerouting {
@@ -56,7 +56,7 @@ const silenceTable = `table inet silence {
 }
 `;
 
-/** Makes the namespaces of the cloud and of the Internet and the cable between them, unless they are there. */
+/** Creates the namespaces of the cloud and of the Internet and the cable between them, unless they exist. */
 export async function createCloud(site: Site): Promise<void> {
     const cloud = cloudNamespace(site);
     const outside = internetNamespace(site);
@@ -69,7 +69,7 @@ export async function createCloud(site: Site): Promise<void> {
     await deleteNamespace(cloud);
     await createNamespace(cloud);
     await inNamespace(cloud, "sysctl", ["-qw", ...cloudSettings]);
-    // The connection tracking settings exist once something in the namespace tracks connections.
+    // These settings exist only after a rule in the namespace tracks connections.
     await inNamespace(cloud, "nft", ["-f", "-"], {
         input: renderSecurityGroups({ subnets: [], interfaces: [], securityGroups: [], networkLoadBalancers: [] }),
     });
@@ -87,7 +87,7 @@ export async function createCloud(site: Site): Promise<void> {
         `address add ${router}/${prefixLength} dev ${internetInterface}`,
         `address add ${metadataAddress}/32 dev lo`,
         `link set ${internetInterface} up`,
-        // So that packets to anywhere reach the filter instead of being answered "no route".
+        // So that all packets reach the filter, instead of an answer "no route".
         `route add default via ${hosts}`,
     ]);
     await ip(outside, [`route add default via ${router}`]);
@@ -113,7 +113,7 @@ export async function applyPlan(site: Site, plan: NetworkPlan): Promise<void> {
         ...presentBlocks
             .filter((block) => !blocks.includes(block))
             .map((block) => `route delete ${block} dev ${internetInterface}`),
-        // An address without a machine: the cloud answers ARP for it and the filter drops what is sent there.
+        // For addresses without a machine: the cloud answers ARP for them, and the filter drops their packets.
         ...blocks
             .filter((block) => !presentBlocks.includes(block))
             .map((block) => `route add ${block} dev ${internetInterface}`),
@@ -154,7 +154,7 @@ function dnsFiles(site: Site): { configuration: string; hosts: string; pid: stri
     };
 }
 
-/** The DNS server outlives the daemon, as the machines do; whichever daemon comes next makes it read its names again. */
+/** Writes the names for the DNS server. It outlives the daemon, and the next daemon makes it read its names again. */
 async function applyNames(site: Site, plan: NetworkPlan): Promise<void> {
     const files = dnsFiles(site);
     mkdirSync(paths.run(site), { recursive: true });
@@ -175,7 +175,7 @@ function pidIn(file: string): number | undefined {
     }
 }
 
-/** A pid may have been given to another process meanwhile. */
+/** Whether a process is this DNS server. The kernel may have given the id to another process. */
 function isDnsServer(pid: number | undefined, configuration: string): boolean {
     try {
         return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(configuration);
@@ -196,8 +196,8 @@ export async function connectMachine(site: Site, nic: PlannedInterface): Promise
 }
 
 /**
- * Brings up the cloud's end of a cable and sends an address through it. The neighbour is permanent:
- * a machine that is gone must leave silence behind, not the cloud's "host unreachable".
+ * Brings up the cloud's end of a cable and routes an address through it. The neighbour entry is permanent, so that
+ * packets to a lost machine are dropped instead of answered with "host unreachable".
  */
 export async function plugIn(cloud: string, hostInterface: string, address: string, macAddress: string): Promise<void> {
     await inNamespace(cloud, "sysctl", ["-qw", `net.ipv4.neigh.${hostInterface}.proxy_delay=0`]);
@@ -208,24 +208,24 @@ export async function plugIn(cloud: string, hostInterface: string, address: stri
     ]);
 }
 
-/** Pulls the cable: from now on nothing a machine sends arrives anywhere. */
+/** Pulls the cable: from now on no packet of the machine arrives anywhere. */
 export async function unplug(site: Site, hostInterface: string): Promise<void> {
     const cloud = cloudNamespace(site);
     if (namespaceExists(cloud)) await attemptInNamespace(cloud, "ip", ["link", "delete", hostInterface]);
 }
 
-/** Removes a machine's cable and namespace, and with it connections that it left open. */
+/** Removes a machine's cable and namespace, together with its open connections. */
 export async function disconnectMachine(site: Site, id: string, hostInterface: string): Promise<void> {
     await unplug(site, hostInterface);
     await deleteNamespace(machineNamespace(site, id));
 }
 
-/** Loses every packet from and to an address, or no longer; the guest's interface stays up. */
+/** Starts or stops dropping all packets from and to an address. The guest's interface stays up. */
 export async function setSilent(site: Site, address: string, silent: boolean): Promise<void> {
     const element = ["element", "inet", "silence", "machines", `{ ${address} }`];
     const cloud = cloudNamespace(site);
     if (silent) await inNamespace(cloud, "nft", ["add", ...element]);
-    // Deleting what is not there is an error.
+    // Deleting a missing element is an error, so it is added first.
     else
         await inNamespace(cloud, "nft", ["-f", "-"], {
             input: `add ${element.join(" ")}\ndelete ${element.join(" ")}\n`,

@@ -8,8 +8,8 @@ import { inNamespace, ip, namespacePath } from "./namespaces.ts";
 const firstTable = 1000;
 
 /**
- * Makes exactly these delay lines (in ms): for each a TUN device to which marked packets are routed,
- * and a process that holds them back. A line lives as long as its device.
+ * Creates exactly these delay lines (in ms). Each is a TUN device to which marked packets are routed, and a process
+ * that delays them. A line exists as long as its device.
  */
 export async function startDelays(site: Site, wanted: readonly number[]): Promise<void> {
     const cloud = cloudNamespace(site);
@@ -20,7 +20,7 @@ export async function startDelays(site: Site, wanted: readonly number[]): Promis
     for (const delay of wanted.filter((other) => !present.includes(other))) {
         const device = deviceOf(delay);
         await ip(cloud, [`tuntap add dev ${device} mode tun`]);
-        // What comes back has a machine's address as its source.
+        // Packets that return from the device have a machine's address as their source.
         await inNamespace(cloud, "sysctl", ["-qw", `net.ipv4.conf.${device}.rp_filter=0`]);
         await ip(cloud, [
             `link set ${device} up`,
@@ -31,7 +31,7 @@ export async function startDelays(site: Site, wanted: readonly number[]): Promis
     }
 }
 
-/** Starts the process behind a device; until it says that it is there, the device would lose packets. */
+/** Starts the process behind a device and waits until it is ready. Before that the device loses packets. */
 async function holdBack(cloud: string, device: string, delay: number): Promise<void> {
     const line = spawn(
         "nsenter",

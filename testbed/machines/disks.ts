@@ -4,7 +4,7 @@ import { run, waitFor } from "./run.ts";
 
 /** Data disks are sparse files behind loop devices. Boot disks are the upper layers of the machines' overlays and have no file. */
 
-/** Makes an empty disk; one that exists keeps its content. */
+/** Creates an empty disk. An existing disk keeps its content. */
 export function createDisk(site: Site, id: string, sizeBytes: number): void {
     mkdirSync(paths.disks(site), { recursive: true });
     const file = paths.disk(site, id);
@@ -12,13 +12,13 @@ export function createDisk(site: Site, id: string, sizeBytes: number): void {
     truncateSync(file, sizeBytes);
 }
 
-/** @throws Error while the disk is in use */
+/** Removes a disk and its content. @throws Error while it is in use */
 export async function deleteDisk(site: Site, id: string): Promise<void> {
     await release(site, id);
     rmSync(paths.disk(site, id), { force: true });
 }
 
-/** Grows a disk; a running machine sees the new size at once. */
+/** Grows a disk. A running machine sees the new size at once. */
 export async function resizeDisk(site: Site, id: string, sizeBytes: number): Promise<void> {
     const file = paths.disk(site, id);
     if (!existsSync(file)) throw new Error(`there is no disk ${id}`);
@@ -31,14 +31,13 @@ export async function attach(site: Site, id: string): Promise<string> {
     const file = paths.disk(site, id);
     if (!existsSync(file)) throw new Error(`there is no disk ${id}`);
     const [present] = await devicesOf(file);
-    // "--nooverlap" would refuse as well; this says how to get out of it.
+    // "--nooverlap" would also refuse, but without the device's name.
     if (present) throw new Error(`the disk ${id} is still in use as ${present}`);
     return (await run("losetup", ["--find", "--show", file])).trim();
 }
 
 /**
- * Takes a disk's loop device away and waits until nobody has it mounted any more: two devices on one
- * file would destroy its content.
+ * Detaches a disk's loop device and waits until it is mounted nowhere. Two devices on one file would destroy its content.
  */
 export async function release(site: Site, id: string): Promise<void> {
     const file = paths.disk(site, id);
@@ -56,7 +55,7 @@ async function devicesOf(file: string): Promise<string[]> {
         .filter(Boolean);
 }
 
-/** Releases every loop device whose file lies in the testbed's folder, also when the file was deleted. */
+/** Releases all loop devices whose files are, or were, in the testbed's folder. */
 export async function releaseAll(site: Site): Promise<void> {
     const ownDevices = async (): Promise<string[]> => {
         const output = await run("losetup", ["--list", "--noheadings", "--raw", "--output", "NAME,BACK-FILE"]);

@@ -1,9 +1,8 @@
 import { internetNames, type NetworkPlan } from "./network-plan.ts";
 
 /**
- * Options of the one DNS server behind the second address of every subnet. It knows the instances
- * and the Internet's few names; everything else does not exist (an answer at once, where a silent
- * or refusing server would cost each look-up a time-out).
+ * Options of the DNS server behind the second address of every subnet. It knows the instances and the Internet's few
+ * names, and answers at once that other names do not exist: a silent server would cost each lookup a timeout.
  */
 export function renderDnsConfiguration(files: { hosts: string; pid: string; log: string }): string {
     return [
@@ -20,7 +19,7 @@ export function renderDnsConfiguration(files: { hosts: string; pid: string; log:
     ].join("\n");
 }
 
-/** The hosts file: an instance by its FQDN, which is its name in reverse look-ups, too, and by its host name. */
+/** The hosts file: each instance by its FQDN, which is also the answer of reverse lookups, and by its host name. */
 export function renderHosts(plan: NetworkPlan): string {
     const instances = plan.interfaces.map((nic) => `${nic.address} ${nic.fqdn} ${nic.hostname}`);
     const others = Object.entries(internetNames).map(([name, address]) => `${address} ${name}`);

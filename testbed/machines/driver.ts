@@ -1,10 +1,9 @@
 /**
- * The seam between the cloud API emulator and the machines: the emulator says what exists, the
- * driver makes it real. Everything here is plain data, so that the emulator can be tested with a
- * driver that only records.
+ * The interface between the emulator of the cloud's API and the machines: the emulator decides what exists, and the
+ * driver makes it real. All of it is plain data, so that a test can give the emulator a driver that only records.
  */
 
-/** What the data plane needs to know of the VPC; always the whole picture, applied atomically and idempotently. */
+/** The VPC as the data plane needs it. It is always complete, and is applied atomically and idempotently. */
 export interface NetworkState {
     subnets: {
         id: string;
@@ -27,13 +26,13 @@ export interface NetworkState {
         publicAddress?: string;
         securityGroupIds: string[];
     }[];
-    /** Internal ones that have listeners and targets. Left out where there are none. */
+    /** Internal load balancers with listeners and targets. Absent if there are none. */
     networkLoadBalancers?: {
         id: string;
         name: string;
         /** In a subnet of the network. */
         address: string;
-        /** TCP ports of the address, and where they lead to on a target. */
+        /** TCP ports of the address, and the targets' ports behind them. */
         listeners: { port: number; targetPort: number }[];
         /** Addresses of the network. */
         targets: string[];
@@ -41,24 +40,24 @@ export interface NetworkState {
     }[];
 }
 
-/** How a load balancer finds out whether a target can take connections. */
+/** How a load balancer checks whether a target can take connections. */
 export interface HealthCheck {
     intervalSeconds: number;
     timeoutSeconds: number;
     /** Failed checks in a row after which a target gets no new connections. */
     unhealthyThreshold: number;
-    /** Passed checks in a row after which it gets them. */
+    /** Passed checks in a row after which it gets them again. */
     healthyThreshold: number;
     port: number;
-    /** Asked for over HTTP, must be answered with 200. Without it a TCP connection is enough. */
+    /** The answer to this path over HTTP must be 200. Without a path, a TCP connection is enough. */
     path?: string;
 }
 
-/** One allowed direction of traffic; whatever no rule admits is dropped. */
+/** Allows traffic in one direction. Packets that no rule allows are dropped. */
 export interface SecurityRule {
     direction: "ingress" | "egress";
     protocol: "ANY" | "TCP" | "UDP" | "ICMP" | string;
-    /** First port, inclusive; without ports the rule is for all of them. */
+    /** First port, inclusive. Without ports the rule is for all ports. */
     fromPort?: number;
     /** Last port, inclusive. */
     toPort?: number;
@@ -84,9 +83,9 @@ export interface MachineSpec {
     disks: { diskId: string; deviceName: string; sizeBytes: number; boot: boolean }[];
 }
 
-/** What the emulator asks of the machines. Every call may be repeated. */
+/** The emulator's requests to the machines. The emulator may repeat every call. */
 export interface Driver {
-    /** Makes addresses, routes, names and security groups match `state`. */
+    /** Applies addresses, routes, names and security groups. */
     applyNetwork(state: NetworkState): Promise<void>;
     /** Defines and boots. Resolves when the guest's init has been started (not when cloud-init is done); rejects if it cannot start. */
     createMachine(spec: MachineSpec): Promise<void>;

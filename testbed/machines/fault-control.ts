@@ -6,7 +6,7 @@ import { readFaults, readNetwork, writeFaults } from "./records.ts";
 
 /**
  * Adds a fault to those in force.
- * @throws Error if it makes no sense
+ * @throws Error if it is invalid
  */
 export async function addFault(site: Site, fault: Fault): Promise<void> {
     const problem = refuseFault(fault);
@@ -28,7 +28,7 @@ export function addressOf(site: Site, id: string): string {
     return nic.address;
 }
 
-/** Makes the kernel follow what is recorded. */
+/** Applies the recorded faults to the kernel. */
 export async function applyFaults(site: Site): Promise<void> {
     const faults = readFaults(site);
     await startDelays(site, delaysOf(faults));

@@ -12,7 +12,7 @@ function rules(...faults: Fault[]): string[] {
         .filter((line) => line.startsWith("iifname"));
 }
 
-test("a cut from everybody loses what comes and what goes", () => {
+test("a cut from all others loses packets in both directions", () => {
     expect(rules({ kind: "cut", from })).toEqual([
         `${notDelayed} ip saddr { 10.0.0.1 } drop`,
         `${notDelayed} ip daddr { 10.0.0.1 } drop`,
@@ -28,7 +28,7 @@ test("an asymmetric cut loses one direction", () => {
     ]);
 });
 
-test("a port is meant at either end", () => {
+test("a port counts at either end", () => {
     expect(rules({ kind: "cut", from, direction: "from-to", protocol: "tcp", port: 2379 })).toEqual([
         `${notDelayed} ip saddr { 10.0.0.1 } meta l4proto tcp th dport 2379 drop`,
         `${notDelayed} ip saddr { 10.0.0.1 } meta l4proto tcp th sport 2379 drop`,
@@ -47,7 +47,7 @@ test("losses come before delays, which end the chain", () => {
     ]);
 });
 
-test("each delay is named once", () => {
+test("each delay is listed once", () => {
     const latency = (milliseconds: number): Fault => ({ kind: "latency", from, milliseconds });
     expect(delaysOf([latency(200), latency(20), { kind: "cut", from }, latency(200)])).toEqual([20, 200]);
 });

@@ -1,24 +1,24 @@
 import { delayInterfacePrefix } from "./names.ts";
 
-/** One way in which packets between two sides are harmed. */
+/** Loss or delay of the packets between two sides. */
 export interface Fault {
     kind: "cut" | "loss" | "latency";
     /** Addresses or blocks of one side, at least one. */
     from: string[];
-    /** Addresses or blocks of the other side; left out: everybody. */
+    /** Addresses or blocks of the other side. @default all others */
     to?: string[];
-    /** Which packets are meant. Default "both". */
+    /** The direction of the affected packets. @default "both" */
     direction?: "both" | "from-to" | "to-from";
     /** Only packets that have this port at either end; needs `protocol` "tcp" or "udp". */
     port?: number;
     protocol?: "tcp" | "udp" | "icmp";
-    /** Packets lost, of 100; for "loss". */
+    /** Share of lost packets in percent; for "loss". */
     percent?: number;
-    /** Delay of each packet on its way, in ms; for "latency". */
+    /** Delay of each packet in ms, in one direction; for "latency". */
     milliseconds?: number;
 }
 
-/** Why a fault makes no sense, or undefined. */
+/** Why a fault is invalid; undefined if it is valid. */
 export function refuseFault(fault: Fault): string | undefined {
     if (fault.from.length === 0) return "a fault needs a side";
     if (fault.port !== undefined && fault.protocol !== "tcp" && fault.protocol !== "udp")
@@ -44,12 +44,11 @@ export function refuseFault(fault: Fault): string | undefined {
 }
 
 /**
- * The nft transaction for all faults in force, in a table of its own. It works before connection
- * tracking, as a broken cable would: a lost packet has never been seen by the security groups.
- * Addresses are the guests' own; a packet of the NAT gateway is only known by them on its way out.
+ * The nft transaction for all faults in force, in a table of its own. It comes before connection tracking, like a
+ * broken cable: the security groups never see a lost packet. Addresses are the guests' own, so packets from the
+ * Internet to a guest behind the NAT gateway cannot be matched.
  *
- * The kernel at hand may have no netem: packets to be delayed are marked, routed through a TUN
- * device per delay, and come back from it.
+ * A kernel without netem is supported: packets to delay are marked and routed through a TUN device for each delay.
  */
 export function renderFaults(faults: readonly Fault[]): string {
     return [
@@ -68,7 +67,7 @@ export function renderFaults(faults: readonly Fault[]): string {
     ].join("\n");
 }
 
-/** A delayed packet leaves the chain, so whatever loses packets comes first. */
+/** Losses before delays, because a delayed packet leaves the chain. */
 function lossFirst(a: Fault, b: Fault): number {
     return Number(a.kind === "latency") - Number(b.kind === "latency");
 }
@@ -90,7 +89,7 @@ function renderFault(fault: Fault): string[] {
     ];
     const protocol = fault.protocol ? `meta l4proto ${fault.protocol}` : "";
     const ports = fault.port === undefined ? [""] : [`th dport ${fault.port}`, `th sport ${fault.port}`];
-    // A packet that comes from a delay line has had its share of faults.
+    // Faults have already been applied to a packet from a delay line.
     return ways.flatMap((addresses) =>
         ports.map((port) =>
             [`iifname != "${delayInterfacePrefix}*"`, addresses, protocol, port, verdict(fault)]
@@ -107,7 +106,7 @@ function verdict(fault: Fault): string {
         case "loss":
             return `numgen random mod 100 < ${fault.percent} drop`;
         case "latency":
-            // Untracked on the way to the delay line: connection tracking must see a packet once.
+            // Untracked on the way to the delay line, because connection tracking must see each packet only once.
             return `meta mark set ${fault.milliseconds} notrack accept`;
     }
 }

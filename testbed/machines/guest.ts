@@ -9,7 +9,7 @@ export function initProcess(site: Site, id: string): number | undefined {
     return processesOf(machineGroup(site, id)).find(isInit);
 }
 
-/** Process 1 of the namespace below the host's, and no more systemd-nspawn on its way to become it. */
+/** Whether a process is the guest's init: process 1 of a namespace below the host's, and no longer systemd-nspawn. */
 function isInit(pid: number): boolean {
     try {
         const status = readFileSync(`/proc/${pid}/status`, "utf8");
@@ -22,7 +22,7 @@ function isInit(pid: number): boolean {
             !name.startsWith("(sd-")
         );
     } catch {
-        return false; // ended meanwhile
+        return false; // the process has ended meanwhile
     }
 }
 
@@ -33,8 +33,8 @@ function field(status: string, name: string): string {
 /**
  * The command line that runs a command as root inside of a machine.
  *
- * Entering a container's namespaces does not take away the host's capabilities, and the guests share
- * the host's clock: so whatever the guest's own init may not do is dropped first.
+ * Entering a container's namespaces keeps the host's capabilities, with which a guest could set the host's clock. So the
+ * capabilities that the guest's own init lacks are dropped first.
  * @throws Error if the machine is off
  */
 export function guestCommand(site: Site, id: string, command: readonly string[]): { file: string; args: string[] } {
@@ -66,7 +66,7 @@ function droppedCapabilities(pid: number): string[] {
         .map((number) => `-cap_${number}`);
 }
 
-/** Runs a command as root inside of a machine, however it ends. */
+/** Runs a command as root inside a machine. A failing command is a result, not an error. */
 export async function executeInGuest(
     site: Site,
     id: string,
@@ -83,7 +83,7 @@ export async function openShell(site: Site, id: string, command: readonly string
     return inherit(file, args);
 }
 
-/** Runs a command with this process's standard streams; signals from the terminal are for the command. @returns its exit code */
+/** Runs a command with this process's standard streams. The command handles the terminal's signals. @returns its exit code */
 export async function inherit(file: string, args: readonly string[]): Promise<number> {
     const ignore = (): void => undefined;
     process.on("SIGINT", ignore).on("SIGQUIT", ignore);

@@ -1,6 +1,6 @@
 /**
- * Checks targets of load balancers, as the cloud does: from an address of its own, which only the cloud's network
- * namespace has. Runs there as a child of whoever opened the testbed's network, and ends with it.
+ * Checks targets of load balancers from an address of its own, like the cloud. Only the cloud's network namespace has
+ * this address, so the process runs there. It is a child of the process that opened the network, and ends with it.
  *
  * A single file without imports of its own, so that plain Node.js runs it.
  * Arguments: SOURCE_ADDRESS
@@ -35,7 +35,7 @@ function passesHttp({ address, port, path }: Question, signal: AbortSignal): Pro
     return new Promise((resolve) => {
         const request = get({ host: address, port, path, localAddress, agent: false, signal }, (response) => {
             resolve(response.statusCode === 200);
-            // Read to its end, or a target would see its answer refused.
+            // Reads the whole answer, because the target would see an error otherwise.
             response.on("error", () => undefined).resume();
         });
         request.on("error", () => resolve(false));

@@ -1,10 +1,10 @@
 /**
- * The Internet as machines see it: runs in a network namespace of its own, as a child of whoever
- * opened the testbed's network, and ends with it.
+ * The Internet as machines see it. Runs in a network namespace of its own, as a child of the process that opened the
+ * testbed's network, and ends with it.
  *
  * - serves the package repositories over HTTP,
- * - dials machines on behalf of connections that the host made to public addresses; the parent hands
- *   over each accepted socket, because a socket belongs to the namespace in which it was made.
+ * - connects to machines for the host's connections to public addresses. The parent passes each accepted socket, because
+ *   a socket belongs to the namespace in which it was created.
  *
  * A single file without imports of its own, so that plain Node.js runs it.
  * Arguments: DOCUMENT_ROOT REPOSITORY_ADDRESS ADMINISTRATOR_ADDRESS
@@ -18,14 +18,14 @@ import { pipeline } from "node:stream";
 
 const [documentRoot = "", repositoryAddress = "", administratorAddress = ""] = process.argv.slice(2);
 
-/** The cloud drops a connection attempt that no rule admits, so the wait must end here. */
+/** Time limit for a connection, because the cloud silently drops attempts that no rule allows. */
 const dialTimeoutMilliseconds = 10_000;
 
 async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.method !== "GET" && request.method !== "HEAD") return end(response, 405);
     let path: string;
     try {
-        // "normalize" of an absolute path cannot climb above the root.
+        // "normalize" keeps an absolute path below the root.
         path = join(
             documentRoot,
             normalize(decodeURIComponent(new URL(request.url ?? "/", "http://repo.testbed").pathname)),
@@ -54,7 +54,7 @@ function end(response: ServerResponse, status: number): void {
     response.writeHead(status).end();
 }
 
-/** Joins a host's connection with a new one to a machine; a machine that cannot be reached resets it. */
+/** Forwards a host's connection to a machine. It is reset if the machine does not answer. */
 function forward(client: Socket, address: string, port: number): void {
     const machine = connect({ host: address, port, localAddress: administratorAddress, allowHalfOpen: true });
     const waiting = setTimeout(() => machine.destroy(new Error("timed out")), dialTimeoutMilliseconds);

@@ -1,7 +1,9 @@
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { codeVersion } from "../code-version.ts";
 import { startDaemon, takeDown } from "./lifecycle.ts";
 import { namespacesWithPrefix } from "./namespaces.ts";
 import { askDaemon, ownerOf } from "./ownership.ts";
@@ -10,11 +12,18 @@ import { testSite } from "./testing.ts";
 
 describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () => {
     const base = testSite();
-    // Beside the testbed of another test file in the same process.
+    // A prefix of its own, because another test file can have a testbed in the same process.
     const site = { ...base, prefix: `${base.prefix}d` };
     const testbed = join(import.meta.dirname, "..");
     const anyPort = "0";
     const command = [process.execPath, join(testbed, "daemon.ts"), site.folder, site.prefix, anyPort, "127.76.0"];
+
+    /** Holds the lock as daemons did before they had a version. */
+    const oldDaemon = `
+        const [, name, folder] = process.argv;
+        require("node:net")
+            .createServer((socket) => socket.end(JSON.stringify({ pid: process.pid, folder, ready: true })))
+            .listen("\\0" + name);`;
 
     afterAll(async () => {
         await takeDown(site);
@@ -31,7 +40,22 @@ describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () 
         await expect(takeDown(other)).rejects.toThrow(`this host's testbed belongs to ${site.folder}`);
     });
 
-    test("a killed daemon is followed by another", async () => {
+    test.each(["testbed", "stand"])("a daemon of another version, as %s, is replaced", async (generation) => {
+        await takeDown(site);
+        const old = spawn(process.execPath, ["-e", oldDaemon, `${site.prefix}-${generation}`, site.folder], {
+            stdio: "ignore",
+        });
+        try {
+            expect(await waitFor(5, async () => (await askDaemon(site))?.pid)).toBe(old.pid);
+            expect(await startDaemon(site, command)).toBe(true);
+            expect(old.signalCode).toBe("SIGTERM");
+            expect((await askDaemon(site))?.version).toBe(codeVersion());
+        } finally {
+            old.kill("SIGKILL");
+        }
+    });
+
+    test("a new daemon replaces a killed one", async () => {
         const first = await askDaemon(site);
         process.kill(first?.pid as number, "SIGKILL");
         expect(await waitFor(5, async () => ((await askDaemon(site)) ? undefined : true))).toBe(true);
@@ -39,7 +63,7 @@ describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () 
         expect((await askDaemon(site))?.pid).not.toBe(first?.pid);
     });
 
-    describe("when all of it was killed", () => {
+    describe("when daemon and machines were killed", () => {
         const other = { ...site, folder: mkdtempSync(join(tmpdir(), "testbed-machines-")) };
         const otherCommand = command.map((argument) => (argument === site.folder ? other.folder : argument));
         afterAll(() => rmSync(other.folder, { recursive: true, force: true }));
@@ -50,7 +74,7 @@ describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () 
             expect(await waitFor(5, async () => ((await askDaemon(site)) ? undefined : true))).toBe(true);
         });
 
-        test("another clone's testbed takes its place", async () => {
+        test("another clone's testbed takes over the prefix", async () => {
             expect(await startDaemon(other, otherCommand)).toBe(true);
             expect((await askDaemon(other))?.folder).toBe(other.folder);
             await expect(startDaemon(site, command)).rejects.toThrow(`this host's testbed belongs to ${other.folder}`);
@@ -65,7 +89,7 @@ describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () 
         });
     });
 
-    test("comes back where it was cleared away", async () => {
+    test("starts again after it was cleared away", async () => {
         expect(await startDaemon(site, command)).toBe(true);
     });
 
@@ -76,7 +100,7 @@ describe.runIf(process.getuid?.() === 0)("the daemon", { timeout: 120_000 }, () 
         await takeDown(site);
     });
 
-    test("a daemon that fails says why", async () => {
+    test("a daemon that fails reports the reason", async () => {
         await expect(startDaemon(site, [process.execPath, "-e", "throw new Error('no luck')"])).rejects.toThrow(
             "no luck",
         );

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { codeVersion } from "../code-version.ts";
 import { processesOf } from "./cgroups.ts";
 import type { Site } from "./names.ts";
 import { askDaemon, forgetOwner, ownerOf } from "./ownership.ts";
@@ -8,23 +9,26 @@ import { missingRequirements } from "./requirements.ts";
 import { waitFor } from "./run.ts";
 import { tearDown } from "./teardown.ts";
 
-/** How long the daemon may take to start all machines that ran before. */
+/** Time limit for the daemon's start, which starts all machines that ran before. */
 const startSeconds = 120;
-/** The emulator finishes running calls first, of which a machine's stop takes up to 30 s. */
+/** Time limit for the daemon's end. It finishes running calls first, and the stop of a machine takes up to 30 s. */
 const stopSeconds = 45;
 
 const pidFile = (site: Site): string => join(site.folder, "daemon.pid");
 export const daemonLog = (site: Site): string => join(site.folder, "daemon.log");
 
 /**
- * Starts a daemon that goes on after this process, and waits until it is ready.
+ * Starts a daemon that outlives this process, and waits until it is ready. A running daemon of another version is
+ * replaced; the machines keep running meanwhile.
  * @param command the daemon's command line
- * @returns false if this testbed's daemon was running already
- * @throws Error that says what is missing, whose testbed is in the way, or what the daemon's log says
+ * @returns false if a daemon of this version was running already
+ * @throws Error that says what this host lacks, which testbed is in the way, or how the daemon's log ends
  */
 export async function startDaemon(site: Site, command: readonly string[]): Promise<boolean> {
     await refuseOtherTestbed(site);
-    if ((await askDaemon(site))?.ready) return false;
+    if (await isUp(site)) return false;
+    const other = await askDaemon(site);
+    if (other && other.version !== codeVersion()) await endDaemon(other.pid);
 
     mkdirSync(site.folder, { recursive: true, mode: 0o700 });
     const log = openSync(daemonLog(site), "a");
@@ -45,9 +49,16 @@ export async function startDaemon(site: Site, command: readonly string[]): Promi
     );
 }
 
+/** Whether a daemon of this version is ready. */
+export async function isUp(site: Site): Promise<boolean> {
+    const daemon = await askDaemon(site);
+    return daemon !== undefined && daemon.ready && daemon.version === codeVersion();
+}
+
 /**
- * Refuses what could not work, before anything is built for it.
- * @throws Error
+ * Checks that a testbed can run here, before anything is built for it. Clears away the remains of a testbed that
+ * nothing else can end any more.
+ * @throws Error that says what this host lacks, or which testbed is in the way
  */
 export async function refuseOtherTestbed(site: Site): Promise<void> {
     const missing = missingRequirements(site);
@@ -58,18 +69,18 @@ export async function refuseOtherTestbed(site: Site): Promise<void> {
 }
 
 /**
- * Ends the daemon and everything that runs; the machines' disks stay. Works on whatever is there.
- * @throws Error if the testbed on this host is another clone's, and runs
+ * Ends the daemon and everything that runs; the machines' disks stay. Works on a half-broken testbed, too.
+ * @throws Error if another clone's testbed has this prefix, and runs
  */
 export async function takeDown(site: Site): Promise<void> {
     await clear({ ...site, folder: (await otherOwner(site)) ?? site.folder });
 }
 
 /**
- * The other clone whose testbed may be cleared away from this host, if there is one: it was deleted,
- * and nobody else can end its testbed any more; or all that ran was killed, and only names are left.
- * The disks stay in its folder, so that it can start them again.
- * @throws Error if that clone is there and its testbed runs
+ * The folder of another clone whose testbed can be cleared away; undefined if there is none. Either the clone was
+ * deleted, so that no other command can end its testbed, or all its processes were killed and only names are left.
+ * The disks stay in its folder, so that the clone can start them again.
+ * @throws Error if that clone exists and its testbed runs
  */
 async function otherOwner(site: Site): Promise<string | undefined> {
     const owner = ownerOf(site);
@@ -88,19 +99,19 @@ async function clear(site: Site): Promise<void> {
     rmSync(pidFile(site), { force: true });
 }
 
-/** Whether the host's testbed has a daemon or a machine, whichever clone it belongs to. */
+/** Whether a daemon or a machine with this prefix runs, whichever clone it belongs to. */
 async function isRunning(site: Site): Promise<boolean> {
     return processesOf(site.prefix).length > 0 || (await askDaemon(site)) !== undefined;
 }
 
-/** @param pid told by the daemon itself a moment ago */
+/** @param pid as the daemon itself reported it a moment ago, so that it is no other process's by now */
 async function endDaemon(pid: number): Promise<void> {
     process.kill(pid, "SIGTERM");
     const ended = await waitFor(stopSeconds, () => (existsSync(`/proc/${pid}`) ? undefined : true));
     if (!ended) process.kill(pid, "SIGKILL");
 }
 
-/** Removes the machines, disks and cloud of a testbed that is down; keys and settings of its user stay. */
+/** Removes the machines, disks and cloud of a testbed that is down. The user's keys and settings stay. */
 export function erase(site: Site): void {
     for (const name of ["machines", "disks", "network.json", "faults.json", "cloud.json", "cloud.log", "daemon.log"]) {
         rmSync(join(site.folder, name), { recursive: true, force: true });

@@ -16,13 +16,13 @@ import { renderDiskLinks, renderSeed, seedFolder } from "./seed.ts";
 
 type DataDisk = MachineSpec["disks"][number];
 
-/** How long a guest may take to shut down before its power is cut; Yandex Cloud's own limit is 30 s. */
+/** Time limit for a guest's shutdown, before its power is cut. Yandex Cloud's own limit is 30 s. */
 const shutdownSeconds = 30;
 const initSeconds = 15;
 /** systemd's request to power off: SIGRTMIN+4. */
 const powerOffSignal = 38;
 
-/** Lays down a machine's files; it is not started. */
+/** Creates a machine's files, without starting it. */
 export function define(site: Site, spec: MachineSpec, rootPath: string): void {
     const devices = Object.fromEntries(dataDisks(spec).map((disk, index) => [disk.diskId, deviceAt(index)]));
     for (const folder of ["upper", "work", "root", "sys"])
@@ -30,15 +30,15 @@ export function define(site: Site, spec: MachineSpec, rootPath: string): void {
     writeMachine(site, { spec, rootPath, wanted: "running", devices });
 }
 
-/** Replaces the specification; seed and disks follow at the next start. */
+/** Replaces the specification. Seed and disks change at the next start. */
 export function redefine(site: Site, spec: MachineSpec): void {
     const record = readMachine(site, spec.id);
     writeMachine(site, { ...record, spec });
 }
 
 /**
- * Powers a machine on and waits for its init; nothing happens if it runs.
- * @throws Error with the console's end if it does not come up
+ * Powers a machine on and waits for its init. Does nothing if it runs.
+ * @throws Error with the end of its console output if it does not start
  */
 export async function start(site: Site, id: string): Promise<void> {
     if (initProcess(site, id) !== undefined) return;
@@ -70,7 +70,7 @@ async function boot(site: Site, record: MachineRecord, disks: string[]): Promise
             namespacePath(machineNamespace(site, id)),
             procsFiles.join(":"),
             "--",
-            // cloud-init gives the host its name; until then it has none, as on a fresh VM.
+            // cloud-init sets the host name; before that there is none, as on a new VM.
             ...[`--machine=${id}`, "--hostname=localhost", `--uuid=${machineUuid(id)}`, ...disks],
         ],
         { detached: true, stdio: ["ignore", console, console], cwd: "/" },
@@ -90,7 +90,7 @@ async function boot(site: Site, record: MachineRecord, disks: string[]): Promise
     throw new Error(`the machine ${record.spec.hostname} did not start:\n${consoleTail(site, id, 15)}`);
 }
 
-/** Shuts a machine down; what is left after 30 s loses its power. */
+/** Shuts a machine down. After 30 s its power is cut. */
 export async function stop(site: Site, id: string): Promise<void> {
     writeMachine(site, { ...readMachine(site, id), wanted: "stopped" });
     const init = initProcess(site, id);
@@ -102,9 +102,8 @@ export async function stop(site: Site, id: string): Promise<void> {
 }
 
 /**
- * Cuts a machine's power. The cable goes first, so that nobody hears the farewells (FIN, RST) of
- * dying processes. What programs wrote and did not sync survives, unlike on a real machine: the
- * host's kernel keeps it.
+ * Cuts a machine's power. The cable is pulled first, so that no other machine gets the FIN and RST packets of killed
+ * processes. Unlike on a real machine, data that programs wrote without syncing survives in the host's kernel.
  */
 export async function powerOff(site: Site, id: string): Promise<void> {
     await unplug(site, machineInterface(id));
@@ -112,19 +111,19 @@ export async function powerOff(site: Site, id: string): Promise<void> {
     await clear(site, readMachine(site, id));
 }
 
-/** Removes what belongs to a running machine and not to a stopped one; the machine must not run. */
+/** Removes what only a running machine has. The machine must not run. */
 async function clear(site: Site, record: MachineRecord): Promise<void> {
     const { id } = record.spec;
     const group = machineGroup(site, id);
     killGroup(group);
     const ended = await waitFor(10, () => (processesOf(group).length === 0 ? true : undefined));
     if (!ended) throw new Error(`processes of ${record.spec.hostname} do not end`);
-    // Ended processes leave their group a moment later.
+    // Ended processes leave their group with a short delay.
     const removed = await waitFor(10, () => attemptRemoval(group));
     if (!removed) throw new Error(`the control group ${group} cannot be removed`);
     await disconnectMachine(site, id, machineInterface(id));
     for (const diskId of Object.keys(record.devices)) await release(site, diskId);
-    // systemd-nspawn does this itself unless it is killed.
+    // systemd-nspawn removes this folder itself unless it is killed.
     rmSync(join("/run/systemd/nspawn/propagate", id), { recursive: true, force: true });
 }
 
@@ -138,15 +137,15 @@ function attemptRemoval(group: string): true | undefined {
     }
 }
 
-/** Powers a machine off and removes its files; data disks stay. */
+/** Powers a machine off and removes its files. Data disks stay. */
 export async function remove(site: Site, id: string): Promise<void> {
     await powerOff(site, id);
     rmSync(paths.machine(site, id), { recursive: true, force: true });
 }
 
 /**
- * Stops every process of a running machine and its network, as when a hypervisor pauses it: the
- * kernel that guests share would go on to answer in its name.
+ * Stops all processes of a running machine and its network, as when a hypervisor pauses it. Without the network's stop,
+ * the kernel that all guests share would still answer for the machine.
  */
 export async function freeze(site: Site, id: string): Promise<void> {
     mustRun(site, id);
@@ -173,13 +172,13 @@ export function stateOf(site: Site, id: string): MachineState {
     return isFrozen(machineGroup(site, id)) ? "frozen" : "running";
 }
 
-/** Adds a data disk; a running machine gets its device at once. */
+/** Attaches a data disk. A running machine gets its device at once. */
 export async function attachDisk(site: Site, id: string, disk: DataDisk): Promise<void> {
     const record = readMachine(site, id);
     if (record.devices[disk.diskId]) return;
     const taken = Object.values(record.devices);
     const device = Array.from({ length: 25 }, (_, index) => deviceAt(index)).find((name) => !taken.includes(name));
-    if (!device) throw new Error(`${record.spec.hostname} has no place for another disk`);
+    if (!device) throw new Error(`${record.spec.hostname} has no free device name for another disk`);
     if (initProcess(site, id) !== undefined) {
         const loop = await attach(site, disk.diskId);
         await mustExecute(site, id, attachScript, [device, disk.deviceName, `${deviceNumber(loop)}`]);
@@ -192,7 +191,7 @@ export async function attachDisk(site: Site, id: string, disk: DataDisk): Promis
     });
 }
 
-/** Takes a data disk away. @throws Error while the guest has it mounted */
+/** Detaches a data disk. @throws Error while the guest has it mounted */
 export async function detachDisk(site: Site, id: string, diskId: string): Promise<void> {
     const record = readMachine(site, id);
     const { [diskId]: device, ...devices } = record.devices;

@@ -84,16 +84,16 @@ describe.runIf(process.getuid?.() === 0)("machines", { timeout: 60_000 }, () => 
         expect((await inGuest(jump, "getent hosts example.com")).exitCode).not.toBe(0);
     });
 
-    test("the repository is reached with an Internet route only", async () => {
+    test("the repository is reachable with an Internet route only", async () => {
         const fetch =
             "curl --silent --max-time 2 --output /dev/null --write-out '%{http_code}' http://repo.testbed/almalinux/9/BaseOS/x86_64/os/repodata/repomd.xml";
         expect((await inGuest(jump, fetch)).stdout).toBe("200");
         expect(await inGuest(database, fetch)).toMatchObject({ exitCode: 28, stdout: "000" });
     });
 
-    test("groups admit by block and by group, in one direction", async () => {
+    test("groups allow by block and by group, in one direction", async () => {
         expect(await dial(jump, "10.120.1.10", 22)).toBe("connected");
-        expect(await dial(jump, "10.120.1.10", 5432)).toBe("refused"); // admitted, nobody listens
+        expect(await dial(jump, "10.120.1.10", 5432)).toBe("refused"); // allowed, but there is no listener
         expect(await dial(jump, "10.120.1.10", 2379)).toBe("timed out");
         expect(await dial(database, "10.120.0.4", 22)).toBe("timed out");
     });
@@ -110,7 +110,7 @@ describe.runIf(process.getuid?.() === 0)("machines", { timeout: 60_000 }, () => 
         const closed = structuredClone(network);
         closed.securityGroups[0]?.rules.splice(0, 1);
         await machines.applyNetwork(closed);
-        // The host's side is accepted by the listener and then reset, when nobody answered for 10 s.
+        // The testbed's listener accepts the connection and resets it after 10 s without an answer.
         await expect(readBanner(testPublicAddress, 22)).rejects.toThrow("ECONNRESET");
         await machines.applyNetwork(network);
         expect(await readBanner(testPublicAddress, 22)).toMatch(/^SSH-2\.0-/);
@@ -138,7 +138,7 @@ describe.runIf(process.getuid?.() === 0)("machines", { timeout: 60_000 }, () => 
         expect(new Date().getFullYear()).toBeGreaterThan(2020);
     });
 
-    test("a frozen machine is silent and goes on later", async () => {
+    test("a frozen machine is silent, and continues when it is thawed", async () => {
         await freeze(site, database);
         expect(stateOf(site, database)).toBe("frozen");
         expect(await dial(jump, "10.120.1.10", 22)).toBe("timed out");
@@ -179,7 +179,7 @@ describe.runIf(process.getuid?.() === 0)("machines", { timeout: 60_000 }, () => 
         expect(milliseconds).toBeLessThan(5000);
     });
 
-    test("a reboot from inside comes back with its disk", async () => {
+    test("after a reboot from inside, a machine has its disk again", async () => {
         const reboot = await inGuest(database, "echo kept > /data/file; echo kept > /root/file; systemctl reboot");
         expect(reboot.exitCode, reboot.stderr).toBe(0);
         expect(await waitFor(60, async () => ((await isBooted(database)) ? undefined : true))).toBe(true);
@@ -192,7 +192,7 @@ describe.runIf(process.getuid?.() === 0)("machines", { timeout: 60_000 }, () => 
         await waitFor(1, () => undefined);
         await powerOff(site, database);
         expect(stateOf(site, database)).toBe("off");
-        // No FIN or RST was sent: the other side still waits when its time is over.
+        // No FIN or RST was sent, so the other side waits until its time limit.
         expect((await connection).exitCode).toBe(124);
         await start(site, database);
         await booted(database);
@@ -211,7 +211,7 @@ describe.runIf(process.getuid?.() === 0)("machines", { timeout: 60_000 }, () => 
         expect((await inGuest(database, "cat /root/witness")).stdout).toBe("ended\n");
     });
 
-    test("disks grow, come and go while the machine runs", async () => {
+    test("disks grow, are attached and are detached while the machine runs", async () => {
         await machines.resizeDisk("data-disk", 2 ** 29);
         expect((await inGuest(database, "blockdev --getsize64 /dev/vdb")).stdout).toBe(`${2 ** 29}\n`);
         await machines.createDisk("more", 2 ** 26);
@@ -225,7 +225,7 @@ describe.runIf(process.getuid?.() === 0)("machines", { timeout: 60_000 }, () => 
         await machines.deleteDisk("more");
     });
 
-    test("machines outlive whoever started them, and are taken over", async () => {
+    test("machines outlive the process that started them, and another one takes them over", async () => {
         await machines.close();
         expect(stateOf(site, database)).toBe("running");
         await powerOff(site, jump);
@@ -234,13 +234,13 @@ describe.runIf(process.getuid?.() === 0)("machines", { timeout: 60_000 }, () => 
         expect(await readBanner(testPublicAddress, 22)).toMatch(/^SSH-2\.0-/);
     });
 
-    test("the status says where and how much", async () => {
+    test("the status has addresses and memory", async () => {
         const [first] = await machineStatuses(site);
         expect(first).toMatchObject({ hostname: "main-db-1", state: "running", address: "10.120.1.10" });
         expect(first?.memory.programs).toBeGreaterThan(2 ** 20);
     });
 
-    test("a machine that cannot start says why", async () => {
+    test("a machine that cannot start reports the reason", async () => {
         const broken = {
             ...testSpec("broken-id", "main-broken"),
             disks: [{ diskId: "none", deviceName: "none", sizeBytes: 1, boot: false }],
@@ -270,7 +270,7 @@ describe.runIf(process.getuid?.() === 0)("machines", { timeout: 60_000 }, () => 
     });
 });
 
-/** What a server says first. */
+/** The first bytes that a server sends. */
 function readBanner(address: string, port: number): Promise<string> {
     return new Promise((resolve, reject) => {
         const socket = connect(port, address);

@@ -18,7 +18,7 @@ export interface MachineImage {
     repositoryPath: string;
 }
 
-/** Everything that a testbed runs: its network, its machines, its Internet. */
+/** Everything that runs in a testbed: network, machines and Internet. */
 export class Machines implements Driver {
     /** One change at a time, of the network as a whole and of each machine. */
     private readonly queues = new Map<string, Promise<unknown>>();
@@ -35,9 +35,9 @@ export class Machines implements Driver {
     }
 
     /**
-     * Makes the network, or takes over the one that is there, and starts the machines that should run
-     * and do not; those that run are left alone.
-     * @throws Error where a machine cannot be started again
+     * Creates the network, or takes over the existing one, and starts the machines that should run. Machines that run
+     * already are not touched.
+     * @throws Error if a machine cannot be started
      */
     static async open(site: Site, image: MachineImage): Promise<Machines> {
         mkdirSync(site.folder, { recursive: true });
@@ -58,7 +58,7 @@ export class Machines implements Driver {
         return machines;
     }
 
-    /** Lets go of everything that ends with this process; machines and their network stay. */
+    /** Ends everything that belongs to this process. Machines and their network stay. */
     async close(): Promise<void> {
         await this.balancing.close();
         await this.internet.close();

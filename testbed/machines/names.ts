@@ -2,11 +2,11 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 
 /**
- * Where a testbed lives on the host. Two testbeds with different prefixes do not see each other, which
- * lets a test run machines of its own while a testbed is up.
+ * A testbed's folder and names on the host. Testbeds with different prefixes do not see each other, so a test can run
+ * machines of its own while a testbed is up.
  */
 export interface Site {
-    /** Folder of everything that the testbed writes, `.testbed/` of the repository. */
+    /** Folder of everything that the testbed writes, by its real path. */
     folder: string;
     /** First part of the names of namespaces and control groups, at most 8 letters. */
     prefix: string;

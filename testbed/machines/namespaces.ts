@@ -12,14 +12,14 @@ export function namespacesWithPrefix(prefix: string): string[] {
     return existsSync(folder) ? readdirSync(folder).filter((name) => name.startsWith(`${prefix}-`)) : [];
 }
 
-/** Makes a namespace with a working loopback interface and without IPv6's duplicate address detection, which costs a second of each boot. */
+/** Creates a namespace with a working loopback interface. IPv6's duplicate address detection is off, because it costs a second of each boot. */
 export async function createNamespace(name: string): Promise<void> {
     await run("ip", ["netns", "add", name]);
     await inNamespace(name, "sysctl", ["-qw", "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0"]);
     await ip(name, ["link set lo up"]);
 }
 
-/** Ends the processes in a namespace and removes it; its interfaces go with it. Nothing happens if it does not exist. */
+/** Ends the processes in a namespace and removes it with its interfaces. Does nothing if it does not exist. */
 export async function deleteNamespace(name: string): Promise<void> {
     if (!namespaceExists(name)) return;
     const empty = await waitFor(5, async () => {
@@ -40,16 +40,16 @@ function killQuietly(pid: number): void {
     try {
         process.kill(pid, "SIGKILL");
     } catch {
-        // already gone
+        // the process has already ended
     }
 }
 
-/** Runs `ip` commands in a namespace, one a line; the first that fails ends it. */
+/** Runs `ip` commands in a namespace, one a line. @throws Error at the first command that fails */
 export async function ip(namespace: string, lines: readonly string[]): Promise<void> {
     if (lines.length > 0) await run("ip", ["-n", namespace, "-batch", "-"], { input: `${lines.join("\n")}\n` });
 }
 
-/** Runs a command in a network namespace; it must succeed. */
+/** Runs a command in a network namespace. @throws Error if it fails */
 export function inNamespace(
     namespace: string,
     command: string,
@@ -59,7 +59,7 @@ export function inNamespace(
     return run("nsenter", [`--net=${namespacePath(namespace)}`, command, ...args], options);
 }
 
-/** Runs a command in a network namespace, however it ends. */
+/** Runs a command in a network namespace. A failing command is a result, not an error. */
 export function attemptInNamespace(
     namespace: string,
     command: string,

@@ -2,15 +2,15 @@ import type { NetworkPlan } from "./network-plan.ts";
 import { type BalancerHealth, destinations } from "./target-health.ts";
 
 /**
- * How long the packets of a zone that lost its last healthy target are lost. In the cloud it takes up to two minutes
- * (documentation of Network Load Balancer, "Implementation specifics"); the testbed takes the worst.
+ * How long a zone loses packets after its last healthy target. In the cloud that is up to two minutes (documentation of
+ * Network Load Balancer, "Implementation specifics"); the testbed uses the maximum.
  */
 export const zoneConvergenceSeconds = 120;
 
 /**
- * The nft transaction that makes load balancers lead to their targets, in a table of its own. A connection is
- * translated when it begins, by a hash of its source, and then stays with its target. The target sees the client's
- * address. What is not translated is dropped with everything else that is sent to an address without a machine.
+ * The nft transaction that sends connections of load balancers to their targets, in a table of its own. A new connection
+ * is translated by a hash of its source and stays with its target. The target sees the client's address. Packets that
+ * are not translated are dropped, like all packets to an address without a machine.
  * @param health by the load balancer's id
  */
 export function renderNetworkLoadBalancers(

@@ -53,7 +53,7 @@ describe("planNetwork", () => {
         expect(() => planNetwork(withInterface(changes))).toThrow(message);
     });
 
-    test("subnets are in the order of their addresses, however they came", () => {
+    test("subnets are in the order of their addresses, whatever the input's order", () => {
         const cidrs = (state: NetworkState) => planNetwork(state).subnets.map(({ cidr }) => cidr);
         expect(cidrs(testNetwork)).toEqual(["10.120.0.0/24", "10.120.1.0/24"]);
         expect(cidrs({ ...testNetwork, subnets: [...testNetwork.subnets].reverse() })).toEqual([

@@ -2,15 +2,15 @@ import type { HealthCheck, NetworkState, SecurityRule } from "./driver.ts";
 import { type Block, contains, formatAddress, parseAddress, parseBlock } from "./ipv4.ts";
 import { machineInterface } from "./names.ts";
 
-/** The testbed's piece of "Internet", from the block that RFC 5737 keeps for documentation. */
+/** The testbed's "Internet", in a block that RFC 5737 reserves for documentation. */
 export const internet = {
     cidr: "203.0.113.0/24",
     prefixLength: 24,
     /** The cloud's own end; the NAT gateway's address. */
     router: "203.0.113.1",
-    /** Where the Internet's hosts live (one namespace with several addresses). */
+    /** The Internet's hosts: one namespace with several addresses. */
     hosts: "203.0.113.2",
-    /** Source of every connection that the host makes to a public address. */
+    /** Source of all connections from the host to public addresses. */
     administrator: "203.0.113.10",
     /** HTTP server of packages. */
     repository: "203.0.113.80",
@@ -22,10 +22,10 @@ export const internetNames: Record<string, string> = { "repo.testbed": internet.
 /** The cloud's link-local address of the metadata service. */
 export const metadataAddress = "169.254.169.254";
 
-/** Where health checks of load balancers come from: one of the addresses that the cloud's own come from. */
+/** Source of load balancers' health checks: one of the addresses that the cloud uses. */
 export const healthCheckAddress = "198.18.235.2";
 
-/** A NIC with everything that follows from its subnet. */
+/** An interface, with everything that its subnet determines. */
 export interface PlannedInterface {
     instanceId: string;
     hostname: string;
@@ -63,9 +63,9 @@ export interface PlannedNetworkLoadBalancer {
     healthCheck: HealthCheck;
 }
 
-/** A network's state with everything derived that routes, filters and names are made from. */
+/** A network's state, with everything that routes, filters and names are derived from. */
 export interface NetworkPlan {
-    /** By address: the cloud's own order is the one in which they were made, which varies. */
+    /** In the order of addresses. The cloud's own order is that of creation, which varies. */
     subnets: PlannedSubnet[];
     interfaces: PlannedInterface[];
     /** Groups by id, with the default group of each network that needs one. */
@@ -76,7 +76,7 @@ export interface NetworkPlan {
 /** Id of the group that a NIC without groups belongs to. */
 const defaultGroup = (networkId: string): string => `default-${networkId}`;
 
-/** Traffic within the group and all outgoing traffic, as the cloud's default group. */
+/** Allows traffic within the group and all outgoing traffic, like the cloud's default group. */
 const defaultRules: SecurityRule[] = [
     { direction: "ingress", protocol: "ANY", selfSecurityGroup: true },
     { direction: "egress", protocol: "ANY", cidrs: ["0.0.0.0/0"] },
@@ -84,7 +84,7 @@ const defaultRules: SecurityRule[] = [
 
 /**
  * Derives gateways, name servers, interface names and group members.
- * @throws Error where the testbed cannot hold the state: overlapping subnets, an address outside of
+ * @throws Error if the testbed cannot represent the state: overlapping subnets, an address outside of
  * its subnet or used twice, a second NIC on a machine, an unknown subnet or group, a load balancer or a target of one
  * outside of all subnets.
  */
@@ -168,14 +168,14 @@ function planSubnet(subnet: NetworkState["subnets"][number]): PlannedSubnet {
 }
 
 /**
- * One routing table holds all networks of the testbed, so blocks must differ between networks, too.
+ * The testbed has one routing table for all networks, so blocks must not overlap between networks either.
  * @param subnets by address
  */
 function refuseOverlaps(subnets: PlannedSubnet[]): void {
     subnets.slice(1).forEach((subnet, index) => {
         const previous = subnets[index];
         if (previous && subnet.block.first <= previous.block.last) {
-            throw new Error(`the testbed cannot hold subnets that overlap: ${previous.cidr} and ${subnet.cidr}`);
+            throw new Error(`the testbed cannot have overlapping subnets: ${previous.cidr} and ${subnet.cidr}`);
         }
     });
 }

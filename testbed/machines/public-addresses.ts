@@ -6,7 +6,7 @@ import { internetNamespace, type Site } from "./names.ts";
 import { namespacePath } from "./namespaces.ts";
 import { internet, type NetworkPlan, publicPorts } from "./network-plan.ts";
 
-/** The Internet's hosts, and the host's way to public addresses; lives as long as the process that opened it. */
+/** The Internet's hosts, and the host's way to public addresses. Ends with the process that opened it. */
 export class Internet {
     private readonly servers = new Map<string, Server>();
     private readonly hosts: ChildProcess;
@@ -18,7 +18,7 @@ export class Internet {
     /**
      * Starts the process that is the Internet.
      * @param repositoryPath document root of http://repo.testbed/
-     * @throws Error if it does not come up
+     * @throws Error if it does not start
      */
     static async open(site: Site, repositoryPath: string): Promise<Internet> {
         const program = join(import.meta.dirname, "internet-process.ts");
@@ -36,7 +36,7 @@ export class Internet {
 
     /**
      * Listens at exactly the public addresses and ports of the plan.
-     * @throws Error where a port cannot be had, e.g. because a service listens at all addresses
+     * @throws Error if a port is in use, e.g. by a service that listens at all addresses
      */
     async publish(plan: NetworkPlan): Promise<void> {
         const wanted = new Map<string, { publicAddress: string; port: number; address: string }>(
@@ -60,7 +60,7 @@ export class Internet {
     }
 
     private async listen(publicAddress: string, port: number, address: string): Promise<Server> {
-        // The socket goes to the other process unread.
+        // Passes the socket to the other process before any data is read.
         const server = createServer({ pauseOnConnect: true }, (socket) => {
             socket.on("error", () => undefined);
             this.hosts.send({ address, port }, socket, (error) => error && socket.destroy());

@@ -5,12 +5,12 @@ import type { Fault } from "./faults.ts";
 import { paths, type Site } from "./names.ts";
 import type { BalancerHealth } from "./target-health.ts";
 
-/** What the testbed remembers of a machine, so that any process can handle it. */
+/** The testbed's record of a machine, with which any process can handle it. */
 export interface MachineRecord {
     spec: MachineSpec;
     /** The image's root that the machine was made from. */
     rootPath: string;
-    /** Whether it runs after the testbed comes up. */
+    /** Whether the machine runs when the testbed is up. */
     wanted: "running" | "stopped";
     /** Device names by disk id ("vdb") of the attached data disks. */
     devices: Record<string, string>;
@@ -43,7 +43,7 @@ export function listMachines(site: Site): MachineRecord[] {
 
 /**
  * Finds machines by id, host name, or the host name's end: "db-1" is "main-db-1".
- * @throws Error that lists the names if it is none or several
+ * @throws Error that lists the names if none or several machines match
  */
 export function findMachine(site: Site, name: string): MachineRecord {
     const machines = listMachines(site);
@@ -77,7 +77,7 @@ export function writeFaults(site: Site, faults: Fault[]): void {
     writeJson(paths.faults(site), faults);
 }
 
-/** What load balancers think of their targets, by the load balancer's id. */
+/** The health of targets, by the load balancer's id. */
 export function readBalancing(site: Site): Record<string, BalancerHealth> {
     return readJson<Record<string, BalancerHealth>>(paths.balancing(site)) ?? {};
 }
@@ -95,11 +95,11 @@ function readJson<T>(file: string): T | undefined {
     }
 }
 
-/** A reader never sees half a file. */
+/** Replaces a file atomically. */
 function writeJson(file: string, value: unknown): void {
     mkdirSync(dirname(file), { recursive: true });
     const temporary = `${file}.${process.pid}`;
-    // Holds user-data and metadata of machines.
+    // The mode protects the machines' user-data and metadata.
     writeFileSync(temporary, `${JSON.stringify(value, undefined, 2)}\n`, { mode: 0o600 });
     renameSync(temporary, file);
 }

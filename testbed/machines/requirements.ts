@@ -19,10 +19,10 @@ const programs: Record<string, string> = {
 const diskGib = 4;
 const memoryGib = 2;
 
-/** Five machines' worth: systemd and its services hold five to six in each (counted on a testbed). */
+/** For five machines: systemd and its services use five to six in each (counted on a testbed). */
 const inotifyInstances = 30;
 
-/** What this host lacks to run a testbed, one sentence each; empty if nothing. */
+/** What this host lacks for a testbed, one sentence each. */
 export function missingRequirements(site: Site): string[] {
     if (process.platform !== "linux") return ["the testbed needs Linux"];
     if (process.getuid?.() !== 0) return ["the testbed makes namespaces, mounts and devices: run it as root"];
@@ -31,7 +31,7 @@ export function missingRequirements(site: Site): string[] {
         ...missingKernelFeatures(),
         ...missingRoom(site),
         ...missingInotifyInstances(),
-        // Goes into mount options and configuration files as it is.
+        // The path is part of mount options and configuration files, without quotes.
         ...(/^[\w./-]+$/.test(site.folder)
             ? []
             : [`the path ${site.folder} has characters other than letters, digits and ._-/`]),
@@ -68,7 +68,7 @@ function missingKernelFeatures(): string[] {
     return features.filter(([isThere]) => !isThere).map(([, name]) => `this kernel lacks ${name}`);
 }
 
-/** Without one systemd does not start: the machine would be off a moment after its start. */
+/** systemd needs some to start: without them a machine would be off again at once. */
 function missingInotifyInstances(): string[] {
     const limit = Number(readFileSync("/proc/sys/fs/inotify/max_user_instances", "utf8"));
     const free =
@@ -83,7 +83,7 @@ function missingInotifyInstances(): string[] {
     ];
 }
 
-/** What a process has open; nothing of one that ended meanwhile. */
+/** The open files of a process; empty if it has ended meanwhile. */
 function openFiles(pid: string): string[] {
     try {
         const folder = join("/proc", pid, "fd");

@@ -1,9 +1,9 @@
 import { spawn } from "node:child_process";
 
 export interface RunOptions {
-    /** Text for standard input; none means an empty one. */
+    /** Text for standard input. @default empty */
     input?: string;
-    /** After so long the command is ended and counted as failed. Default 30. */
+    /** Time limit, after which the command is killed and counts as failed. @default 30 */
     timeoutSeconds?: number;
 }
 
@@ -13,7 +13,7 @@ export interface Result {
     stderr: string;
 }
 
-/** Runs a command to its end and gives back how it ended, whatever that was. */
+/** Runs a command and waits for its end. A failing command is a result, not an error. */
 export function attempt(command: string, args: readonly string[], options: RunOptions = {}): Promise<Result> {
     return new Promise((resolve, reject) => {
         const child = spawn(command, args, {
@@ -40,7 +40,7 @@ export function attempt(command: string, args: readonly string[], options: RunOp
 /**
  * Runs a command that must succeed.
  * @returns its standard output
- * @throws Error with the command line and what it printed
+ * @throws Error with the command line and the command's output
  */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
     const result = await attempt(command, args, options);
@@ -52,7 +52,7 @@ export async function run(command: string, args: readonly string[], options: Run
     return result.stdout;
 }
 
-/** Waits until `condition` gives something, asking every 20 ms; undefined when the time is over. */
+/** Evaluates `condition` every 20 ms until it has a value. @returns the value, or undefined after the time limit */
 export async function waitFor<T>(
     seconds: number,
     condition: () => T | undefined | Promise<T | undefined>,

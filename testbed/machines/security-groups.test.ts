@@ -34,7 +34,7 @@ test("ingress rules accept, with groups as sets of addresses; the rest is droppe
     ]);
 });
 
-test("egress rules let pass on to the target's ingress", () => {
+test("egress rules pass packets on to the target's ingress rules", () => {
     expect(chain(renderSecurityGroups(planNetwork(testNetwork)), `egress_${machineInterface("db-id")}`)).toEqual([
         "ip daddr 0.0.0.0/0 return",
         "drop",

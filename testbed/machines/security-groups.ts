@@ -10,12 +10,11 @@ import {
 } from "./network-plan.ts";
 
 /**
- * The nft transaction that makes security groups of a plan effective in the cloud's namespace.
+ * The nft transaction that enforces a plan's security groups in the cloud's namespace.
  *
- * Between two machines every packet is routed, so the forward hook sees all of them. A new
- * connection must be admitted by the source's egress rules and by the target's ingress rules; the
- * rest belongs to an admitted connection. What the cloud itself answers (gateway, DNS, metadata)
- * takes the input hook, which no group reaches.
+ * Every packet between two machines is routed, so the forward hook sees it. The source's egress rules and the target's
+ * ingress rules must both allow a new connection; all other packets belong to an allowed connection. Packets to the
+ * cloud itself (gateway, DNS, metadata) take the input hook, without groups.
  */
 export function renderSecurityGroups(plan: NetworkPlan): string {
     const published = plan.interfaces.filter((nic) => nic.publicAddress);
@@ -24,7 +23,7 @@ export function renderSecurityGroups(plan: NetworkPlan): string {
         ...published.map((nic) => nic.address),
     ];
     return [
-        // Declared first so that the deletion cannot fail; the three are one transaction.
+        // Declared first, so that the deletion cannot fail. The three are one transaction.
         "table inet vpc",
         "delete table inet vpc",
         "table inet vpc {",
@@ -102,14 +101,14 @@ export function renderSecurityGroups(plan: NetworkPlan): string {
         ]),
         chain("forward", [
             "type filter hook forward priority filter; policy drop;",
-            // Towards a delay line: filtered when it comes back.
+            // A packet to a delay line is filtered when it returns.
             `oifname "${delayInterfacePrefix}*" accept`,
             "ct state established,related accept",
             "ct state invalid drop",
             // Ports of targets belong to the load balancer (documentation of Network Load Balancer, "Network load balancer types").
             "ip daddr . tcp dport @balanced ct original ip daddr != @load_balancers drop",
             ...separateNetworks(plan),
-            // Nobody is there, or a client, who only gets answers.
+            // The target is no machine, or it is a client, which only gets answers.
             "ip daddr @subnets ip daddr != @machines drop",
             `oifname "${internetInterface}" ip saddr != @internet_sources drop`,
             `iifname "${internetInterface}" ip daddr != @published drop`,
@@ -127,7 +126,7 @@ export function renderSecurityGroups(plan: NetworkPlan): string {
     ].join("\n");
 }
 
-/** What nobody but the load balancer reaches: a target's ports, for sessions and for the check. */
+/** The ports of targets that only the load balancer can reach, for sessions and for the check. */
 function balancedPorts({ listeners, targets, healthCheck }: PlannedNetworkLoadBalancer): string[] {
     const ports = [...listeners.map(({ targetPort }) => targetPort), healthCheck.port];
     return targets.flatMap(({ address }) => ports.map((port) => `${address} . ${port}`));
@@ -152,7 +151,7 @@ function rulesOf(plan: NetworkPlan, nic: PlannedInterface, direction: SecurityRu
 function render(rule: OwnedRule, peerField: "saddr" | "daddr", verdict: string): string[] {
     const groupId = rule.selfSecurityGroup ? rule.ownerId : rule.securityGroupId;
     const peers = [
-        // No IPv6 in the testbed, as in a VPC of the cloud.
+        // The testbed has no IPv6, like the cloud's VPCs.
         ...(rule.cidrs ?? []).filter((cidr) => !cidr.includes(":")),
         ...(groupId ? [`@${groupSet(groupId)}`] : []),
     ];
@@ -179,7 +178,7 @@ function renderTraffic({ protocol, fromPort, toPort }: SecurityRule): string {
     return ports ? `${layer4} dport ${ports}` : `meta l4proto ${layer4}`;
 }
 
-/** Networks do not see each other; needed only where there are several. */
+/** Separates networks from each other. Empty if there is only one. */
 function separateNetworks(plan: NetworkPlan): string[] {
     const networkIds = [...new Set(plan.subnets.map((subnet) => subnet.networkId))];
     if (networkIds.length < 2) return [];

@@ -7,7 +7,7 @@ import { testNetwork, testSpec } from "./testing.ts";
 
 const plan = planNetwork(testNetwork);
 
-test("the seed carries user-data as it is, the instance's id and its fixed address", () => {
+test("the seed has unchanged user-data, the instance's id and its fixed address", () => {
     const seed = renderSeed(
         { ...testSpec("db-id", "main-db-1"), userData: "#cloud-config\nx: 1\n" },
         plan.interfaces[1] as PlannedInterface,

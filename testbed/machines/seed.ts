@@ -1,11 +1,11 @@
 import type { MachineSpec } from "./driver.ts";
 import type { PlannedInterface } from "./network-plan.ts";
 
-/** Where cloud-init's NoCloud data source looks inside of the guest. */
+/** The folder of cloud-init's NoCloud data source in the guest. */
 export const seedFolder = "var/lib/cloud/seed/nocloud";
 
 /**
- * Files of a NoCloud seed by name: what the cloud's metadata service would tell.
+ * The files of a NoCloud seed by name, with the contents of the cloud's metadata service.
  * The host name is the FQDN, as the cloud's metadata gives it.
  */
 export function renderSeed(spec: MachineSpec, nic: PlannedInterface): Record<string, string> {

@@ -2,7 +2,6 @@ import { memoryOf } from "./cgroups.ts";
 import { type MachineState, stateOf } from "./machine.ts";
 import { machineGroup, type Site } from "./names.ts";
 import { listMachines, readBalancing, readNetwork } from "./records.ts";
-import { askRole } from "./roles.ts";
 
 export interface MachineStatus {
     id: string;
@@ -11,20 +10,23 @@ export interface MachineStatus {
     state: MachineState;
     address: string;
     publicAddress?: string;
-    /** What programs hold, and page cache charged to the machine, in bytes. */
+    /** Memory of programs, and page cache charged to the machine, in bytes. */
     memory: { programs: number; pageCache: number };
-    /** In Patroni's cluster, e.g. "leader, running". */
+    /** The testbed's user's description of what the machine does. */
     role?: string;
 }
 
-/** Every machine as it is now. */
-export async function machineStatuses(site: Site): Promise<MachineStatus[]> {
+/** Describes what a running machine does; undefined if that is unknown. */
+export type DescribeRole = (site: Site, id: string, address: string) => Promise<string | undefined>;
+
+/** The present state of all machines. */
+export async function machineStatuses(site: Site, describeRole?: DescribeRole): Promise<MachineStatus[]> {
     const { interfaces } = readNetwork(site);
     return Promise.all(
         listMachines(site).map(async ({ spec }): Promise<MachineStatus> => {
             const nic = interfaces.find((candidate) => candidate.instanceId === spec.id);
             const state = stateOf(site, spec.id);
-            const role = state === "running" && nic ? await askRole(site, spec.id, nic.address) : undefined;
+            const role = state === "running" && nic ? await describeRole?.(site, spec.id, nic.address) : undefined;
             return {
                 id: spec.id,
                 hostname: spec.hostname,
@@ -42,11 +44,11 @@ export async function machineStatuses(site: Site): Promise<MachineStatus[]> {
 export interface BalancerStatus {
     name: string;
     address: string;
-    /** Whether new connections may go there, by the target's host name. */
+    /** Whether a target gets new connections, by its host name. */
     targets: Record<string, "healthy" | "unhealthy">;
 }
 
-/** Every network load balancer, as its checks left it. */
+/** All network load balancers with the results of their checks. */
 export function balancerStatuses(site: Site): BalancerStatus[] {
     const { interfaces, networkLoadBalancers = [] } = readNetwork(site);
     const health = readBalancing(site);

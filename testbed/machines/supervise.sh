@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Runs one machine until it is powered off. It outlives whoever started it: a machine does not
-# stop because the testbed's daemon does. Its mounts are its own and vanish with its last process.
+# Runs one machine until it is powered off. It outlives the process that started it, so that a machine does not stop
+# together with the testbed's daemon. Its mounts are private and end with its last process.
 #
 #   supervise.sh FOLDER LOWER NAMESPACE CGROUP_PROCS_FILES -- systemd-nspawn's further arguments
 #
-# FOLDER              the machine's, with upper/, work/, root/ and sys/
+# FOLDER              the machine's folder, with upper/, work/, root/ and sys/
 # LOWER               the read-only root of the image
 # NAMESPACE           path of the machine's network namespace
-# CGROUP_PROCS_FILES  through which it enters its control groups, separated by colons
+# CGROUP_PROCS_FILES  files through which it enters its control groups, separated by colons
 set -euo pipefail
 
 folder=$1 lower=$2 namespace=$3 cgroups=$4
@@ -23,14 +23,14 @@ if [[ -z ${SUPERVISE_INSIDE:-} ]]; then
         bash "$0" "$folder" "$lower" "$namespace" "$cgroups" -- "$@"
 fi
 
-# "volatile": what the guest syncs on its boot disk stays in the host's memory. Installing packages
-# is much quicker, and only a crash of the host itself could tell the difference. The mark of an
-# earlier boot would make the kernel refuse the mount.
+# "volatile": the guest's syncs of its boot disk stay in the host's memory. That makes the installation of packages much
+# faster, and only a crash of the host itself would lose data. The mark of an earlier boot would make the kernel refuse
+# the mount.
 rm -rf "$folder/work/work/incompat"
 mount -t overlay overlay -o "lowerdir=$lower,upperdir=$folder/upper,workdir=$folder/work,volatile" "$folder/root"
 
-# /sys shows the network interfaces of the namespace in which it was mounted; with the host's,
-# cloud-init in the guest would not find its own.
+# /sys shows the network interfaces of the namespace in which it was mounted. With the host's /sys, cloud-init in the
+# guest would not find its own interface.
 mount -t sysfs sysfs "$folder/sys"
 mount --rbind /sys/fs/cgroup "$folder/sys/fs/cgroup"
 mount --rbind "$folder/sys" /sys

@@ -57,7 +57,7 @@ describe("a target", () => {
         ).toBe(expected);
     });
 
-    test("keeps what is known of it when others come and go", () => {
+    test("keeps its health when other targets are added and removed", () => {
         const health = withTargets(after(...allHealthy), {
             ...balancer,
             targets: [...balancer.targets.slice(1), { address: "10.0.0.7", zone: "a" }],
@@ -98,7 +98,7 @@ describe("new connections", () => {
         expect(from("a", health, 120_000)).toEqual(["10.0.1.5", "10.0.1.6"]);
     });
 
-    test("come back with the zone's target, and a second loss counts anew", () => {
+    test("return to the zone's target, and a second loss starts a new wait", () => {
         const back = after(...allHealthy, ...failedThrice("10.0.0.5"), ...passedTwice("10.0.0.5"));
         expect(from("a", back)).toEqual(["10.0.0.5"]);
         const lostAgain = failedThrice("10.0.0.5").reduce(
@@ -108,7 +108,7 @@ describe("new connections", () => {
         expect(from("a", lostAgain, 600_000)).toEqual(["lost"]);
     });
 
-    test("go nowhere before a target was found healthy", () => {
+    test("are lost before a target was found healthy", () => {
         expect(from("a", after())).toEqual([]);
         expect(from("a", after(...passedTwice("10.0.1.5")))).toEqual(["10.0.1.5"]);
     });

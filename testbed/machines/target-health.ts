@@ -1,14 +1,14 @@
 import type { HealthCheck } from "./driver.ts";
 import type { PlannedNetworkLoadBalancer } from "./network-plan.ts";
 
-/** What a network load balancer thinks of a target. */
+/** A target's health, as a network load balancer sees it. */
 export interface TargetHealth {
     healthy: boolean;
-    /** Checks in a row that said the opposite. */
+    /** Number of checks in a row with the opposite result. */
     contrary: number;
 }
 
-/** What a network load balancer knows of its targets, and of the zones that they are in. */
+/** A network load balancer's targets and their zones. */
 export interface BalancerHealth {
     /** By address. */
     targets: Record<string, TargetHealth>;
@@ -16,14 +16,14 @@ export interface BalancerHealth {
     lostZones: Record<string, number>;
 }
 
-/** A target after another check. */
+/** A target's health after another check. */
 export function afterCheck({ healthy, contrary }: TargetHealth, passed: boolean, check: HealthCheck): TargetHealth {
     if (passed === healthy) return { healthy, contrary: 0 };
     const threshold = passed ? check.healthyThreshold : check.unhealthyThreshold;
     return contrary + 1 < threshold ? { healthy, contrary: contrary + 1 } : { healthy: passed, contrary: 0 };
 }
 
-/** Keeps what is known of the targets that are there, and takes new ones for unhealthy until they were checked. */
+/** Keeps the health of existing targets. New ones are unhealthy until their first checks. */
 export function withTargets(
     health: BalancerHealth | undefined,
     { targets }: PlannedNetworkLoadBalancer,
@@ -37,7 +37,7 @@ export function withTargets(
     };
 }
 
-/** The same after one target was checked. */
+/** The health of all targets after a check of one. */
 export function withCheck(
     health: BalancerHealth,
     balancer: PlannedNetworkLoadBalancer,
@@ -58,13 +58,13 @@ export function withCheck(
     return { targets, lostZones: zoneServes ? lostZones : { ...lostZones, [target.zone]: now } };
 }
 
-/** Where a new connection may go to; "lost" stands for a share of them that gets no answer. */
+/** The destination of a new connection. "lost" means that it gets no answer. */
 export type Destination = string | "lost";
 
 /**
- * Where new connections of clients in a zone go, each to one of the destinations (Yandex Cloud's documentation,
- * "Implementation specifics"): to the zone's own healthy targets, else to those of all other zones. A zone that has
- * just lost its last one still draws its share of connections, which are lost until the routes have converged.
+ * The destinations of new connections from a zone (Yandex Cloud's documentation, "Implementation specifics"): the zone's
+ * own healthy targets, or else those of all other zones. A zone that has just lost its last healthy target still gets
+ * its share of connections, which are lost until the routes have converged.
  * @param zone undefined for clients from outside
  */
 export function destinations(

@@ -6,12 +6,12 @@ import { deleteNamespace, namespacesWithPrefix } from "./namespaces.ts";
 import { attempt, waitFor } from "./run.ts";
 
 /**
- * Ends everything that a testbed has running, found by its names alone, so that it also works after a
- * crash and with half of the folder gone. Machines lose their power; disks and records stay.
+ * Ends everything of a testbed that runs. It finds things by their names alone, so it also works after a crash and with
+ * an incomplete folder. Machines lose their power; disks and records stay.
  */
 export async function tearDown(site: Site): Promise<void> {
     const groups = groupsBelow(site.prefix);
-    // All at once, before any of them can notice that another is gone.
+    // All at the same moment, so that no machine notices the loss of another.
     killGroup(site.prefix);
     const ended = await waitFor(10, () => (processesOf(site.prefix).length === 0 ? true : undefined));
     if (!ended) throw new Error(`processes of the control group ${site.prefix} do not end`);
@@ -26,7 +26,7 @@ export async function tearDown(site: Site): Promise<void> {
     await removeNamespaceFolder();
 }
 
-/** `ip netns` mounts its folder and leaves it behind; it goes if nobody else has a namespace. */
+/** Removes the folder that `ip netns` mounts and leaves behind, unless other namespaces are in it. */
 async function removeNamespaceFolder(): Promise<void> {
     const folder = "/run/netns";
     const isEmpty = quietly(() => {

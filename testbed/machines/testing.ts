@@ -34,7 +34,7 @@ export const testNetwork = {
     ],
 } satisfies NetworkState;
 
-/** Picks the public address: 127.0.0.0/8 is all the host's, and testbeds of checkouts use 127.77.0.0/24 and on. */
+/** A public address for this process. All of 127.0.0.0/8 belongs to the host, and testbeds of checkouts use 127.77.0.0/24 to 127.85.0.0/24. */
 export const testPublicAddress = `127.99.${(process.pid >> 8) & 255}.${process.pid & 255 || 1}`;
 
 function tcp(direction: SecurityRule["direction"], port: number, peer: Partial<SecurityRule>): SecurityRule {

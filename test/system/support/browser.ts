@@ -1,4 +1,4 @@
-/** A page in a real browser, Debian's Chromium, opened from a machine's place in the network. */
+/** Opens a page in a real browser, Debian's Chromium, from a machine's network. */
 import { createHash, X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,22 +6,23 @@ import { join } from "node:path";
 
 import { initProcess } from "../../../testbed/machines/guest.ts";
 import { attempt } from "../../../testbed/machines/run.ts";
-import { machineId, site } from "./testbed.ts";
+import { machineId } from "../../../local/machines.ts";
+import { site } from "../../../local/this-testbed.ts";
 
 export interface Visit {
     readonly url: string;
-    /** The address of the host that the URL names. */
+    /** The address of the URL's host. */
     readonly address: string;
-    /** The server's certificate, PEM: a page with another key is not shown. */
+    /** The server's certificate in PEM. A page with another key is refused. */
     readonly certificate: string;
-    /** Where the picture goes, a PNG. */
+    /** Path of the screenshot, a PNG. */
     readonly picture: string;
 }
 
 /**
- * Opens a page with nothing but that machine's network.
+ * Opens a page with that machine's network only.
  * @returns the page's DOM, as HTML
- * @throws Error with what Chromium said
+ * @throws Error with Chromium's messages
  */
 export async function visit(machine: string, { url, address, certificate, picture }: Visit): Promise<string> {
     const key = new X509Certificate(certificate).publicKey.export({ type: "spki", format: "der" });

@@ -1,11 +1,12 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
 import { ensureImage } from "../../../testbed/image/index.ts";
-import { stackFile, removeStack } from "./testbed.ts";
+import { removeStack } from "../../../local/commands.ts";
+import { stackFile } from "../../../local/this-testbed.ts";
 
 /**
- * The testbed's tests begin with nothing up and leave nothing up. A configuration that somebody had written comes back.
- * The machines' image is built here, so that no test waits for it inside its own time limit.
+ * System tests begin and end with nothing up. They put back the stack's configuration if there was one.
+ * The machines' image is built here, so that no test waits for it within its own time limit.
  */
 export default async function setUp(): Promise<() => Promise<void>> {
     const written = existsSync(stackFile) ? readFileSync(stackFile) : undefined;

@@ -1,15 +1,15 @@
-/** An `up` that dies in the middle, as with its computer: no signal that it could answer, and its plug-ins die with it. */
+/** An `up` that is killed half-way together with its plug-ins, as when its computer loses power. */
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 
-import { repository } from "./testbed.ts";
+import { repository } from "../../../local/this-testbed.ts";
 
 const deadlineSeconds = 180;
 
 /**
- * @param pattern a part of the output from which on the moment may come
- * @param moment resolves when the time has come
- * @throws Error with the output when `up` ends, or the deadline comes, before the pattern is seen
+ * @param pattern a part of the output; the kill is after it
+ * @param moment resolves when it is time to kill
+ * @throws Error with the output if `up` ends, or 180 s pass, before the output has the pattern
  */
 export async function killedUp(pattern: string, moment: () => Promise<void> = async () => undefined): Promise<void> {
     const up = spawn("tools/run", ["pulumi", "up", "--yes", "--skip-preview", "--stack", "local"], {
@@ -32,7 +32,7 @@ export async function killedUp(pattern: string, moment: () => Promise<void> = as
     await ended;
 }
 
-/** Every process below one, wherever it has put itself. */
+/** All descendants of a process, in whatever process group they are. */
 function descendants(pid: number): number[] {
     const children = new Map<number, number[]>();
     for (const name of readdirSync("/proc").filter((entry) => /^\d+$/.test(entry))) {
@@ -44,7 +44,7 @@ function descendants(pid: number): number[] {
             );
             children.set(parent, [...(children.get(parent) ?? []), Number(name)]);
         } catch {
-            // It has just ended.
+            // The process has just ended.
         }
     }
     const below = (parent: number): number[] =>

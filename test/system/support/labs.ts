@@ -1,4 +1,4 @@
-/** Does a lab's page on the testbed: types its commands where their prompts say, and compares what they print. */
+/** Does a lab's page on the testbed: types each command at the place that its prompt names, and compares the output. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -13,17 +13,18 @@ import {
     type Place,
     type Printed,
 } from "../../support/lab-page.ts";
-import { folder, machineId, repository, site } from "./testbed.ts";
+import { machineId } from "../../../local/machines.ts";
+import { folder, repository, site } from "../../../local/this-testbed.ts";
 
-/** One command may take so long; the longest of the pages takes a minute. */
+/** Time limit of one command. The longest one of the labs takes a minute. */
 const commandSeconds = 180;
 
-/** The environment of a client, which `npm run local` leaves: connection strings without passwords. */
+/** The environment of a client, written by `npm run local`: connection strings without passwords. */
 const clientEnvironment = join(folder, "client.sh");
 
 /**
  * @param name the page's file, relative to the repository
- * @param report gets each command before it is typed
+ * @param report called with each command before it is typed
  * @throws Error with page, line, command, and what it printed instead of what the page shows
  */
 export async function doLab(name: string, report: (line: string) => void = () => undefined): Promise<void> {
@@ -53,7 +54,7 @@ async function firstProblem(path: string, commands: readonly LabCommand[]): Prom
     return undefined;
 }
 
-/** Runs a command in a shell such as the reader has at this prompt. */
+/** Runs a command in the shell that a reader has at this prompt. */
 async function type(place: Place, command: string): Promise<Printed> {
     const { exitCode, stdout, stderr } = await inShell(place, command);
     return { exitCode, output: stdout + stderr };

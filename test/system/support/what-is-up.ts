@@ -1,21 +1,21 @@
-/** What a test file finds on the testbed, and what the next one finds. */
+/** The state of the testbed at the beginning of a test file, and after it. */
 import { afterAll, beforeAll } from "vitest";
 
-import { local, removeStack } from "./testbed.ts";
+import { local, removeStack } from "../../../local/commands.ts";
 
-/** Nothing, when the file's own hooks and tests begin: no machine, no stack and no configuration of one. */
+/** Begins with nothing: no machine, no stack and no configuration of one. */
 export function nothingUp(): void {
     beforeAll(removeStack);
     leaveForTheNext();
 }
 
-/** The cluster as it is by default, perhaps with other tests' rows in it: what an earlier file left, or made anew. */
+/** Begins with a cluster of the default settings: the one that an earlier file left, perhaps with rows in it, or a new one. */
 export function clusterUp(): void {
     beforeAll(() => local());
     leaveForTheNext();
 }
 
-/** Only when all its tests have passed, and so have put back what they changed, may a file leave its cluster to the next. */
+/** Leaves the cluster to the next file if all tests have passed, because they restore what they change. Otherwise removes it. */
 function leaveForTheNext(): void {
     // Vitest reads the first parameter as a list of fixtures, and refuses any that is not destructured.
     afterAll(async ({}, file) => {

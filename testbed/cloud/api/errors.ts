@@ -1,6 +1,6 @@
 import { status } from "@grpc/grpc-js";
 
-/** A refusal as the cloud words it: a gRPC status code and a sentence for people. */
+/** A refused request: a gRPC status code and a message, in the cloud's own words. */
 export class CloudError extends Error {
     readonly code: status;
 
@@ -23,6 +23,6 @@ export const resourceExhausted = (message: string) => new CloudError(status.RESO
 
 export const unauthenticated = (message: string) => new CloudError(status.UNAUTHENTICATED, message);
 
-/** What the real cloud can do and this testbed does not pretend to. */
+/** A feature of the real cloud that the testbed does not have. */
 export const unimplemented = (message: string) =>
     new CloudError(status.UNIMPLEMENTED, `${message}: not available on the testbed`);

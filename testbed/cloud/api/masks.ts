@@ -1,8 +1,8 @@
 import { invalidArgument } from "./errors.ts";
 
 /**
- * The fields an update is about. The API's rule: a mask names fields in snake case; without a
- * mask every field is updated, those that were not sent to their default.
+ * The fields that an update changes. The API's rule: a mask names fields in snake case; without a mask every field is
+ * updated, and fields that were not sent get their defaults.
  * @param allowed every path this update understands
  * @throws INVALID_ARGUMENT for a path that is not among them
  */

@@ -9,17 +9,17 @@ import { CloudError, resourceExhausted } from "./errors.ts";
 import type { AnyMessage } from "./messages.ts";
 import type { CallContext, Handlers } from "./server.ts";
 
-/** Finished operations are kept for clients that ask again; the oldest go first. */
+/** Number of finished operations that are kept for clients that ask again. The oldest are removed first. */
 const keptOperations = 50;
 
 /** A new account's quota "concurrent operations per folder" of Compute Cloud (its documentation, quotas and limits). */
 const concurrentOperations = 15;
 
-/** What an operation does and to what. */
+/** The work of an operation, and the resources that it changes. */
 export interface Work {
     description: string;
     metadata: AnyMessage;
-    /** Identifiers of the resources that nothing else may work on meanwhile. */
+    /** Identifiers of the resources that are locked during the operation. */
     holds: string[];
     /** The folder whose quota of concurrent operations this counts against; Compute Cloud has one. */
     folderId?: string;
@@ -28,8 +28,7 @@ export interface Work {
 }
 
 /**
- * Runs the long-running operations of the API to their end and answers them done, which the API
- * allows and saves its clients the polling.
+ * Runs the API's long-running operations to their end before the answer. The API allows that, and clients need not poll.
  */
 export class Operations {
     private readonly underWay = new Map<string, Promise<unknown>>();
@@ -43,8 +42,8 @@ export class Operations {
     }
 
     /**
-     * Answers a call once per idempotency key: a client that repeats a call it got no answer to gets
-     * the answer of the first, even from an emulator that was restarted in between.
+     * Runs a call once for each idempotency key. A client that repeats a call without an answer gets the first call's
+     * answer, even after a restart of the emulator.
      */
     once(key: string | undefined, answer: () => unknown): unknown {
         if (key === undefined) return answer();
@@ -112,7 +111,7 @@ export class Operations {
     }
 }
 
-/** Operations are answered done, so clients rarely ask; those that do get the same answer. */
+/** Answers have finished operations, so clients rarely ask for them. Those that do get the same answer. */
 export function operationHandlers(store: Store): Handlers<typeof OperationServiceService> {
     return { get: ({ operationId }) => store.operations.get(operationId) };
 }

@@ -10,7 +10,7 @@ export interface LogEntry {
     message?: string;
 }
 
-/** The calls the emulator got, one JSON object a line, to read when something went wrong. */
+/** A log of the emulator's calls, one JSON object a line. */
 export class RequestLog {
     private readonly stream: WriteStream;
 
@@ -30,8 +30,8 @@ export class RequestLog {
 }
 
 /**
- * What of a request may be written down: names, identifiers and the update mask. Chosen by what
- * is known to be harmless, so that no metadata, user-data or token can slip through.
+ * The parts of a request for the log: names, identifiers and the update mask. It is a list of harmless fields, so that no
+ * metadata, user-data or token can get into the log.
  */
 function outline(request: object): object {
     return Object.fromEntries(

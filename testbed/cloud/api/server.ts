@@ -12,7 +12,7 @@ import type { Operations } from "./operations.ts";
 import type { RequestLog } from "./request-log.ts";
 import { validateRequest } from "./validation.ts";
 
-/** What a handler may want to know of the call besides its request. */
+/** A call's data besides its request. */
 export interface CallContext {
     /** Given by clients that may repeat the call. */
     idempotencyKey: string | undefined;
@@ -127,7 +127,7 @@ export class ApiServer {
     }
 }
 
-/** Any token will do, but there must be one, as the cloud insists. */
+/** Like the cloud, requires a token. Every token is valid. */
 function requireToken(call: ServerUnaryCall<object, unknown>): void {
     if (!/^Bearer \S/.test(header(call, "authorization") ?? "")) {
         throw unauthenticated("The token is missing or empty");

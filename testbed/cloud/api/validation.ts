@@ -1,7 +1,7 @@
 import { invalidArgument } from "./errors.ts";
 import limits from "./limits.json" with { type: "json" };
 
-/** What the API's own definition says of one field; see limits.json. */
+/** The limits of one field in the API's own definition; see limits.json. */
 interface FieldRule {
     required?: boolean;
     /** Length of a string in characters. */

@@ -22,7 +22,7 @@ const updatable = [...descriptionFields, "size"] as const;
 
 export function diskHandlers(cloud: Cloud, images: Images): Handlers<typeof DiskServiceService> {
     const { store, driver, operations } = cloud;
-    /** Which instances have the disk is known to the instances. */
+    /** Adds the instances that have the disk. Only the instances' rows contain that. */
     const view = (disk: Disk): Disk => ({ ...disk, instanceIds: instancesOfDisk(store, disk.id).map(({ id }) => id) });
     const packDisk = (disk: Disk) => pack("yandex.cloud.compute.v1.Disk", Disk, view(disk));
     return {
@@ -103,7 +103,7 @@ export function diskHandlers(cloud: Cloud, images: Images): Handlers<typeof Disk
                             `Disk ${diskId} is attached to instance ${users.map(({ id }) => id).join(", ")}`,
                         );
                     }
-                    // From here on nobody can attach it.
+                    // From here on no instance can attach it.
                     store.disks.update(diskId, { status: Disk_Status.DELETING });
                     await store.save();
                     try {
@@ -121,7 +121,7 @@ export function diskHandlers(cloud: Cloud, images: Images): Handlers<typeof Disk
 
 async function grow({ store, driver }: Cloud, disk: Disk): Promise<void> {
     const instances = instancesOfDisk(store, disk.id);
-    // A boot disk is its machine's own root and takes what room there is.
+    // A boot disk is a folder of the host, without a size of its own.
     if (!instances.some(({ bootDisk }) => bootDisk?.diskId === disk.id)) await driver.resizeDisk(disk.id, disk.size);
     for (const instance of instances) await driver.updateMachine(machineSpec(store, instance));
 }

@@ -3,7 +3,7 @@ import { invalidArgument } from "../api/errors.ts";
 
 const gib = 2 ** 30;
 
-/** What may be combined at one guaranteed share of a core: numbers of cores, and memory for each of them. */
+/** The valid combinations for one guaranteed share of a core: numbers of cores, and memory for each core. */
 interface Configuration {
     coreFraction: number;
     cores: readonly number[];

@@ -5,7 +5,7 @@ import type { Handlers } from "../api/server.ts";
 
 const gib = 2 ** 30;
 
-/** Images that come with the cloud: on the testbed a single one, the guest image. */
+/** The cloud's public images. The testbed has one, the guest image. */
 export class Images {
     private readonly images: readonly Image[];
 

@@ -19,7 +19,7 @@ export function requireStatus(instance: Instance, status: Instance_Status): void
     }
 }
 
-/** Boots a new instance; one that cannot start is removed with all that was made for it. */
+/** Boots a new instance. If it cannot start, it is removed together with its new disks. */
 export async function boot(cloud: Cloud, id: string): Promise<Instance> {
     const { store, driver } = cloud;
     await store.save();
@@ -33,7 +33,7 @@ export async function boot(cloud: Cloud, id: string): Promise<Instance> {
     return store.instances.update(id, { status: Instance_Status.RUNNING });
 }
 
-/** Powers the machine off and removes it with its disks, except those that are to outlive it. */
+/** Powers the machine off and removes it with its auto-delete disks. */
 export async function remove(cloud: Cloud, id: string): Promise<void> {
     const { store, driver } = cloud;
     const instance = store.instances.update(id, { status: Instance_Status.DELETING });
@@ -95,8 +95,8 @@ export async function restart(cloud: Cloud, id: string): Promise<Instance> {
 }
 
 /**
- * Brings instances to rest that a killed emulator left half-way: creation is taken back (its
- * client never got an answer), everything else is gone through with.
+ * Finishes what a killed emulator left half-done with instances. Creations are undone, because their client got no answer;
+ * all other changes are completed.
  */
 export async function resume(cloud: Cloud): Promise<void> {
     for (const { id, status } of cloud.store.instances.all()) {

@@ -33,7 +33,7 @@ const updatable = [...whileRunning, ...whileStopped];
 
 type Fields = ReadonlySet<(typeof updatable)[number]>;
 
-/** Changes what the update mask names; the machine sees it at its next start. */
+/** Changes the fields of the update mask. The machine changes at its next start. */
 export async function updateInstance(
     cloud: Cloud,
     before: Instance,

@@ -33,7 +33,7 @@ const packInstance = (instance: Instance) => pack("yandex.cloud.compute.v1.Insta
 export function instanceHandlers(cloud: Cloud, images: Images): Handlers<typeof InstanceServiceService> {
     const { store, driver, operations } = cloud;
 
-    /** Runs work on one existing instance, which nothing else may touch meanwhile. */
+    /** Runs work on one existing instance, which is locked meanwhile. */
     function operate<Metadata extends { instanceId: string }>(
         call: CallContext,
         description: string,

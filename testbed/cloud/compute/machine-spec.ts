@@ -4,7 +4,7 @@ import type { Store } from "../state/store.ts";
 import { hostname } from "../vpc/network-state.ts";
 import { attachedDisks } from "./attached-disks.ts";
 
-/** The machine that an instance is. */
+/** The specification of an instance's machine. */
 export function machineSpec(store: Store, instance: Instance): MachineSpec {
     return {
         id: instance.id,
@@ -21,7 +21,7 @@ export function machineSpec(store: Store, instance: Instance): MachineSpec {
     };
 }
 
-/** One disk as the machine has it. */
+/** The specification of one disk of the machine. */
 export function machineDisk(store: Store, disk: AttachedDisk, boot = false): MachineSpec["disks"][number] {
     return { diskId: disk.diskId, deviceName: disk.deviceName, sizeBytes: store.disks.get(disk.diskId).size, boot };
 }

@@ -113,7 +113,7 @@ export function requireSecurityGroups(store: Store, subnetId: string, groupIds: 
     }
 }
 
-/** The testbed has no DNS zones in which records could be made. */
+/** Refuses DNS records, because the testbed has no DNS zones. */
 function requireNoDnsRecords(spec: PrimaryAddressSpec | undefined): void {
     const records = [...(spec?.dnsRecordSpecs ?? []), ...(spec?.oneToOneNatSpec?.dnsRecordSpecs ?? [])];
     if (records.length > 0) throw unimplemented("DNS records");
@@ -134,8 +134,8 @@ function withPublicAddresses(
 }
 
 /**
- * A stopped instance loses the public addresses that nobody reserved (documentation, "Cloud
- * resource addresses"); what stays is that it will get one again.
+ * A stopped instance loses its public addresses unless they are reserved (documentation, "Cloud resource addresses").
+ * It gets new ones at its start.
  */
 export function withoutDynamicAddresses(store: Store, instance: Instance): Pick<Instance, "networkInterfaces"> {
     const reserved = reservedPublicAddresses(store);

@@ -7,7 +7,7 @@ import { requireZone } from "../zones.ts";
 import { defaultBlockSize, defaultDiskType, requireDiskShape } from "./disk-types.ts";
 import type { Images } from "./images.ts";
 
-/** What a request can say of a disk, alone or as part of a new instance. */
+/** The fields of a new disk in a request, alone or as part of a new instance. */
 export interface DiskRequest {
     folderId: string;
     zoneId: string;
@@ -25,13 +25,13 @@ export interface DiskRequest {
     diskPlacementPolicy?: { placementGroupId: string };
 }
 
-/** Older virtual hardware, which is what an instance gets that asks for nothing else. */
+/** Older virtual hardware, the default of new instances. */
 export const hardwareGeneration = {
     legacyFeatures: { pciTopology: PCITopology.PCI_TOPOLOGY_V1 },
     generation2Features: undefined,
 };
 
-/** A disk as it will be, with the cloud's defaults filled in. */
+/** The new disk, with the cloud's defaults. */
 export function newDisk(request: DiskRequest): Disk {
     return {
         ...newResource("disk", request),
@@ -44,7 +44,7 @@ export function newDisk(request: DiskRequest): Disk {
         sourceImageId: request.imageId || undefined,
         sourceSnapshotId: undefined,
         instanceIds: [],
-        // The provider reads this without looking whether it is there.
+        // The provider reads this field without checking that it exists.
         diskPlacementPolicy: { placementGroupId: "", placementGroupPartition: 0 },
         hardwareGeneration,
     };

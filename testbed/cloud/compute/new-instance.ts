@@ -65,7 +65,7 @@ export function addInstance(
         schedulingPolicy: { preemptible: request.schedulingPolicy?.preemptible ?? false },
         serviceAccountId: request.serviceAccountId,
         networkSettings: request.networkSettings ?? { type: NetworkSettings_Type.STANDARD },
-        // The provider reads this without looking whether it is there.
+        // The provider reads this field without checking that it exists.
         placementPolicy: request.placementPolicy ?? {
             placementGroupId: "",
             hostAffinityRules: [],
@@ -117,7 +117,7 @@ export function metadataOptionsOf(options: MetadataOptions | undefined): Metadat
     };
 }
 
-/** What the real cloud would do with these the testbed cannot, so it must not seem to. */
+/** Refuses features of the real cloud that the testbed does not have. */
 function requireServed(request: CreateInstanceRequest): void {
     if (request.localDiskSpecs.length > 0) throw unimplemented("local disks");
     if (request.filesystemSpecs.length > 0) throw unimplemented("file systems");

@@ -2,7 +2,7 @@ import { unimplemented } from "../api/errors.ts";
 import type { Table } from "./table.ts";
 
 /**
- * What a List finds in a folder, all of it on one page.
+ * The answer to a List: everything in a folder, on one page.
  * @param filter none, or one name, as Yandex's Go SDK looks a resource up
  */
 export function listed<Row extends { id: string; folderId: string; name: string }>(

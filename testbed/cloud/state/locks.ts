@@ -1,4 +1,4 @@
-/** Serialises work on the same resource; work on different resources goes on side by side. */
+/** Serialises work on the same resource. Work on different resources runs in parallel. */
 export class Locks {
     private readonly tails = new Map<string, Promise<unknown>>();
 

@@ -1,7 +1,6 @@
 /**
- * Repeats an idempotent action that always works on the newest state: never two at a time, and
- * every request is served by a run that began after it. Requests that come while one run is under
- * way share the next.
+ * Runs an idempotent action on the newest state, one run at a time. Every request is served by a run that began after it;
+ * requests during a run share the next one.
  */
 export class SingleFlight {
     private running: Promise<void> | undefined;

@@ -15,7 +15,7 @@ import { Subnet } from "@yandex-cloud/nodejs-sdk/vpc-v1/subnet";
 import { SingleFlight } from "./single-flight.ts";
 import { Table } from "./table.ts";
 
-/** Layout of the state file; a file of another layout is refused, not guessed at. */
+/** Layout of the state file. A file of another layout is refused. */
 const version = 1;
 
 interface StateFile {
@@ -26,7 +26,7 @@ interface StateFile {
     tables: Record<string, unknown[]>;
 }
 
-/** Everything the cloud knows, kept in one file that is always whole. */
+/** The cloud's state, in one file that is always complete. */
 export class Store {
     readonly networks = new Table("Network", Network);
     readonly subnets = new Table("Subnet", Subnet);
@@ -41,7 +41,7 @@ export class Store {
     readonly networkLoadBalancers = new Table("Network load balancer", NetworkLoadBalancer);
     readonly operations = new Table("Operation", Operation);
     readonly idempotencyKeys = new Map<string, string>();
-    /** Where the search for a free public address goes on. */
+    /** Where the search for a free public address continues. */
     publicAddressCursor = 0;
 
     private readonly writing = new SingleFlight(() => this.write());
@@ -91,7 +91,7 @@ export class Store {
             tables: Object.fromEntries(Object.entries(this.tables()).map(([name, table]) => [name, table.toJSON()])),
         };
         const temporary = `${this.path}.new`;
-        // Instances' metadata may hold secrets, hence the mode.
+        // The mode protects secrets in instances' metadata.
         await writeFile(temporary, JSON.stringify(state), { mode: 0o600, flush: true });
         await rename(temporary, this.path);
     }

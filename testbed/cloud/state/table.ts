@@ -5,7 +5,7 @@ import type { Codec } from "../api/messages.ts";
 export class Table<Row extends { id: string }> {
     private rows = new Map<string, Row>();
 
-    /** How messages call one of these: "Network". */
+    /** Name of one resource in messages: "Network". */
     readonly kind: string;
     private readonly codec: Codec<Row>;
 

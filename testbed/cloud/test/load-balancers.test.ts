@@ -79,7 +79,7 @@ describe("a network load balancer", () => {
         expect(cloud.driver.network.networkLoadBalancers).toEqual([]);
     });
 
-    test("gets an address and a check's timings that nobody chose, and keeps the address when it changes", async () => {
+    test("gets a default address and default timings of checks, and keeps the address when it changes", async () => {
         const check = { name: "check", tcpOptions: { port: 22 } };
         const balancer = await cloud.networkLoadBalancer(subnet.id, group.id, {
             ...listeners(listenerSpec(subnet.id, 5000, 5010), listenerSpec(subnet.id, 5001, 5011)),
@@ -234,7 +234,7 @@ describe("refused are", () => {
         ).toMatch(/^ALREADY_EXISTS: Two listeners have the port 5000/);
     });
 
-    test("addresses that somebody has, whoever it is", async () => {
+    test("addresses that are in use, by any kind of resource", async () => {
         await cloud.instance(subnet.id, {
             networkInterfaceSpecs: [{ subnetId: subnet.id, primaryV4AddressSpec: { address: "10.1.0.9" } }],
         });

@@ -66,7 +66,7 @@ test("every kind takes a new name and labels", async () => {
     });
 });
 
-test("a subnet's way to the internet comes and goes with its route table", async () => {
+test("a subnet has a way to the internet as long as it has a route table", async () => {
     const network = await cloud.network();
     const gateway = await cloud.gateway();
     const table = await cloud.routeTable(network.id, gateway.id);
@@ -99,14 +99,14 @@ describe("security group rules", () => {
     test("keep their id when an equal one replaces them", async () => {
         const network = await cloud.network();
         const group = await cloud.securityGroup(network.id, [rule("TCP", 22), rule("TCP", 5432)]);
-        const [ssh, postgres] = group.rules.map(({ id }) => id);
+        const [ssh, database] = group.rules.map(({ id }) => id);
         const updated = await update(
             group.id,
-            [ssh ?? "", postgres ?? ""],
+            [ssh ?? "", database ?? ""],
             [rule("tcp", 5432), rule("TCP", 6432), rule("TCP", 22)],
         );
         expect(updated.rules.map(({ ports }) => ports?.fromPort)).toEqual([5432, 6432, 22]);
-        expect(updated.rules[0]?.id).toBe(postgres);
+        expect(updated.rules[0]?.id).toBe(database);
         expect(updated.rules[2]?.id).toBe(ssh);
         expect(new Set(updated.rules.map(({ id }) => id)).size).toBe(3);
         expect(cloud.driver.network.securityGroups.find(({ id }) => id === group.id)?.rules).toHaveLength(3);

@@ -11,7 +11,7 @@ import { interfaces } from "./usage.ts";
 /** Where the cloud's load balancers check health from (Yandex VPC documentation, "Security groups"). */
 const healthCheckSources = ["198.18.235.0/24", "198.18.248.0/24"];
 
-/** The picture of the VPC that the data plane works by. */
+/** The VPC's state for the data plane. */
 export function networkState(store: Store): NetworkState {
     return {
         subnets: store.subnets.all().map((subnet) => ({
@@ -47,7 +47,7 @@ export function networkState(store: Store): NetworkState {
     };
 }
 
-/** Nothing for one that does nothing, for want of listeners or targets. */
+/** Empty for a load balancer without listeners or targets. */
 function networkLoadBalancer(
     store: Store,
     balancer: NetworkLoadBalancer,
@@ -86,7 +86,7 @@ function hasInternetRoute(store: Store, routeTableId: string): boolean {
     return staticRoutes.some((route) => route.destinationPrefix === "0.0.0.0/0" && route.gatewayId !== undefined);
 }
 
-/** An interface without security groups silently has its network's default group. */
+/** An interface without security groups has its network's default group. */
 function defaultGroups(store: Store, subnetId: string): string[] {
     const { networkId } = store.subnets.get(subnetId);
     return [store.networks.get(networkId).defaultSecurityGroupId];

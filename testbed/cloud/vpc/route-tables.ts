@@ -105,7 +105,7 @@ function requireValid(store: Store, table: RouteTable): void {
 
 /** Rules: Yandex VPC documentation, "Routing" (static routes, limitations). */
 function requireValidRoute(store: Store, route: StaticRoute): void {
-    // Routes through a machine would have to be obeyed by the testbed's network, which has no user for them.
+    // The testbed's network does not support routes through a machine, because nothing uses them.
     if (route.gatewayId === undefined) throw unimplemented("static route through an address");
     store.gateways.get(route.gatewayId);
     if (route.destinationPrefix !== "0.0.0.0/0") {

@@ -110,7 +110,7 @@ export function securityGroupHandlers(cloud: Cloud): Handlers<typeof SecurityGro
     };
 }
 
-/** The group that comes with a network, for interfaces that name none. */
+/** A network's default group, for interfaces without groups. */
 export function defaultSecurityGroup(network: Network): SecurityGroup {
     return {
         id: network.defaultSecurityGroupId,
@@ -145,8 +145,8 @@ async function updateGroup(cloud: Cloud, id: string, changes: (group: SecurityGr
 }
 
 /**
- * A new rule that says the same as one it replaces keeps that one's id: the provider replaces
- * rules that did not change, and would see their ids drift.
+ * A new rule that equals a replaced one keeps its id. The provider also replaces unchanged rules, and would report
+ * changed ids as drift.
  */
 function withKeptIds(replaced: readonly SecurityGroupRule[], added: readonly SecurityGroupRule[]): SecurityGroupRule[] {
     const free = [...replaced];

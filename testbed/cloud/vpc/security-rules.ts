@@ -11,7 +11,7 @@ import { parseCidr } from "./ip.ts";
 /** CIDRs of one rule (documentation, "Quotas and limits" of Virtual Private Cloud). */
 const maxCidrs = 50;
 
-/** What Yandex VPC filters by (the same page), with the names and numbers of IANA. */
+/** Yandex VPC's protocols (the same page), with IANA's names and numbers. */
 const protocolNumbers: Record<string, number> = { ANY: -1, ICMP: 1, TCP: 6, UDP: 17, GRE: 47, ESP: 50, AH: 51 };
 
 const predefinedTargets = ["self_security_group", "loadbalancer_healthchecks"];
@@ -76,7 +76,7 @@ export function requireValidRule(rule: SecurityGroupRule): void {
     if (wrong !== undefined) throw invalidArgument(`${JSON.stringify(wrong)} is not an IPv4 range in CIDR notation`);
 }
 
-/** What a network's default group allows (documentation, "Security groups", default security group rules). */
+/** The rules of a network's default group (documentation, "Security groups", default security group rules). */
 export function defaultRules(): SecurityGroupRule[] {
     const rule = (direction: Direction, description: string, rest: Partial<SecurityGroupRuleSpec>) =>
         newRule({

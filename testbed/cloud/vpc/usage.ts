@@ -39,7 +39,7 @@ export function usedPublicAddresses(store: Store): string[] {
         .filter((address) => address !== "");
 }
 
-/** Those of the used ones that nobody reserved: they go back to the cloud when the instance stops. */
+/** The used addresses that are not reserved. They return to the cloud when the instance stops. */
 export function dynamicPublicAddresses(store: Store): string[] {
     const reserved = reservedPublicAddresses(store);
     return usedPublicAddresses(store).filter((address) => !reserved.has(address));

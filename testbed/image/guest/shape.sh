@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Gives the Debian root AlmaLinux's outside. Runs inside the root, once, while the image is built.
+# Gives the Debian root AlmaLinux's paths, units and accounts. Runs inside the root, once, while the image is built.
 # /tmp/testbed holds cloud-init's source and the RPMs of the image.
 set -euo pipefail
 
@@ -13,7 +13,7 @@ for stage in main local network; do
     render "systemd/cloud-init-$stage.service.tmpl" "$unit"
 done
 ln -sfn ../lib/cloud-init /usr/libexec/cloud-init
-# cloud-init talks to itself through Debian's netcat; users get AlmaLinux's, from the mirror.
+# cloud-init itself uses Debian's netcat. Users install AlmaLinux's netcat from the mirror.
 sed -i 's/| nc -Uu/| nc.openbsd -Uu/' /usr/lib/systemd/system/cloud-*.service
 update-alternatives --quiet --remove-all nc
 
@@ -25,12 +25,12 @@ mkdir -p /usr/libexec/openssh && ln -sf ../../lib/openssh/sftp-server /usr/libex
 mkdir -p /etc/pki/ca-trust/source/anchors /usr/share/pki/ca-trust-source/anchors /etc/pki/tls/certs /etc/sysconfig
 ln -sf /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt
 ln -sf ca-certificates.crt /etc/ssl/certs/ca-bundle.crt
-# A program that thinks it is on Debian must fail.
+# A program that expects Debian must fail.
 chmod a-x /usr/bin/apt /usr/bin/apt-get /usr/bin/apt-cache /usr/bin/apt-key 2>/dev/null || true
 
 # --- accounts
 groupadd --system wheel
-# 26 is postgres on AlmaLinux.
+# AlmaLinux reserves the id 26 for a package's account.
 groupmod --gid 986 tape
 sed -i 's/^#\?HOME_MODE.*/HOME_MODE 0700/' /etc/login.defs
 sed -i 's|^SHELL=.*|SHELL=/bin/bash|' /etc/default/useradd
@@ -46,7 +46,7 @@ ln -s ../usr/lib/os-release /etc/os-release
 
 # --- units: AlmaLinux's sshd, and only what the presets enable
 rm -f /usr/lib/systemd/system/{ssh.service,ssh.socket,sshd@.service,sshd-keygen.service,rescue-ssh.target,ssh-access.target}
-# Debian's init scripts become units unless they go: sshd would start twice.
+# Debian's init scripts would become units, and sshd would start twice.
 rm -f /usr/lib/systemd/system-generators/{systemd-ssh-generator,systemd-sysv-generator} /etc/init.d/*
 find /etc/systemd/system -mindepth 1 -delete
 systemctl preset-all 2>/dev/null

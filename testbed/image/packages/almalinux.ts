@@ -1,6 +1,6 @@
 import type { RpmPackage } from "../rpm/package.ts";
 
-/** The release whose outside the guest has. */
+/** The release of AlmaLinux that the guest looks like. */
 export const ALMALINUX = { version: "9.6", codeName: "Sage Margay" } as const;
 
 /**

@@ -5,7 +5,7 @@ export const etcdPackages: readonly RpmPackage[] = [
         name: "etcd",
         repository: "pgdg-extras",
         summary: "Distributed reliable key-value store, with etcdctl and etcdutl",
-        // Two, so that nodes can have different ones.
+        // Two releases, so that nodes can have different ones.
         release: "2PGDG.rhel9",
         olderReleases: ["1PGDG.rhel9"],
         debian: { packages: ["etcd-server", "etcd-client"], take: [/^\/usr\/bin\//] },

@@ -16,6 +16,6 @@ const haproxy: RpmPackage = {
 
 export const haproxyPackages: readonly RpmPackage[] = [
     haproxy,
-    // EL9's own is an older series; there is only Debian's to offer, under a release that PGDG's outranks, as in reality.
+    // EL9's own HAProxy is an older series. Here it is Debian's too, with a lower release than PGDG's, as in reality.
     { ...haproxy, repository: "appstream", release: "0.el9" },
 ];

@@ -24,7 +24,7 @@ function nameOnly(name: string, repository: RepositoryName, version: string): Rp
 /**
  * Modules that Patroni needs. Known: which names (PGDG's spec), and that PGDG itself serves ydiff, python3.12-etcd and
  * python3.12-psutil and AppStream the packages of its Python 3.12. Assumed: that the others come from EPEL and CRB.
- * The assumption is the strict one: user-data that enables both works on either side of the truth, and user-data that forgets one fails here.
+ * The assumption is the strict one: user-data that enables both works in any case, and user-data without one of them fails here.
  */
 export const pythonPackages: readonly RpmPackage[] = [
     nameOnly("python3.12", "appstream", "3.12.11"),

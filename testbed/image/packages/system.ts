@@ -14,7 +14,7 @@ export const systemPackages: readonly RpmPackage[] = [
             "/var/log/chrony": { mode: "0750", owner: "chrony", group: "chrony" },
         },
         attributes: { "/etc/chrony.keys": { mode: "0640", group: "chrony" } },
-        // Debian's path is compiled in; the file is where AlmaLinux has it.
+        // The binary has Debian's path compiled in, but the file is at AlmaLinux's path.
         links: { "/etc/chrony/chrony.conf": "../chrony.conf" },
     },
     {

@@ -7,15 +7,15 @@ import { releaseOf, renderSpec } from "./spec.ts";
 import { packagedPaths, stagePackage } from "./stage.ts";
 import { rpmVersion } from "./version.ts";
 
-/** Where the builder finds its material. */
+/** The builder's inputs. */
 export interface BuildInputs {
     /** Folder with the .deb files. */
     readonly debianPackages: string;
-    /** Root of the guest's Debian: its Python compiles the modules, so that the guest need not at each start. */
+    /** The guest's Debian root. Its Python compiles the modules, so that the guest need not compile them at each start. */
     readonly baseRoot: string;
     /** Folder with the packages' own files, one folder each. */
     readonly files: string;
-    /** Folder for everything in between; on the same file system as the output. */
+    /** Folder for intermediate files, on the same file system as the output. */
     readonly work: string;
 }
 
@@ -72,7 +72,7 @@ function debianFile(folder: string, name: string): string {
 async function compilePython(stages: readonly string[], baseRoot: string): Promise<void> {
     const modules = "/usr/lib/python3/dist-packages";
     for (const stage of stages.filter((folder) => existsSync(folder + modules))) {
-        // A mount namespace of its own: nothing is left mounted however this ends. Hashes, not times: RPM may round those.
+        // A mount namespace of its own, so that nothing stays mounted. Hashes instead of times, which RPM can round.
         await run("unshare", [
             "--mount",
             "bash",
@@ -96,11 +96,11 @@ async function buildRpm(rpm: RpmPackage, version: string, stage: string, folder:
         _dbpath: join(folder, "db"),
         _rpmfilename: "%%{NAME}-%%{VERSION}-%%{RELEASE}.%%{ARCH}.rpm",
         _buildhost: "testbed",
-        // Binaries are Debian's and stay as they are: no stripping, no debug packages, no build-id links.
+        // Debian's binaries stay unchanged: no stripping, no debug packages, no build-id links.
         __os_install_post: "%{nil}",
         debug_package: "%{nil}",
         _build_id_links: "none",
-        // Fast to unpack: every machine does it at its first boot.
+        // Fast to unpack, because every machine does it at its first boot.
         _binary_payload: "w1.zstdio",
     };
     const defines = Object.entries(macros).flatMap(([name, value]) => ["--define", `${name} ${value}`]);
@@ -108,7 +108,7 @@ async function buildRpm(rpm: RpmPackage, version: string, stage: string, folder:
     return join(folder, `${rpm.name}-${version}-${releaseOf(rpm)}.${architecture}.rpm`);
 }
 
-/** Maps over items with as many at a time as there are processors; the results keep the order. */
+/** Maps over items, as many at a time as there are processors. The results keep the order. */
 async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
     const results = new Array<R>(items.length);
     const queue = items.entries();

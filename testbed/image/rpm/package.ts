@@ -1,4 +1,4 @@
-/** Which repository of the testbed's mirror serves a package. "image" is none: the package is installed in the image. */
+/** The repository of the testbed's mirror that serves a package. "image" means none: the package is installed in the image. */
 export type RepositoryName =
     "image" | "baseos" | "appstream" | "crb" | "extras" | "epel" | "pgdg17" | "pgdg-common" | "pgdg-extras";
 
@@ -35,7 +35,7 @@ export interface DebianFiles {
 }
 
 /**
- * An RPM with the name and outside (paths, units, accounts) of the real one, and contents of Debian packages.
+ * An RPM with the name, paths, units and accounts of the real one, and with contents of Debian packages.
  * Files under packages/files/<name>/ belong to it as well. "{version}" in relations stands for its own version.
  */
 export interface RpmPackage {
@@ -60,7 +60,7 @@ export interface RpmPackage {
     readonly user?: SystemUser;
     readonly requires?: readonly string[];
     readonly provides?: readonly string[];
-    /** Units that follow the distribution's presets when the package is installed, and stop when it is removed. */
+    /** Units that follow the distribution's presets at the installation of the package, and stop at its removal. */
     readonly units?: readonly string[];
     /** Shell run after installation. */
     readonly afterInstall?: string;

@@ -1,6 +1,6 @@
 import type { PackagedPath, RpmPackage, SystemUser } from "./package.ts";
 
-/** Release of a package that names none. */
+/** Release of a package without its own. */
 export function releaseOf(rpm: RpmPackage): string {
     return rpm.release ?? (rpm.repository.startsWith("pgdg") ? "1PGDG.rhel9" : "1.el9");
 }
@@ -63,9 +63,9 @@ function script(text: string | undefined): string[] {
     return text === undefined ? [] : text.trim().split("\n");
 }
 
-/** As packagers write it: by name, so that an account which is already there is left alone. */
+/** Creates the account by name, as packages do, so that an existing account stays unchanged. */
 function createUser(user: SystemUser): string[] {
-    // -o: Debian's own accounts may hold the number, and it is the number that files on a data disk carry.
+    // -o: one of Debian's own accounts can have the number, and the number is what files on a data disk have.
     const number = (option: string) => (user.id === undefined ? "" : ` ${option} ${user.id} -o`);
     return [
         `getent group ${user.name} >/dev/null || groupadd -r${number("-g")} ${user.name}`,
@@ -81,7 +81,7 @@ function fileLine({ path, kind, mode, owner, group }: PackagedPath): string {
             return quoted;
         case "folder":
             return `%dir %attr(${mode},${owner},${group}) ${quoted}`;
-        // As every package does it: an administrator's (or cloud-init's) change survives an update.
+        // As in every package: an administrator's or cloud-init's change survives an update.
         case "file":
             return `${path.startsWith("/etc/") ? "%config(noreplace) " : ""}%attr(${mode},${owner},${group}) ${quoted}`;
     }

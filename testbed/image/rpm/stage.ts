@@ -11,7 +11,7 @@ const NEVER_TAKEN = [
     /^\/usr\/lib\/python3\/dist-packages\/[^/]+\/tests?\//,
 ];
 
-/** The path a file of a Debian package has in the RPM, or undefined when it is not taken. */
+/** The path of a Debian package's file in the RPM; undefined if the RPM does not contain it. */
 export function targetPath(path: string, debian: NonNullable<RpmPackage["debian"]>): string | undefined {
     const fits = (patterns: readonly RegExp[]) => patterns.some((pattern) => pattern.test(path));
     if (fits(NEVER_TAKEN) || fits(debian.leave ?? []) || (debian.take && !fits(debian.take))) return undefined;
@@ -20,7 +20,7 @@ export function targetPath(path: string, debian: NonNullable<RpmPackage["debian"
 }
 
 /**
- * Lays out a package's files at their paths in the guest, with hard links where it can.
+ * Places a package's files at their paths in the guest, with hard links if possible.
  * @param unpacked folder with one unpacked Debian package per name.
  * @param files folder with the package's own files (may be missing).
  * @param stage folder to fill.

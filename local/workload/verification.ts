@@ -1,21 +1,23 @@
-import { sql } from "../../test/system/support/sql.ts";
-import { eventually, type Outputs } from "../../test/system/support/testbed.ts";
+import { sql } from "../sql.ts";
+import { ports } from "../../cluster/names.ts";
+import { eventually } from "../eventually.ts";
+import type { Outputs } from "../outputs.ts";
 import { type Attempt, table } from "./records.ts";
 
-/** What the nodes hold, compared with what the clients were told. All counts but `acknowledged` are 0 when all is well. */
+/** The nodes' rows compared with the clients' acknowledgements. All counts but `acknowledged` must be 0. */
 export interface Verification {
     readonly acknowledged: number;
-    /** Acknowledged rows that the leader does not have. */
+    /** Acknowledged rows that are missing on the leader. */
     readonly lost: number;
-    /** Rows that are there more than once, on the leader. */
+    /** Rows that the leader has more than once. */
     readonly duplicated: number;
-    /** Rows of attempts that certainly failed, on the leader. */
+    /** Rows on the leader whose attempts certainly failed. */
     readonly resurrected: number;
-    /** Rows in which a replica differs from the leader, the worst replica. */
+    /** Rows that differ between the leader and the replica with the most differences. */
     readonly replicasDiffer: number;
 }
 
-/** PgBouncer gives its first client after PostgreSQL was away the error of then, and tries anew for the next. */
+/** Repeats a question, because PgBouncer answers its first client after an outage of PostgreSQL with the old error. */
 const askNode = (uri: string, statement: string): Promise<string> =>
     eventually(
         10,
@@ -23,7 +25,7 @@ const askNode = (uri: string, statement: string): Promise<string> =>
         () => true,
     );
 
-/** Compares every node, asked through its own PgBouncer, with the attempts. The workload must have ended. */
+/** Compares every node, through its own PgBouncer, with the attempts. The workload must have ended. */
 export async function verify(outputs: Outputs, attempts: readonly Attempt[]): Promise<Verification> {
     const nodes = outputs.nodes
         .filter(({ hostname }) => /-db-\d+$/.test(hostname))
@@ -51,13 +53,13 @@ export async function verify(outputs: Outputs, attempts: readonly Attempt[]): Pr
     };
 }
 
-/** One node's own address, past the load balancer. */
+/** A connection string for one node, without the load balancer. */
 function nodeUri(outputs: Outputs, fqdn: string): string {
     const { user, password, database } = outputs.connections[0]!;
-    return `postgresql://${user}:${password}@${fqdn}:6432/${database}?sslmode=verify-full`;
+    return `postgresql://${user}:${password}@${fqdn}:${ports.pgbouncer}/${database}?sslmode=verify-full`;
 }
 
-/** How often each row is there, once the node has replayed what the leader had written. */
+/** Counts each row on a node, after it has replayed the WAL up to a position. */
 async function rowsOf(uri: string, position: string): Promise<Map<string, number>> {
     const replayed = `SELECT NOT pg_is_in_recovery() OR pg_last_wal_replay_lsn() >= '${position}'`;
     for (let attempt = 0; (await askNode(uri, replayed)) !== "t"; attempt++) {

@@ -1,17 +1,18 @@
 /**
- * A whole zone that is lost: the leader's, and as the worst case the one that the load balancer is in too. The
- * clients are in another zone and have the multi-host string, which needs no load balancer.
+ * The loss of a whole zone: the worst case, with both leader and load balancer in it. The clients are in another zone
+ * and use the multi-host string, which needs no load balancer.
  */
 import { addFault, addressOf, healAll } from "../../testbed/machines/fault-control.ts";
 import { readNetwork } from "../../testbed/machines/records.ts";
-import { machineId, site } from "../../test/system/support/testbed.ts";
+import { machineId } from "../machines.ts";
+import { site } from "../this-testbed.ts";
 import type { Cluster } from "../cluster.ts";
 import type { Fault } from "./fault.ts";
 import { losePower } from "./power.ts";
 
 const lostZone = (cluster: Cluster) => cluster.zoneOf(cluster.balancer);
 
-/** Lets a node of the zone that will be lost lead. */
+/** Moves the leadership to a node of the zone that will be lost. */
 async function leadThere(cluster: Cluster): Promise<void> {
     const { machines } = lostZone(cluster);
     await cluster.moveLeader(cluster.nodes.find((name) => machines.includes(name))!);

@@ -5,22 +5,23 @@ import { createInterface } from "node:readline";
 
 import { withClient } from "../../testbed/machines/client.ts";
 import { readNetwork } from "../../testbed/machines/records.ts";
-import { sql } from "../../test/system/support/sql.ts";
-import { repository, site, type Outputs } from "../../test/system/support/testbed.ts";
+import { sql } from "../sql.ts";
+import type { Outputs } from "../outputs.ts";
+import { repository, site } from "../this-testbed.ts";
 import { type Attempt, monotonicMilliseconds, type Server, table, type Target, type WorkloadPlan } from "./records.ts";
 
-/** Enough to see a gap of a tenth of a second, few enough to leave two cores to the machines. */
+/** Enough clients to show a gap of a tenth of a second, and few enough to leave two cores to the machines. */
 const load = { writers: 4, readers: 2, pauseMilliseconds: 20, backoffMilliseconds: 50, timeoutMilliseconds: 2000 };
 
-/** How the clients reach the cluster, and where they are. */
+/** Where the clients are, and how they reach the cluster. */
 export interface ClientPlace {
-    /** Through the load balancer, or by the multi-host string straight to the nodes. @default "balancer" */
+    /** The load balancer, or the nodes themselves with the multi-host string. @default "balancer" */
     readonly through?: "balancer" | "nodes";
-    /** The zone of their machine. @default the cluster's first */
+    /** The clients' zone. @default the cluster's first */
     readonly zone?: string;
 }
 
-/** Writers through the leader's endpoint and readers through the replicas', and all that became of them. */
+/** Writers at the leader's endpoint, readers at the replicas' endpoint, and the outcomes of all their attempts. */
 export class Workload {
     readonly attempts: Attempt[] = [];
     private lastWrite = Number.NEGATIVE_INFINITY;
@@ -38,8 +39,8 @@ export class Workload {
     }
 
     /**
-     * Empties the table and starts the clients; resolves when writes and reads flow.
-     * @param deadlineSeconds the clients end after so long whatever happens
+     * Recreates the table, starts the clients and waits until writes flow.
+     * @param deadlineSeconds the clients end by themselves after this time
      */
     static async start(outputs: Outputs, deadlineSeconds: number, place: ClientPlace = {}): Promise<Workload> {
         const connection = outputs.connections[0]!;
@@ -64,8 +65,8 @@ export class Workload {
     }
 
     /**
-     * Waits until writes have been acknowledged for a while without a break of half a second.
-     * @throws Error when that does not happen within the time
+     * Waits until writes have been acknowledged for some time without a break of half a second.
+     * @throws Error after the time limit
      */
     async flowing(forSeconds: number, withinSeconds: number): Promise<void> {
         const deadline = monotonicMilliseconds() + withinSeconds * 1000;
@@ -82,7 +83,7 @@ export class Workload {
         }
     }
 
-    /** Lets the clients end what they are at. @returns all attempts */
+    /** Lets the clients finish their running attempts. @returns all attempts */
     async stop(): Promise<readonly Attempt[]> {
         this.child.stdin!.end();
         await this.finished;
@@ -104,7 +105,7 @@ function targets(outputs: Outputs, { through }: ClientPlace): { write: Target; r
     };
 }
 
-/** In a connection string's order. */
+/** The servers of a connection string, in its order. */
 function serversOf(uri: string): Server[] {
     const [, list = ""] = /@([^/]+)\//.exec(uri) ?? [];
     return list
@@ -113,7 +114,7 @@ function serversOf(uri: string): Server[] {
         .map(([host = "", port]) => ({ host, port: Number(port) }));
 }
 
-/** Starts the clients' process in a network of its own, which lasts as long as it does. */
+/** Starts the clients' process in a network of its own, which is removed when the process ends. */
 function spawnClient({ zone }: ClientPlace): Promise<{ child: ChildProcess; finished: Promise<void> }> {
     const program = [process.execPath, join(import.meta.dirname, "client-process.ts")];
     return new Promise((resolve, reject) => {

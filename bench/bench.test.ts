@@ -1,64 +1,23 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
 import { describe, expect, test } from "vitest";
 
-import { DatabaseError } from "pg";
+import { repository } from "../local/this-testbed.ts";
+import type { Attempt } from "../local/workload/records.ts";
+import { renderTimeline } from "./faults/timeline.ts";
+import { clientCounts, parsePgbench, plannedRound } from "./pgbench/measurement.ts";
+import { renderBars } from "./report/bars.ts";
+import { report } from "./report/index.ts";
+import { percentile, summarize } from "./statistics.ts";
 
-import { faults } from "../../bench/faults/index.ts";
-import { renderTimeline } from "../../bench/faults/timeline.ts";
-import { clientCounts, parsePgbench, plannedRound } from "../../bench/pgbench/measurement.ts";
-import { renderBars } from "../../bench/report/bars.ts";
-import { percentile, summarize } from "../../bench/statistics.ts";
-import { isRolledBack, NotSent } from "../../bench/workload/client-session.ts";
-import { acknowledgements, length, longestGap } from "../../bench/workload/gaps.ts";
-import type { Attempt } from "../../bench/workload/records.ts";
-
-function databaseError(code: string): DatabaseError {
-    const error = new DatabaseError("refused", 0, "error");
-    error.code = code;
-    return error;
-}
-
-const write = (ended: number, outcome: Attempt["outcome"] = "acknowledged", client = 1): Attempt => ({
+const write = (ended: number): Attempt => ({
     kind: "write",
-    client,
+    client: 1,
     sequence: ended,
     started: ended - 1,
     ended,
-    outcome,
-});
-
-describe("the longest gap", () => {
-    test("is between two acknowledgements", () => {
-        expect(longestGap([100, 200, 900, 950], { from: 0, to: 1000 })).toEqual({ from: 200, to: 900 });
-    });
-    test("counts from the beginning, and to the end", () => {
-        expect(length(longestGap([600, 700], { from: 0, to: 1000 }))).toBe(600);
-        expect(length(longestGap([100, 200], { from: 0, to: 1000 }))).toBe(800);
-        expect(length(longestGap([], { from: 0, to: 1000 }))).toBe(1000);
-    });
-    test("does not need sorted moments and leaves out those outside", () => {
-        expect(longestGap([950, 100, 5000, 400], { from: 0, to: 1000 })).toEqual({ from: 400, to: 950 });
-    });
-    test("is not ended by a write that failed or whose fate is unknown", () => {
-        const attempts = [write(100), write(500, "failed"), write(600, "unknown"), write(900)];
-        expect(longestGap(acknowledgements(attempts, "write"), { from: 50, to: 950 })).toEqual({ from: 100, to: 900 });
-    });
-});
-
-describe("a write that was not acknowledged", () => {
-    test("left no row when it was never sent or the server refused it", () => {
-        expect(isRolledBack(new NotSent("timeout"))).toBe(true);
-        expect(isRolledBack(databaseError("25006"))).toBe(true);
-        expect(isRolledBack(databaseError("23505"))).toBe(true);
-    });
-    test.each(["08006", "08P01", "57P01", "57P02", "57014", "40003", "58030", "XX000"])(
-        "may have left one after %s",
-        (code) => {
-            expect(isRolledBack(databaseError(code))).toBe(false);
-        },
-    );
-    test("may have left one when the connection broke", () => {
-        expect(isRolledBack(new Error("Connection terminated unexpectedly"))).toBe(false);
-    });
+    outcome: "acknowledged",
 });
 
 describe("statistics", () => {
@@ -71,12 +30,8 @@ describe("statistics", () => {
     });
 });
 
-describe("the faults", () => {
-    test("have names of their own", () => {
-        const names = faults.map(({ name }) => name);
-        expect(new Set(names).size).toBe(names.length);
-    });
-    test("become a picture with bars, the fault's moment and the events", () => {
+describe("a run of a fault", () => {
+    test("becomes a picture with bars, the fault's moment and the events", () => {
         const attempts = Array.from({ length: 100 }, (_, index) => write(1000 + index * 100));
         const trace = {
             attempts,
@@ -86,11 +41,11 @@ describe("the faults", () => {
             span: { from: 3000, to: 9000 },
             wallOffset: 0,
         };
-        const picture = renderTimeline("A <fault>", trace, [{ at: 4500, machine: "db-1", text: "takes the lead" }]);
+        const picture = renderTimeline("A <fault>", trace, [{ at: 4500, machine: "db-1", text: "becomes leader" }]);
         expect(picture).toContain("A &lt;fault>");
         expect(picture).toContain("0.0 s  the fault");
-        expect(picture).toContain("0.5 s  db-1: takes the lead");
-        expect(picture).toContain("3.0 s  one leader, all streaming");
+        expect(picture).toContain("0.5 s  db-1: becomes leader");
+        expect(picture).toContain("3.0 s  the cluster is whole");
         // 2 s before the fault to 2 s after the cluster is whole, ten bars a second.
         expect(picture.match(/M[\d.]+ [\d.]+v/g)).toHaveLength(70);
     });
@@ -138,5 +93,17 @@ tps = 4123.456789 (without initial connection time)
         // Two bars, as high as their share of the largest sample, and the legend's two squares.
         expect(heights).toEqual([100, 90, 11, 11]);
         expect(picture).toContain(">8 clients<");
+    });
+});
+
+describe("docs/benchmarks.md", () => {
+    const document = readFileSync(join(repository, "docs/benchmarks.md"), "utf8");
+
+    test("has the tables of the results in bench/results/ (npm run bench -- report)", () => {
+        expect(report(document)).toBe(document);
+    });
+
+    test("must have a place for each table", () => {
+        expect(() => report(document.replace("<!-- generated: noop -->\n", ""))).toThrow("must be there once");
     });
 });

@@ -7,7 +7,7 @@ import { replicationFaults } from "./replication.ts";
 import { storageFaults } from "./storage.ts";
 import { zoneFaults } from "./zones.ts";
 
-/** Every fault, in the order of the tables. */
+/** All faults, in the order of the tables. */
 export const faults: readonly Fault[] = [
     ...powerFaults,
     ...zoneFaults,
@@ -18,9 +18,10 @@ export const faults: readonly Fault[] = [
     ...operationFaults,
 ];
 
-/** @throws Error that lists the names if there is none of this name */
+/** @throws Error that lists the names if no fault has this name */
 export function faultNamed(name: string): Fault {
     const fault = faults.find((candidate) => candidate.name === name);
-    if (!fault) throw new Error(`there is no fault ${name}; there are ${faults.map((known) => known.name).join(", ")}`);
+    if (!fault)
+        throw new Error(`unknown fault ${name}; the faults are ${faults.map((known) => known.name).join(", ")}`);
     return fault;
 }

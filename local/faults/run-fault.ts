@@ -1,5 +1,6 @@
 import { healAll } from "../../testbed/machines/fault-control.ts";
-import { site, type Outputs } from "../../test/system/support/testbed.ts";
+import type { Outputs } from "../outputs.ts";
+import { site } from "../this-testbed.ts";
 import { Cluster } from "../cluster.ts";
 import { messageOf } from "../workload/client-session.ts";
 import { acknowledgements, length, longestGap, type Span } from "../workload/gaps.ts";
@@ -8,40 +9,41 @@ import { type Verification, verify } from "../workload/verification.ts";
 import { Workload } from "../workload/workload.ts";
 import type { Fault } from "./fault.ts";
 
-/** What one run of a fault showed. */
+/** The result of one run of a fault. */
 export interface FaultResult extends Verification {
     readonly fault: string;
-    /** Longest time in which no write of any client was acknowledged. */
+    /** Longest time in which no client's write was acknowledged. */
     readonly writeGapSeconds: number;
-    /** The same for the client that waited longest. */
+    /** The same for the single client that waited longest. */
     readonly slowestWriterGapSeconds: number;
     readonly readGapSeconds: number;
-    /** Attempts, of writing and of reading, that were not acknowledged. */
+    /** Writes and reads that were not acknowledged. */
     readonly clientErrors: number;
-    /** From the fault's end (its beginning, if it ends by itself) to one leader, all streaming, etcd and HAProxy whole. */
+    /** From the fault's end (from its beginning, if it ends by itself) until the cluster is whole. */
     readonly redundancySeconds: number;
-    /** Whether another node leads than before. */
+    /** Whether another node is leader than before. */
     readonly leaderMoved: boolean;
 }
 
-/** The moments of a run, for its picture; in ms of the monotonic clock. */
+/** The moments of a run for its picture, in ms of the monotonic clock. */
 export interface Trace {
     readonly attempts: readonly Attempt[];
     readonly injected: number;
     readonly ended?: number;
     readonly whole: number;
-    /** First and last moment that is looked at. */
+    /** The first and the last moment of the evaluation. */
     readonly span: Span;
     /** Wall clock minus monotonic clock, in ms. */
     readonly wallOffset: number;
 }
 
-/** A writer that is stuck this long after the fault, or a cluster not whole, is a failure of the run. */
+/** The run fails if, this long after the fault, writes do not flow or the cluster is not whole. */
 const patienceSeconds = 180;
 
 /**
- * Lets writes and reads flow, makes the fault happen and end, waits until the cluster is whole, and compares.
- * @throws Error if the cluster does not come back
+ * Starts the workload, causes and ends the fault, waits until the cluster is whole, and compares all nodes with the
+ * acknowledgements.
+ * @throws Error if the cluster does not become whole
  */
 export async function runFault(fault: Fault, outputs: Outputs): Promise<{ result: FaultResult; trace: Trace }> {
     const cluster = new Cluster(outputs);
@@ -67,7 +69,7 @@ export async function runFault(fault: Fault, outputs: Outputs): Promise<{ result
                 await end();
             }
         }
-        // A fault may take a moment to show: what counts is being whole for a while.
+        // The effect of a fault can be delayed, so the cluster must stay whole for some seconds.
         const whole = await cluster.whole(patienceSeconds, 4);
         await workload.flowing(2, patienceSeconds);
         const span = { from: injected - 1000, to: monotonicMilliseconds() };

@@ -4,7 +4,7 @@ import { Client, DatabaseError } from "pg";
 
 import type { Login, Server, Target } from "./records.ts";
 
-/** A connection that is made when it is needed and dropped after any error, as a simple pool would do. */
+/** A connection that is opened when it is needed and dropped after any error, as in a simple pool. */
 export class ClientSession {
     private client: Client | undefined;
     private readonly login: Login;
@@ -15,7 +15,7 @@ export class ClientSession {
         this.target = target;
     }
 
-    /** @throws Error, of class NotSent if the statement never reached a server */
+    /** @throws Error; NotSent if the statement certainly reached no server */
     async query(text: string, values: readonly unknown[]): Promise<Record<string, unknown>[]> {
         const client = this.client ?? (await this.connect());
         try {
@@ -26,7 +26,7 @@ export class ClientSession {
         }
     }
 
-    /** As libpq does it with several hosts: one after another, and none that is not what the client needs. */
+    /** Tries the servers in order, like libpq with several hosts, and skips those that do not fit the target. */
     private async connect(): Promise<Client> {
         let refusal = new NotSent("there is no server to connect to");
         for (const server of this.target.servers) {
@@ -48,12 +48,12 @@ export class ClientSession {
             database,
             user,
             password,
-            // Verifies the chain and the name or address: libpq's verify-full. TLS itself knows names only.
+            // Verifies the chain and the name or address, like libpq's verify-full. TLS itself only knows names.
             ssl: { ca: caCertificate, rejectUnauthorized: true, ...(isIP(host) ? { host } : { servername: host }) },
             connectionTimeoutMillis: timeoutMilliseconds,
             query_timeout: timeoutMilliseconds,
         });
-        // A connection that breaks between two statements shows at the next one.
+        // The next statement reports a connection that broke since the last one.
         client.on("error", () => undefined);
         try {
             await client.connect();
@@ -65,7 +65,7 @@ export class ClientSession {
         }
     }
 
-    /** Ends the connection without a farewell: the other side may be gone. */
+    /** Closes the socket at once, because the server may not answer any more. */
     drop(): void {
         if (this.client) destroy(this.client);
         this.client = undefined;
@@ -77,17 +77,17 @@ async function mustLead(client: Client): Promise<void> {
     if ((rows as { follows: boolean }[])[0]?.follows !== false) throw new Error("the session is read-only");
 }
 
-/** The statement never left this process. */
+/** The statement was never sent. */
 export class NotSent extends Error {}
 
-/** pg's `end` waits for the running statement, which may never end. */
+/** Not pg's `end`, which waits for the running statement. */
 function destroy(client: Client): void {
     (client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
 }
 
 /**
- * Whether it is certain that the statement left no row: it was not sent, or the server refused it. An error of the
- * connection (08), a shutdown or crash (57P) and a cancelled wait (57014) may come after the local commit.
+ * Whether the statement certainly left no row: it was not sent, or the server refused it. After an error of the
+ * connection (08), a shutdown or crash (57P) or a cancelled wait (57014) the row may have been committed locally.
  */
 export function isRolledBack(error: unknown): boolean {
     if (error instanceof NotSent) return true;

@@ -1,5 +1,5 @@
-/** Programs that are killed, hang or are stopped. */
-import { onMachine } from "../../test/system/support/testbed.ts";
+/** Programs that are killed, hang, or are stopped. */
+import { onMachine } from "../machines.ts";
 import type { Cluster } from "../cluster.ts";
 import type { End, Fault } from "./fault.ts";
 
@@ -15,7 +15,7 @@ function signal(name: string, choose: Choice, unit: string): Fault["inject"] {
     };
 }
 
-/** Kills the server process, whose id its own file holds. */
+/** Kills the server process, whose id is in postmaster.pid. */
 function killPostgres(choose: Choice): Fault["inject"] {
     return async (cluster) => {
         await onMachine(
@@ -27,7 +27,7 @@ function killPostgres(choose: Choice): Fault["inject"] {
     };
 }
 
-/** Stops units, and starts them again in the end. */
+/** Stops a unit on machines. The end starts it again. */
 function stopUnit(choose: (cluster: Cluster) => Promise<readonly string[]>, unit: string): Fault["inject"] {
     return async (cluster): Promise<End> => {
         const names = await choose(cluster);
@@ -47,7 +47,7 @@ export const processFaults: readonly Fault[] = [
     },
     {
         name: "postgres-crash-loop",
-        title: "postgres on the leader killed every half second until another leads",
+        title: "postgres on the leader killed every half second until another node is leader",
         inject: async (cluster) => {
             const leader = await onLeader(cluster);
             await onMachine(

@@ -1,8 +1,9 @@
-/** What faults of replication and of disks do to the leader's write-ahead log. */
-import { eventually, onMachine } from "../../test/system/support/testbed.ts";
-import { superuserSql } from "../cluster.ts";
+/** What faults of replication and disks do to the leader's WAL. */
+import { eventually } from "../eventually.ts";
+import { onMachine } from "../machines.ts";
+import { superuserSql } from "../machines.ts";
 
-/** Writes so much WAL, as many applications at work would. */
+/** Writes this much WAL on the leader. */
 export async function writeWal(leader: string, mib: number): Promise<void> {
     await superuserSql(
         leader,
@@ -16,7 +17,7 @@ export async function walMib(leader: string): Promise<number> {
     return Number(await superuserSql(leader, "SELECT (sum(size) / 1024 / 1024)::bigint FROM pg_ls_waldir()"));
 }
 
-/** Changes a parameter of the cluster that is reloaded, and waits until the leader has it. @returns what puts the old value back */
+/** Changes a parameter that needs only a reload, and waits until it is in force on the leader. @returns a function that restores the old value */
 export async function setParameter(leader: string, name: string, value: string): Promise<() => Promise<void>> {
     const current = () => superuserSql(leader, `SHOW ${name}`);
     const set = (to: string) =>

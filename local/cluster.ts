@@ -1,17 +1,20 @@
-/** The running cluster as faults and measurements see it: from inside of its machines, not through its endpoints. */
+/** The running cluster, observed and changed from inside its machines instead of through its endpoints. */
+import { nodeTls, ports } from "../cluster/names.ts";
 import { executeInGuest, initProcess } from "../testbed/machines/guest.ts";
-import { machineId, onMachine, site, type Outputs } from "../test/system/support/testbed.ts";
+import { machineId, onMachine } from "./machines.ts";
+import type { Outputs } from "./outputs.ts";
+import { site } from "./this-testbed.ts";
 import { monotonicMilliseconds } from "./workload/records.ts";
 
-/** What one node's Patroni says of itself, asked at this moment. */
+/** The present state of one node, from its own Patroni and etcd. */
 interface NodeStatus {
     readonly name: string;
     readonly role?: "primary" | "replica" | string;
     readonly state?: string;
     readonly timeline?: number;
-    /** On a replica. */
+    /** Only on a replica. */
     readonly replication_state?: string;
-    /** On the primary. */
+    /** Only on the leader. */
     readonly replication?: readonly {
         readonly application_name: string;
         readonly state: string;
@@ -21,7 +24,7 @@ interface NodeStatus {
 }
 
 export interface Roles {
-    /** Host name of the node that leads PostgreSQL. */
+    /** Host name of PostgreSQL's leader. */
     readonly leader: string;
     readonly replicas: readonly string[];
 }
@@ -40,14 +43,14 @@ export class Cluster {
         this.balancer = names.find((name) => /-lb-\d+$/.test(name))!;
     }
 
-    /** @throws Error unless exactly one node says that it leads */
+    /** @throws Error unless exactly one node reports that it is the leader */
     async roles(): Promise<Roles> {
         const leaders = (await this.statuses()).filter(({ role }) => role === "primary").map(({ name }) => name);
-        if (leaders.length !== 1) throw new Error(`nodes that lead: ${leaders.join(", ") || "none"}`);
+        if (leaders.length !== 1) throw new Error(`leaders: ${leaders.join(", ") || "none"}`);
         return { leader: leaders[0]!, replicas: this.nodes.filter((name) => name !== leaders[0]) };
     }
 
-    /** Database nodes and load balancers of the zone that a machine is in. */
+    /** The zone of a machine, with its database nodes and load balancers. */
     zoneOf(name: string): { readonly name: string; readonly machines: readonly string[] } {
         const zone = this.outputs.nodes.find(({ hostname }) => hostname === name)!.zone;
         return {
@@ -56,7 +59,7 @@ export class Cluster {
         };
     }
 
-    /** Hands the lead of PostgreSQL to a node, unless it has it. Resolves when the cluster is whole again. */
+    /** Switches PostgreSQL over to a node, unless it is the leader already. Resolves when the cluster is whole again. */
     async moveLeader(to: string): Promise<void> {
         const { leader } = await this.roles();
         if (leader === to) return;
@@ -75,7 +78,7 @@ export class Cluster {
         await this.whole(60, 2);
     }
 
-    /** Host name of the node whose etcd leads. */
+    /** Host name of etcd's leader. */
     async etcdLeader(): Promise<string> {
         const members = await this.etcdMembers();
         const leader = members.find(({ leads }) => leads);
@@ -83,7 +86,7 @@ export class Cluster {
         return leader.name;
     }
 
-    /** Hands etcd's leadership to a node. */
+    /** Moves etcd's leadership to a node. */
     async moveEtcdLeader(to: string): Promise<void> {
         const members = await this.etcdMembers();
         const from = members.find(({ leads }) => leads)?.name;
@@ -93,19 +96,19 @@ export class Cluster {
             from,
             "bash",
             "-c",
-            `. /etc/profile.d/postgres-ha-etcd.sh; ETCDCTL_ENDPOINTS=https://127.0.0.1:2379 etcdctl move-leader ${id}`,
+            `. /etc/profile.d/postgres-ha-etcd.sh; ETCDCTL_ENDPOINTS=https://127.0.0.1:${ports.etcdClient} etcdctl move-leader ${id}`,
         );
     }
 
     private async etcdMembers(): Promise<{ name: string; id: string; leads: boolean }[]> {
         return Promise.all(
             this.nodes.map(async (name) => {
-                // Ids are 64-bit numbers, which JSON cannot carry: the line format can.
+                // Ids are 64-bit numbers, which do not fit into JavaScript's JSON numbers.
                 const text = await onMachine(
                     name,
                     "bash",
                     "-c",
-                    ". /etc/profile.d/postgres-ha-etcd.sh; ETCDCTL_ENDPOINTS=https://127.0.0.1:2379 etcdctl endpoint status --write-out=fields",
+                    `. /etc/profile.d/postgres-ha-etcd.sh; ETCDCTL_ENDPOINTS=https://127.0.0.1:${ports.etcdClient} etcdctl endpoint status --write-out=fields`,
                 );
                 const field = (key: string): bigint =>
                     BigInt(new RegExp(`^"${key}" : (\\d+)$`, "m").exec(text)?.[1] ?? 0);
@@ -115,8 +118,11 @@ export class Cluster {
     }
 
     /**
-     * Why the cluster is not whole, or undefined: one leader, every replica streaming on its timeline, a standby
-     * that commits wait for, all of etcd, and all servers known to the load balancer.
+     * Why the cluster is not whole; undefined if it is. Whole means one leader, every replica streaming on its timeline,
+     * a synchronous standby, every member of etcd healthy, and all servers known to the first load balancer.
+     *
+     * Each fault's time until redundancy is measured with this, so it only observes. The product's own check would
+     * change the measurement: it makes each Patroni begin its next round at once.
      */
     async shortcoming(): Promise<string | undefined> {
         const statuses = await this.statuses();
@@ -146,7 +152,7 @@ export class Cluster {
         return undefined;
     }
 
-    /** Nodes that HAProxy gives sessions to, by backend; undefined while it does not answer. */
+    /** The nodes to which HAProxy sends sessions, by backend; undefined while it does not answer. */
     async servers(): Promise<{ readonly leader: readonly string[]; readonly replicas: readonly string[] } | undefined> {
         const id = machineId(this.balancer);
         if (initProcess(site, id) === undefined) return undefined;
@@ -156,8 +162,8 @@ export class Cluster {
             "--max-time",
             "2",
             "--cacert",
-            "/etc/postgres-ha/tls/ca.crt",
-            "https://127.0.0.1:7000/;csv",
+            nodeTls.ca,
+            `https://127.0.0.1:${ports.statistics}/;csv`,
         ];
         const { exitCode, stdout } = await executeInGuest(site, id, question);
         if (exitCode !== 0) return undefined;
@@ -171,10 +177,11 @@ export class Cluster {
     }
 
     /**
-     * Waits until nothing has been missing for a while.
-     * @param forSeconds how long; by default one look is enough
-     * @returns when that while began, in ms of the monotonic clock
-     * @throws Error with what is missing when the time is over
+     * Waits until the cluster has been whole for some time.
+     * @param withinSeconds time limit
+     * @param forSeconds how long it must stay whole. Default 0: one observation is enough
+     * @returns when it became whole, in ms of the monotonic clock
+     * @throws Error with the last shortcoming after the time limit
      */
     async whole(withinSeconds: number, forSeconds = 0): Promise<number> {
         const deadline = monotonicMilliseconds() + withinSeconds * 1000;
@@ -189,7 +196,7 @@ export class Cluster {
         }
     }
 
-    /** What is missing, and what Patroni said last on each node: for a run that failed. */
+    /** The shortcoming and the last lines of each node's Patroni, for the message of a failed run. */
     async report(): Promise<string> {
         const journals = await Promise.all(
             this.nodes.map(async (name) => {
@@ -236,11 +243,11 @@ export async function superuserSql(name: string, statement: string, timeoutSecon
     return stdout.trim();
 }
 
-/** Both services of a node in one go: entering a machine costs more than asking. */
+/** Asks both services of a node in one call, because entering a machine costs more than the questions. */
 const statusScript = `
-    cd /etc/postgres-ha/tls
-    curl --silent --max-time 2 --cacert ca.crt https://127.0.0.1:8008/patroni; echo
-    curl --silent --max-time 2 --cacert ca.crt --cert node.crt --key node.key https://127.0.0.1:2379/health`;
+    curl --silent --max-time 2 --cacert ${nodeTls.ca} https://127.0.0.1:${ports.patroni}/patroni; echo
+    curl --silent --max-time 2 --cacert ${nodeTls.ca} --cert ${nodeTls.certificate} --key ${nodeTls.key} \\
+        https://127.0.0.1:${ports.etcdClient}/health`;
 
 async function statusOf(name: string): Promise<NodeStatus> {
     const id = machineId(name);
@@ -250,7 +257,7 @@ async function statusOf(name: string): Promise<NodeStatus> {
         const [patroni = "", etcd = ""] = stdout.split("\n");
         return { ...parse(patroni), name, etcdHealthy: parse(etcd)["health"] === "true" };
     } catch {
-        return { name, etcdHealthy: false }; // powered off meanwhile
+        return { name, etcdHealthy: false }; // the machine was powered off meanwhile
     }
 }
 

@@ -1,13 +1,19 @@
-/** SQL as an application sends it: from a network of its own inside of the cluster's, with the server verified. */
-import { captureAsClient, type ClientOptions } from "../../../testbed/machines/client.ts";
-import { caFile, site } from "./testbed.ts";
+/** SQL as an application runs it: from a client's own address inside the cloud network, with the server verified. */
+import { captureAsClient, type ClientOptions } from "../testbed/machines/client.ts";
+import { caFile, site } from "./this-testbed.ts";
 
-/** Arguments are for everybody to see, so a password comes on standard input: what follows this finds it in its environment. */
+/**
+ * A command line to put before a PostgreSQL client's. It reads the password from standard input into PGPASSWORD,
+ * because every user of the host can read a process's arguments.
+ */
 export const takingPassword = ["bash", "-c", 'read -r PGPASSWORD && export PGPASSWORD && exec "$@" </dev/null', "bash"];
 
 /**
+ * Runs SQL with psql.
  * @param uri one of the stack's connection strings
- * @returns psql's unaligned output; throws with psql's message
+ * @param client where in the network the client is. Default: the subnet with the lowest addresses
+ * @returns psql's unaligned output
+ * @throws Error with psql's message, also after 60 s
  */
 export async function sql(uri: string, statement: string, client: ClientOptions = {}): Promise<string> {
     const [, user = "", password = ""] = /\/\/([^:@]+):([^@]*)@/.exec(uri) ?? [];

@@ -6,7 +6,7 @@ export interface Span {
     readonly to: number;
 }
 
-/** The longest span without a moment in it, as the ends of `span` count for one each. */
+/** The longest time between two moments. Both ends of `span` count as moments. */
 export function longestGap(moments: readonly number[], span: Span): Span {
     const inside = moments.filter((moment) => moment > span.from && moment < span.to).sort((a, b) => a - b);
     const edges = [span.from, ...inside, span.to];
@@ -20,7 +20,7 @@ export function longestGap(moments: readonly number[], span: Span): Span {
 
 export const length = ({ from, to }: Span): number => to - from;
 
-/** When the attempts of a kind were acknowledged. */
+/** The times at which attempts of a kind were acknowledged. */
 export function acknowledgements(attempts: readonly Attempt[], kind: Attempt["kind"], client?: number): number[] {
     return attempts
         .filter((attempt) => attempt.kind === kind && attempt.outcome === "acknowledged")

@@ -1,13 +1,15 @@
-/** Packets that are lost or late. */
+/** Lost and delayed packets. */
+import { ports } from "../../cluster/names.ts";
 import { addFault, addressOf, healAll } from "../../testbed/machines/fault-control.ts";
 import type { Fault as LinkFault } from "../../testbed/machines/faults.ts";
-import { machineId, site } from "../../test/system/support/testbed.ts";
+import { machineId } from "../machines.ts";
+import { site } from "../this-testbed.ts";
 import type { Cluster, Roles } from "../cluster.ts";
 import type { Fault } from "./fault.ts";
 
 const address = (name: string): string => addressOf(site, machineId(name));
 
-/** A fault of links that lies in the roles at the moment. */
+/** A fault of links between machines that are chosen by their present roles. */
 function harm(describe: (roles: Roles, cluster: Cluster) => readonly LinkFault[]): Fault["inject"] {
     return async (cluster) => {
         for (const fault of describe(await cluster.roles(), cluster)) await addFault(site, fault);
@@ -21,12 +23,12 @@ const cut = (from: readonly string[], to?: readonly string[]): LinkFault => ({
     ...(to ? { to: to.map(address) } : {}),
 });
 
-const etcdPorts = [2379, 2380];
+const etcdPorts = [ports.etcdClient, ports.etcdPeer];
 
 export const networkFaults: readonly Fault[] = [
     {
         name: "leader-isolated",
-        title: "Leader cut off from everybody",
+        title: "Leader cut off from all other machines",
         inject: harm(({ leader }) => [cut([leader])]),
         lasts: "until writes flow",
     },
@@ -52,13 +54,13 @@ export const networkFaults: readonly Fault[] = [
     },
     {
         name: "leader-cannot-send",
-        title: "Packets from the leader to everybody lost, the others arrive",
+        title: "Packets from the leader lost, packets to it arrive",
         inject: harm(({ leader }) => [{ ...cut([leader]), direction: "from-to" }]),
         lasts: "until writes flow",
     },
     {
         name: "leader-cannot-receive",
-        title: "Packets to the leader lost, its own arrive",
+        title: "Packets to the leader lost, packets from it arrive",
         inject: harm(({ leader }) => [{ ...cut([leader]), direction: "to-from" }]),
         lasts: "until writes flow",
     },

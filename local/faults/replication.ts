@@ -1,11 +1,13 @@
-/** Replicas that fall behind, and standbys that commits wait for. */
+/** Replicas that fall behind, and synchronous standbys. */
 import { powerOff, start } from "../../testbed/machines/machine.ts";
-import { eventually, machineId, onMachine, site } from "../../test/system/support/testbed.ts";
-import { superuserSql } from "../cluster.ts";
+import { eventually } from "../eventually.ts";
+import { machineId, onMachine } from "../machines.ts";
+import { site } from "../this-testbed.ts";
+import { superuserSql } from "../machines.ts";
 import { type End, type Fault, orUndo } from "./fault.ts";
 import { writeWal } from "./wal.ts";
 
-/** More than `maxReplicaLagMib` of a stack that does not set it. */
+/** Above the default of `maxReplicaLagMib`. */
 const lagMib = 64;
 
 const standbysThatCount = `SELECT string_agg(application_name, ',') FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')`;
@@ -17,7 +19,7 @@ export const replicationFaults: readonly Fault[] = [
         inject: async (cluster) => {
             const { leader, replicas } = await cluster.roles();
             const replica = replicas[0]!;
-            // Patroni soon ends a pause by pg_wal_replay_pause().
+            // Not pg_wal_replay_pause(): Patroni would soon end the pause.
             const process = await superuserSql(
                 replica,
                 "SELECT pid FROM pg_stat_activity WHERE backend_type = 'startup'",
@@ -28,7 +30,7 @@ export const replicationFaults: readonly Fault[] = [
             return orUndo(resume, async () => {
                 await onMachine(replica, "kill", "-STOP", process);
                 await writeWal(leader, lagMib);
-                // Otherwise the run would show nothing.
+                // Otherwise the fault would have no effect.
                 await eventually(
                     20,
                     () => cluster.servers(),

@@ -1,37 +1,37 @@
-/** What a client of the workload tried, and what became of it. */
+/** One attempt of a client, and its outcome. */
 export interface Attempt {
     readonly kind: "write" | "read";
     /** Number of the client among those of its kind. */
     readonly client: number;
-    /** Number of the attempt of this client, from 1. A write's row holds it; none is ever tried twice. */
+    /** Number of this client's attempt, from 1. A write's row contains it; no attempt is repeated. */
     readonly sequence: number;
-    /** When it began and ended, in ms of the computer's monotonic clock. */
+    /** Start and end, in ms of the computer's monotonic clock. */
     readonly started: number;
     readonly ended: number;
     /**
-     * - acknowledged: the server said that it is committed (or gave the rows read);
-     * - failed: it was never sent, or the server said that it was rolled back;
-     * - unknown: sent, and no answer tells what became of it.
+     * - acknowledged: the server reported the commit, or returned the rows;
+     * - failed: it was never sent, or the server rolled it back;
+     * - unknown: it was sent, and there was no clear answer.
      */
     readonly outcome: "acknowledged" | "failed" | "unknown";
     /** Why it was not acknowledged. */
     readonly error?: string;
-    /** For a read: whether a replica answered. */
+    /** Whether a replica answered; for reads only. */
     readonly fromReplica?: boolean;
 }
 
-/** One of the places that a client may connect to. */
+/** A server that a client can connect to. */
 export interface Server {
-    /** The name that its certificate is verified for. */
+    /** The name or address that its certificate must have. */
     readonly host: string;
     readonly port: number;
 }
 
-/** Where clients of a kind connect to. */
+/** The servers for one kind of clients. */
 export interface Target {
-    /** Tried in this order until one takes the session. */
+    /** Tried in this order until one accepts the session. */
     readonly servers: readonly Server[];
-    /** Whether a server that is in recovery is left for the next one, as with `target_session_attrs=read-write`. */
+    /** Whether to skip servers in recovery, as with `target_session_attrs=read-write`. */
     readonly needsLeader: boolean;
 }
 
@@ -40,27 +40,27 @@ export interface Login {
     readonly database: string;
     readonly user: string;
     readonly password: string;
-    /** PEM of the authority that the servers' certificates are verified with. */
+    /** Certificate authority of the servers, in PEM. */
     readonly caCertificate: string;
-    /** How long a client waits for a connection, and for an answer. */
+    /** Time limit for a connection, and for each answer. */
     readonly timeoutMilliseconds: number;
 }
 
-/** What the workload's process is told on the first line of its standard input. */
+/** The input of the workload's process. */
 export interface WorkloadPlan extends Login {
     readonly write: Target;
     readonly read: Target;
     readonly writers: number;
     readonly readers: number;
-    /** Pause of a client after each attempt that succeeded. */
+    /** Pause of a client after an acknowledged attempt. */
     readonly pauseMilliseconds: number;
-    /** Pause after one that did not. */
+    /** Pause of a client after any other attempt. */
     readonly backoffMilliseconds: number;
-    /** The process ends by itself after so long. */
+    /** The process ends by itself after this time. */
     readonly deadlineSeconds: number;
 }
 
-/** The table that the writers fill; it has no unique key, so that a row that came twice would be seen twice. */
+/** The table that the writers fill. It has no unique key, so that a duplicated row would be visible. */
 export const table = "fault_writes";
 
 /** Milliseconds of the computer's monotonic clock: the same in every process and in every machine's journal. */

@@ -1,30 +1,30 @@
 import type { Cluster } from "../cluster.ts";
 import type { ClientPlace } from "../workload/workload.ts";
 
-/** One thing that can go wrong, and how it ends. */
+/** A fault: how to cause it and how to end it. */
 export interface Fault {
-    /** Name on the command line and of the files. */
+    /** Name on the command line and in file names. */
     readonly name: string;
-    /** For people, in the tables. */
+    /** Title in the tables. */
     readonly title: string;
-    /** How the clients connect. @default through the load balancer, from the cluster's first zone */
+    /** Where the clients are and how they connect. @default through the load balancer, from the cluster's first zone */
     readonly clients?: (cluster: Cluster) => ClientPlace;
-    /** Brings the cluster into the state that the fault is about; writes do not flow yet. */
+    /** Brings the cluster into the state that the fault needs, before the workload starts. */
     readonly prepare?: (cluster: Cluster) => Promise<void>;
-    /** Makes it happen. @returns what ends it, if it does not end by itself */
+    /** Causes the fault. @returns a function that ends it, if it does not end by itself */
     readonly inject: (cluster: Cluster) => Promise<End | void>;
     /**
-     * How long it lasts before it is ended: seconds, or until writes have flowed steadily again.
+     * When to end the fault: after this many seconds, or when writes flow steadily again.
      * @default it ends by itself
      */
     readonly lasts?: number | "until writes flow";
-    /** What the longest time without writes should be at most, in 95 of 100 runs; by profile where it depends on it. */
+    /** Upper bound for the write gap in 95 of 100 runs, in seconds; by profile if it depends on the profile. */
     readonly writeGapGoalSeconds?: number | Readonly<Record<string, number>>;
 }
 
 export type End = () => Promise<void>;
 
-/** For faults of several steps: when one fails, those before it are undone. @returns `undo`, which ends the fault */
+/** Runs a fault's steps and undoes them if one fails. @returns `undo`, which ends the fault */
 export async function orUndo(undo: End, steps: () => Promise<void>): Promise<End> {
     try {
         await steps();

@@ -1,8 +1,8 @@
-/** What an administrator does on purpose. */
-import { onMachine } from "../../test/system/support/testbed.ts";
+/** An administrator's own operations. */
+import { onMachine } from "../machines.ts";
 import type { Fault } from "./fault.ts";
 
-/** @param candidate whether it names who shall lead */
+/** @param candidate whether the switchover names the new leader */
 const switchover =
     (candidate: boolean): Fault["inject"] =>
     async (cluster) => {

@@ -1,7 +1,7 @@
 /**
- * The process that stands for the applications. It runs in a network of its own inside of the testbed's cloud,
- * gets a WorkloadPlan on the first line of standard input, writes one Attempt a line to standard output, and ends
- * when standard input does.
+ * The process that plays the applications. It runs in a network of its own inside the testbed's cloud, reads a
+ * WorkloadPlan from the first line of standard input, writes one Attempt a line to standard output, and ends with
+ * standard input.
  */
 import { createInterface } from "node:readline";
 import { setTimeout as pause } from "node:timers/promises";

@@ -1,34 +1,35 @@
-/** Data disks that are full, or that a dead replica would fill. */
-import { eventually, onMachine } from "../../test/system/support/testbed.ts";
-import { superuserSql } from "../cluster.ts";
+/** Full data disks, and disks that a dead replica could fill. */
+import { eventually } from "../eventually.ts";
+import { onMachine } from "../machines.ts";
+import { superuserSql } from "../machines.ts";
 import { type End, type Fault, orUndo } from "./fault.ts";
 import { losePower } from "./power.ts";
 import { setParameter, walMib, writeWal } from "./wal.ts";
 
 const fillFile = "/var/lib/pgsql/bench-fill";
 
-/** Takes every block that PostgreSQL's account could have. */
+/** Fills all space that PostgreSQL's account can use. */
 const fillDisk = `cd / && runuser -u postgres -- bash -c '
     fallocate --length "$(df --output=avail --block-size=1 /var/lib/pgsql | tail -n 1)" ${fillFile} 2>/dev/null
     while head --bytes=65536 /dev/zero >>${fillFile}; do :; done 2>/dev/null'; test -s ${fillFile}`;
 
-/** Far more than the WAL files that a server of the testbed keeps ready. */
+/** Far more than the WAL files that a server of the testbed has prepared. */
 const walUntilFullMib = 2048;
 
 const keptForReplicaMib = 128;
-/** What the dead replica misses, in pieces with a checkpoint after each: only checkpoints remove WAL. */
+/** The WAL that the dead replica misses. A checkpoint follows each piece, because only checkpoints remove WAL. */
 const missed = { pieces: 12, mib: 64 };
-/** PostgreSQL keeps besides: min_wal_size, wal_keep_size, and the pieces before and after a checkpoint. All that is missed is more. */
+/** Upper bound of pg_wal: what the slot may hold, min_wal_size, wal_keep_size, and the pieces before and after a checkpoint. It is less than all missed WAL. */
 const mostWalMib = keptForReplicaMib + 256 + 128 + 2 * missed.mib;
 
-/** Whether every replica that streams has what is written; the dead one's connection may still seem to be there. */
+/** Whether every replica but the dead one has received the WAL. The dead one's connection can still be listed. */
 const receivedByOthers = (dead: string) =>
     `SELECT bool_and(flush_lsn >= pg_current_wal_lsn() - 1024 * 1024::numeric) FROM pg_stat_replication WHERE application_name <> '${dead}'`;
 
 export const storageFaults: readonly Fault[] = [
     {
         name: "disk-full",
-        title: "Data disk full on the leader, until another leads",
+        title: "Data disk full on the leader, until another node is leader",
         inject: async (cluster) => {
             const { leader } = await cluster.roles();
             const makeRoom: End = async () => {
@@ -36,7 +37,7 @@ export const storageFaults: readonly Fault[] = [
             };
             return orUndo(makeRoom, async () => {
                 await onMachine(leader, "bash", "-c", fillDisk);
-                // Ends with an error when the server does, which it must.
+                // The server must stop, which ends this with an error.
                 const outlived = await writeWal(leader, walUntilFullMib).then(
                     () => true,
                     () => false,
@@ -62,7 +63,7 @@ export const storageFaults: readonly Fault[] = [
             return orUndo(bringBack, async () => {
                 for (let piece = 0; piece < missed.pieces; piece++) {
                     await writeWal(leader, missed.mib);
-                    // The other replica must not lose its slot as well, however slow the computer is.
+                    // The other replica must keep its slot, even on a slow computer.
                     await eventually(
                         120,
                         () => superuserSql(leader, receivedByOthers(replica)),
@@ -73,7 +74,7 @@ export const storageFaults: readonly Fault[] = [
                     if (size > mostWalMib)
                         throw new Error(`${leader} keeps ${size} MiB of WAL, more than ${mostWalMib}`);
                 }
-                // Lost, or dropped already and made anew for WAL that is written from then on.
+                // Lost, or already dropped and recreated for later WAL.
                 const slot = `SELECT count(*) FROM pg_replication_slots WHERE slot_name = '${replica.replaceAll("-", "_")}' AND wal_status <> 'lost' AND restart_lsn <= '${lastReceived}'`;
                 await eventually(
                     60,

@@ -1,11 +1,14 @@
-/** Machines that lose their power, are frozen, or start anew. */
+/** Machines that lose power, freeze, or reboot. */
 import { freeze, powerOff, start, thaw } from "../../testbed/machines/machine.ts";
-import { eventually, machineId, onMachine, site } from "../../test/system/support/testbed.ts";
-import { type Cluster, superuserSql } from "../cluster.ts";
+import { eventually } from "../eventually.ts";
+import { machineId, onMachine } from "../machines.ts";
+import { site } from "../this-testbed.ts";
+import type { Cluster } from "../cluster.ts";
+import { superuserSql } from "../machines.ts";
 import { type End, type Fault, orUndo } from "./fault.ts";
 import { writeWal } from "./wal.ts";
 
-/** Cuts the power of machines at the same moment; it comes back in the end. */
+/** Cuts the power of several machines at the same moment. The end starts them again. */
 export async function losePower(names: readonly string[]): Promise<End> {
     await Promise.all(names.map((name) => powerOff(site, machineId(name))));
     return async () => {
@@ -18,7 +21,7 @@ async function freezeMachine(name: string): Promise<End> {
     return () => thaw(site, machineId(name));
 }
 
-/** Puts etcd's leader where the fault wants it, which has to be done within the ten seconds between two looks of etcd-leader-away. */
+/** Moves etcd's leader to, or away from, PostgreSQL's leader. The fault must follow within 10 s, before etcd-leader-away checks again. */
 async function placeEtcdLeader(cluster: Cluster, onLeader: boolean): Promise<void> {
     const { leader, replicas } = await cluster.roles();
     await cluster.moveEtcdLeader(onLeader ? leader : replicas[0]!);
@@ -28,10 +31,10 @@ async function leaderLosesPower(cluster: Cluster): Promise<End> {
     return losePower([(await cluster.roles()).leader]);
 }
 
-/** Far more than the lag that Patroni forgives by default (1 MiB). */
+/** Far above Patroni's default lag limit (1 MiB). */
 const aheadMib = 64;
 
-/** How far the leader is, in bytes, as the others know it. */
+/** The leader's WAL position in bytes, as Patroni has published it. */
 async function publishedPosition(node: string): Promise<number> {
     const values = await onMachine(
         node,
@@ -42,7 +45,7 @@ async function publishedPosition(node: string): Promise<number> {
     return Number(/"optime":\s*(\d+)/.exec(values)?.[1] ?? 0);
 }
 
-/** Either way, wherever etcd's leader was. */
+/** The goal by profile, wherever etcd's leader was. */
 const lostMachineSeconds = { fast: 22, normal: 30 };
 
 export const powerFaults: readonly Fault[] = [
@@ -56,7 +59,7 @@ export const powerFaults: readonly Fault[] = [
     },
     {
         name: "leader-power-loss-with-etcd-leader",
-        title: "The same, etcd's leader on it",
+        title: "The same, with etcd's leader on it",
         writeGapGoalSeconds: lostMachineSeconds,
         inject: async (cluster) => {
             const { leader } = await cluster.roles();
@@ -78,7 +81,7 @@ export const powerFaults: readonly Fault[] = [
                 await onMachine(leader, "kill", "-STOP", ...senders);
                 await writeWal(leader, aheadMib);
                 const written = Number(await superuserSql(leader, "SELECT pg_current_wal_lsn() - '0/0'"));
-                // Patroni tells the others how far the leader is, once in each of its rounds.
+                // Patroni publishes the leader's position once in each round.
                 await eventually(
                     15,
                     () => publishedPosition(leader),
@@ -103,7 +106,7 @@ export const powerFaults: readonly Fault[] = [
     },
     {
         name: "leader-freeze",
-        title: "Leader's machine frozen until another leads",
+        title: "Leader's machine frozen until another node is leader",
         prepare: (cluster) => placeEtcdLeader(cluster, false),
         inject: async (cluster) => freezeMachine((await cluster.roles()).leader),
         lasts: "until writes flow",
@@ -139,7 +142,7 @@ export const powerFaults: readonly Fault[] = [
             const { leader, replicas } = await cluster.roles();
             for (const name of [...replicas, leader]) {
                 await onMachine(name, "systemctl", "--no-block", "reboot");
-                // It is whole for a moment longer, until it goes down.
+                // The cluster still looks whole until the machine goes down.
                 await new Promise((resolve) => setTimeout(resolve, 3000));
                 await cluster.whole(120);
             }
