@@ -35,7 +35,10 @@ remaining() { echo $((deadline_seconds - SECONDS)); }
 
 # first_boot_again WHY
 first_boot_again() {
-    REMAINING_SECONDS=$(remaining) "$(dirname "$0")/first-boot" >/var/log/postgres-ha-first-boot.log 2>&1 ||
+    local left
+    left=$(remaining)
+    # timeout takes 0 for no limit.
+    REMAINING_SECONDS=$((left > 1 ? left : 1)) "$(dirname "$0")/first-boot" >/var/log/postgres-ha-first-boot.log 2>&1 ||
         fail "$1, and again now" tail -n 40 /var/log/postgres-ha-first-boot.log
 }
 case $status in
