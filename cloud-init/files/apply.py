@@ -1,29 +1,48 @@
 #!/usr/bin/python3
-"""Brings this machine's files to the state described on standard input.
+"""Makes this machine's files what the bundle on standard input describes.
 
-Standard input is one JSON object: {"files": [{"path", "content", "owner", "mode", "onChange"}]}.
-Every file that differs is replaced atomically; then the onChange commands of the replaced
-files run, each once, in the order of the list. Files that are already right cost nothing,
-so the script may run as often as anybody likes.
+Standard input is one JSON object: {"files": [{"path", "content", "owner", "mode", "onChange"}]}. Each file that differs is
+replaced by a rename. Then the onChange commands of the replaced files run, each once, in the order of the list. Files that
+are right are not touched, so a second run changes nothing.
 
-Commands that are due are recorded before the first file is replaced and forgotten only when
-they have succeeded: a run that dies half-way is completed by the next one.
+Commands are recorded before the first file is replaced, and the record goes only when all have succeeded. The next run
+completes a run that was killed.
 
-Nothing of the contents is ever printed. Options: --root DIR (a prefix for all paths, for tests).
+One of the files, DESCRIBED, lists the paths and units of the bundle. Before the first file is replaced its entries join
+WRITTEN, the list of all that the project ever put on this machine. DESCRIBED has `apply --remove` as its command, so that
+an older apply, which knows nothing of removal, runs it as well.
+
+Contents are never printed. Options: --root DIR puts DIR before all paths (for tests); --remove removes what WRITTEN has and
+DESCRIBED has not, and reads no bundle.
 """
 
 import argparse
 import grp
+import hashlib
 import json
 import os
 import pwd
 import subprocess
 import sys
 import tempfile
+import time
 
 PENDING = "var/lib/postgres-ha/pending-actions.json"
-# Below the limit of configure; etcd's members restart one after another in it.
-COMMAND_TIMEOUT_SECONDS = 1700
+DESCRIBED = "var/lib/postgres-ha/described.json"
+WRITTEN = "var/lib/postgres-ha/written.json"
+# What the image had in a file's place, saved by cloud-init before it wrote the project's own.
+IMAGE = "var/lib/postgres-ha/image"
+# All of apply, in seconds. configure ends apply after 1800. etcd's members restart one after another in it.
+DEADLINE_SECONDS = 1780
+# A command gets this much less than what is left, so that it can say why it failed.
+MARGIN_SECONDS = 20
+# What earlier versions wrote without recording it, by the SHA-256 of the content: another content is another author's.
+EARLIER_FILES = {
+    "/etc/dnf/automatic.conf": "2c1da077f81bc103252e4dd9bdd043a66ff50397a13ebefded8173a09b714e49",
+}
+# What belongs to such a file.
+EARLIER_UNITS = {"/etc/dnf/automatic.conf": "dnf-automatic.timer"}
+UNIT_DIRECTORY = "/etc/systemd/system"
 
 
 def owner_ids(owner):
@@ -65,32 +84,137 @@ def replace(path, content, mode, ids):
         )
 
 
-def read_pending(path):
+def read_json(path, default):
     try:
         with open(path, encoding="utf-8") as source:
             return json.load(source)
     except FileNotFoundError:
-        return []
+        return default
+
+
+def write_json(path, value):
+    if read_json(path, None) != value:
+        replace(path, json.dumps(value).encode(), 0o600, None)
+
+
+def below(root, path):
+    return os.path.join(root, path.lstrip("/"))
+
+
+def written_by_earlier_versions(root):
+    files, units = {}, []
+    for path, digest in EARLIER_FILES.items():
+        try:
+            with open(below(root, path), "rb") as source:
+                if hashlib.sha256(source.read()).hexdigest() != digest:
+                    continue
+        except FileNotFoundError:
+            continue
+        files[path] = []
+        units.append(EARLIER_UNITS[path])
+    return {"files": files, "units": units}
+
+
+def remember(root, described):
+    """Adds what is described to what was written. Returns the sum."""
+    path = os.path.join(root, WRITTEN)
+    written = read_json(path, None) or written_by_earlier_versions(root)
+    units = written["units"] + [unit for unit in described["units"] if unit not in written["units"]]
+    written = {"files": {**written["files"], **described["files"]}, "units": units}
+    write_json(path, written)
+    return written
+
+
+def run(command, seconds):
+    print(f"running {command}", flush=True)
+    subprocess.run(
+        ["/bin/bash", "-euo", "pipefail", "-c", command],
+        check=True,
+        timeout=seconds,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "REMAINING_SECONDS": str(max(1, int(seconds - MARGIN_SECONDS)))},
+    )
+
+
+def stop(unit):
+    """Stops and disables a unit. It may be gone already, because an earlier run was killed."""
+    subprocess.run(["systemctl", "disable", "--quiet", "--now", unit], check=False, stderr=subprocess.DEVNULL)
+    if subprocess.run(["systemctl", "is-active", "--quiet", unit], check=False).returncode == 0:
+        sys.exit(f"apply: {unit} is no longer described, and does not stop")
+    print(f"stopped {unit}")
+
+
+def take_away(root, path):
+    """Removes a file, or puts the image's own back. Returns whether that could be done."""
+    target, original = below(root, path), os.path.join(root, IMAGE, path.lstrip("/"))
+    if os.path.isfile(original):
+        with open(original, "rb") as source:
+            content, mode = source.read(), os.stat(original).st_mode & 0o7777
+        if not is_current(target, content, mode, None):
+            replace(target, content, mode, None)
+            print(f"restored {path}")
+    elif path.startswith("/etc/yum.repos.d/almalinux-"):
+        # Without the distribution's repositories the machine would get no updates at all.
+        print(f"WARNING: {path} stays, because this machine has no copy of the image's own file")
+        return False
+    elif os.path.isfile(target) or os.path.islink(target):
+        os.unlink(target)
+        print(f"removed {path}")
+    return True
+
+
+def remove(root, deadline):
+    """Removes what was written and is no longer described: first its units are stopped, then its files go, then the commands
+    of these files run, as after any other change of them. WRITTEN forgets it last, so that a run that is killed repeats."""
+    described = read_json(os.path.join(root, DESCRIBED), None)
+    if described is None:
+        return
+    written = remember(root, described)
+    gone = {path: commands for path, commands in written["files"].items() if path not in described["files"]}
+    own_units = [os.path.basename(path) for path in gone if os.path.dirname(path) == UNIT_DIRECTORY]
+    units = [unit for unit in written["units"] if unit not in described["units"]]
+    units += [unit for unit in own_units if unit not in units and unit not in described["units"]]
+    # Timers and paths first: they start services.
+    for unit in sorted(units, key=lambda unit: not unit.endswith((".timer", ".path"))):
+        stop(unit)
+    kept = {path: commands for path, commands in gone.items() if not take_away(root, path)}
+    due = ["systemctl daemon-reload"] if own_units else []
+    for path, commands in gone.items():
+        if path not in kept:
+            # A script does not run after it was removed.
+            due += [command for command in commands if command.split()[0] not in gone and command not in due]
+    for command in due:
+        run(command, deadline - time.monotonic())
+    write_json(os.path.join(root, WRITTEN), {"files": {**described["files"], **kept}, "units": described["units"]})
 
 
 def main():
+    deadline = time.monotonic() + DEADLINE_SECONDS
     parser = argparse.ArgumentParser()
     parser.add_argument("--root", default="/")
+    parser.add_argument("--remove", action="store_true")
     options = parser.parse_args()
-    # Only root can give files away; tests run as anybody below a root of their own.
+    if options.remove:
+        seconds = os.environ.get("REMAINING_SECONDS")
+        remove(options.root, deadline if seconds is None else time.monotonic() + int(seconds))
+        return
+    # Only root can give files away; tests run as any user below a root of their own.
     keep_owner = options.root != "/"
 
     files = json.load(sys.stdin)["files"]
+    for entry in files:
+        if entry["path"] == f"/{DESCRIBED}":
+            remember(options.root, json.loads(entry["content"]))
     due = []
     for entry in files:
-        path = os.path.join(options.root, entry["path"].lstrip("/"))
+        path = below(options.root, entry["path"])
         ids = None if keep_owner else owner_ids(entry["owner"])
         content, mode = entry["content"].encode(), int(entry["mode"], 8)
         if not is_current(path, content, mode, ids):
             due.append((path, content, mode, ids, entry.get("onChange", [])))
 
     pending_path = os.path.join(options.root, PENDING)
-    commands = read_pending(pending_path)
+    commands = read_json(pending_path, [])
     for *_, on_change in due:
         commands += [command for command in on_change if command not in commands]
     if commands:
@@ -100,13 +224,7 @@ def main():
         replace(path, content, mode, ids)
         print(f"changed {path}")
     for command in commands:
-        print(f"running {command}", flush=True)
-        subprocess.run(
-            ["/bin/bash", "-euo", "pipefail", "-c", command],
-            check=True,
-            timeout=COMMAND_TIMEOUT_SECONDS,
-            stdin=subprocess.DEVNULL,
-        )
+        run(command, deadline - time.monotonic())
     if commands:
         os.unlink(pending_path)
     print(f"{len(due)} of {len(files)} files changed")
@@ -118,4 +236,4 @@ if __name__ == "__main__":
     except subprocess.CalledProcessError as error:
         sys.exit(f"apply: a command failed with status {error.returncode}: {error.cmd[-1]}")
     except subprocess.TimeoutExpired as error:
-        sys.exit(f"apply: a command took more than {COMMAND_TIMEOUT_SECONDS} s: {error.cmd[-1]}")
+        sys.exit(f"apply: a command took more than {int(error.timeout)} s: {error.cmd[-1]}")

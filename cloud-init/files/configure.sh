@@ -25,8 +25,15 @@ fi
 if [ -x "$directory/apply-dynamic-configuration" ]; then
     timeout --kill-after=10 1750 "$directory/apply-dynamic-configuration" {lock}>&-
 fi
-# What a running machine has new or was stopped; before the first boot is done there is nothing to start yet.
+# Starts what is new or was stopped or disabled. Before the first boot is done there is nothing to start yet.
 if systemctl --quiet is-active postgres-ha.path; then
+    UNITS=()
+    # shellcheck source=/dev/null
+    [ ! -e /etc/postgres-ha/first-boot.conf ] || . /etc/postgres-ha/first-boot.conf
+    for unit in "${UNITS[@]}"; do
+        systemctl --quiet is-enabled "$unit" 2>/dev/null || systemctl --quiet enable "$unit"
+        systemctl --quiet is-active "$unit" || systemctl start "$unit"
+    done
     systemctl start --no-block postgres-ha.target
 fi
 exec {lock}>&-

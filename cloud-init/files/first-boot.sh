@@ -1,16 +1,21 @@
 #!/usr/bin/env bash
-# The last step of cloud-init: packages, SELinux, services. Idempotent; a second run changes nothing.
+# Installs the packages that are missing, sets SELinux up, and enables and starts the units that do not run. It is the last
+# step of cloud-init, and runs again when packages or units are added, or when the first boot lost power half-way. On a
+# machine whose first boot is complete it restarts nothing.
 # Reads /etc/postgres-ha/first-boot.conf (bash arrays, written by cloud-init before this runs):
 #   PACKAGES       RPMs to install
 #   SELINUX        commands that teach SELinux this machine's ports and connections
 #   UNITS          units to enable and start now
-#   DEADLINE_SECONDS  for everything here
+#   DEADLINE_SECONDS  for everything here; REMAINING_SECONDS in the environment shortens it to what the caller has left
 set -euo pipefail
 
 # shellcheck source=/dev/null
 . /etc/postgres-ha/first-boot.conf
 
 if [ "${FIRST_BOOT_SUPERVISED:-}" != yes ]; then
+    if [ -n "${REMAINING_SECONDS:-}" ] && [ "$REMAINING_SECONDS" -lt "$DEADLINE_SECONDS" ]; then
+        DEADLINE_SECONDS=$REMAINING_SECONDS
+    fi
     FIRST_BOOT_SUPERVISED=yes exec timeout --kill-after=10 "$DEADLINE_SECONDS" "$0" "$@"
 fi
 
@@ -104,15 +109,21 @@ fi
 for unit in firewalld tuned; do
     systemctl disable --quiet --now "$unit" 2>/dev/null || true
 done
-# A container or a kernel may refuse single values; say so and go on with the others.
-systemctl restart systemd-sysctl || log "some kernel parameters could not be set (journalctl -u systemd-sysctl)"
-systemctl restart systemd-journald && journalctl --flush
+# The last of UNITS is enabled when all before it run: then the first boot is complete. Before, services of the image may
+# run with the image's files.
+verb=start
+if ! systemctl --quiet is-enabled "${UNITS[-1]}" 2>/dev/null; then
+    verb=restart
+    # A container or a kernel may refuse single values; say so and go on with the others.
+    systemctl restart systemd-sysctl || log "some kernel parameters could not be set (journalctl -u systemd-sysctl)"
+    systemctl restart systemd-journald && journalctl --flush
+fi
 systemctl daemon-reload
 
 # One after another, in this order: the firewall has to stand before anything connects. A packet of a
 # connection older than the firewall may count as one out of the blue, and is dropped.
 for unit in "${UNITS[@]}"; do
     systemctl enable --quiet "$unit"
-    systemctl restart "$unit"
+    systemctl "$verb" "$unit"
 done
 log "done"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Ends when cloud-init is done and every unit that should run on this machine runs. Its failure
-# names the machine, the unit and the last lines of its log.
+# Ends when cloud-init is done and every unit that should run on this machine runs. A first boot that failed or lost power
+# is completed. A failure names the machine, the unit and the last lines of its log.
 # Usage: wait-until-ready DEADLINE_SECONDS UNIT...
 set -euo pipefail
 
@@ -29,14 +29,29 @@ case $status in
     cloud-init status --long || true
     ;;
 124) fail "cloud-init did not finish within $deadline_seconds s" tail -n 40 /var/log/cloud-init-output.log ;;
-*)
-    # Perhaps a mirror that was away: the last step may be repeated, and nothing else of ours can fail.
-    "$(dirname "$0")/first-boot" >/var/log/postgres-ha-first-boot.log 2>&1 ||
-        fail "the first boot failed (cloud-init), and again now" tail -n 40 /var/log/postgres-ha-first-boot.log
-    ;;
 esac
 
 remaining() { echo $((deadline_seconds - SECONDS)); }
+
+# first_boot_again WHY
+first_boot_again() {
+    local left
+    left=$(remaining)
+    # timeout takes 0 for no limit.
+    REMAINING_SECONDS=$((left > 1 ? left : 1)) "$(dirname "$0")/first-boot" >/var/log/postgres-ha-first-boot.log 2>&1 ||
+        fail "$1, and again now" tail -n 40 /var/log/postgres-ha-first-boot.log
+}
+case $status in
+0 | 2)
+    # cloud-init runs its last step once, even where the machine lost power in it. The path unit is the last that this step
+    # starts.
+    systemctl --quiet is-active postgres-ha.path || first_boot_again "the first boot did not complete"
+    ;;
+*)
+    # Perhaps a mirror did not answer. Only cloud-init's last step can fail, and it can be repeated.
+    first_boot_again "the first boot failed (cloud-init)"
+    ;;
+esac
 for unit in "$@"; do
     until systemctl is-active --quiet "$unit"; do
         if [ "$(remaining)" -le 0 ]; then

@@ -25,6 +25,13 @@ const SECRETS_TARGET = "postgres-ha.target";
 const SECRETS_PATH_UNIT = "postgres-ha.path";
 const SECRETS_MARKER = "/var/lib/postgres-ha/secrets-received";
 
+/** What the machine should have; apply removes what is on the machine and not here. */
+const DESCRIBED = "/var/lib/postgres-ha/described.json";
+
+/** Keeps the image's own lists of repositories: apply puts one back when the mirror in its place is no longer described. */
+const KEEP_IMAGE_REPOSITORIES =
+    "mkdir -p /var/lib/postgres-ha/image/etc && cp -a /etc/yum.repos.d /var/lib/postgres-ha/image/etc/";
+
 /**
  * The complete `#cloud-config` of a machine. Holds no secret but the SSH host key, which has to be
  * there before the first connection can be trusted.
@@ -74,6 +81,8 @@ export function renderUserData(identity: MachineIdentity, configuration: Machine
             owner: "root:root",
             permissions: file.mode ?? "0644",
         })),
+        // Runs before write_files, which replaces some of these lists with a mirror's.
+        bootcmd: [["cloud-init-per", "once", "image-repositories", "sh", "-c", KEEP_IMAGE_REPOSITORIES]],
         runcmd: [[`${scriptDirectory}/first-boot`]],
     };
     return `#cloud-config\n${stringify(config, { lineWidth: 0 })}`;
@@ -88,7 +97,12 @@ export function renderBundle(configuration: MachineConfiguration): string {
     const everything = allFiles(configuration);
     // Units first: systemd has to know them anew before a service is told to take its changed files.
     const isUnit = (file: MachineFile) => file.path.startsWith("/etc/systemd/system/");
-    const files = [...everything.filter(isUnit), ...everything.filter((file) => !isUnit(file)), marker];
+    const files = [
+        described(configuration, everything),
+        ...everything.filter(isUnit),
+        ...everything.filter((file) => !isUnit(file)),
+        marker,
+    ];
     return JSON.stringify({
         files: files.map((file) => ({
             path: file.path,
@@ -98,6 +112,21 @@ export function renderBundle(configuration: MachineConfiguration): string {
             onChange: file.onChange ?? [],
         })),
     });
+}
+
+/** Paths with the commands that follow a change of each, and units. Its own command removes what is not in it. */
+function described(configuration: MachineConfiguration, all: readonly MachineFile[]): MachineFile {
+    const { units, unitsWithSecrets, unawaitedUnits } = configuration;
+    const files = all.map(({ path, onChange = [] }) => [path, onChange] as const);
+    return {
+        path: DESCRIBED,
+        content: JSON.stringify({
+            files: Object.fromEntries(files),
+            units: [...units, ...unitsWithSecrets, ...unawaitedUnits, SECRETS_PATH_UNIT],
+        }),
+        mode: "0600",
+        onChange: [`${scriptDirectory}/apply --remove`],
+    };
 }
 
 /** Takes the bundle on standard input; ends when cloud-init is done and every unit of the machine runs. */

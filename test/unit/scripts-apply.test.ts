@@ -165,3 +165,196 @@ describe("commands", () => {
         expect(statSync(at(PENDING)).mode & 0o7777).toBe(0o600);
     });
 });
+
+describe("what is no longer described", () => {
+    interface Described {
+        readonly files: readonly BundleFile[];
+        readonly units?: readonly string[];
+    }
+    const DESCRIBED = "/var/lib/postgres-ha/described.json";
+    const systemctlCalls = () => (existsSync(at("systemctl")) ? read("systemctl").trimEnd().split("\n") : []);
+
+    beforeEach(() => {
+        mkdirSync(at("bin"));
+        // A unit runs until it is stopped; every other question is answered with yes.
+        writeFileSync(
+            at("bin/systemctl"),
+            `#!/bin/bash\necho "$*" >>${root}/systemctl\n[[ $* != is-active* || -e ${root}/unstoppable ]]\n`,
+            { mode: 0o755 },
+        );
+    });
+
+    /** Applies files as the program sends them: with the list of all of them, and its command. */
+    function converge({ files, units = [] }: Described, fault?: string) {
+        const command = `python3 -B ${join(scriptSources, "apply.py")} --root ${root} --remove`;
+        const content = JSON.stringify({
+            files: Object.fromEntries(files.map(({ path, onChange = [] }) => [path, onChange])),
+            units,
+        });
+        const all = [{ path: DESCRIBED, content, onChange: [command] }, ...files];
+        const input = JSON.stringify({
+            files: all.map((file) => ({ owner: "root:root", mode: "0644", onChange: [], ...file })),
+        });
+        const source = readFileSync(join(scriptSources, "apply.py"), "utf8");
+        writeFileSync(
+            at("apply.py"),
+            fault === undefined ? source : source.replace(fault, `os.kill(os.getpid(), 9); ${fault}`),
+        );
+        return spawnSync("/usr/bin/python3", ["-B", at("apply.py"), "--root", root], {
+            input: input.replaceAll(join(scriptSources, "apply.py"), at("apply.py")),
+            encoding: "utf8",
+            env: { ...process.env, PATH: `${root}/bin:${process.env["PATH"]}` },
+        });
+    }
+    const kept = { path: "/etc/kept", content: "kept" };
+
+    it("is removed with what follows: a file of a service", () => {
+        const extra = { path: "/etc/service.d/extra", content: "x", onChange: [note("reload")] };
+        converge({ files: [kept, extra] });
+        expect(converge({ files: [kept] })).toMatchObject({ status: 0, stderr: "" });
+        expect(existsSync(at("etc/service.d/extra"))).toBe(false);
+        expect(read("etc/kept")).toBe("kept");
+        expect(notes()).toEqual(["reload", "reload"]);
+    });
+
+    it("is removed though a person changed it", () => {
+        converge({ files: [kept, { path: "/etc/gone", content: "x" }] });
+        writeFileSync(at("etc/gone"), "by hand");
+        converge({ files: [kept] });
+        expect(existsSync(at("etc/gone"))).toBe(false);
+    });
+
+    it("does not include files that the project did not write", () => {
+        converge({ files: [kept, { path: "/etc/dir/gone", content: "x" }] });
+        writeFileSync(at("etc/dir/other"), "a person's");
+        converge({ files: [kept] });
+        expect(readdirSync(at("etc/dir"))).toEqual(["other"]);
+    });
+
+    it("is stopped and disabled: a package's timer, before its configuration goes", () => {
+        converge({ files: [{ path: "/etc/automatic.conf", content: "x" }], units: ["auto.timer", "one.service"] });
+        converge({ files: [], units: ["one.service"] });
+        expect(systemctlCalls()).toEqual(["disable --quiet --now auto.timer", "is-active --quiet auto.timer"]);
+        expect(existsSync(at("etc/automatic.conf"))).toBe(false);
+    });
+
+    it("is stopped while its file is there, timers first; then systemd reads its units again", () => {
+        const unitFile = (name: string) => ({ path: `/etc/systemd/system/${name}`, content: "[Unit]" });
+        converge({ files: [unitFile("a.service"), unitFile("a.timer")], units: ["a.timer"] });
+        writeFileSync(
+            at("bin/systemctl"),
+            `#!/bin/bash\necho "$*" $(ls ${root}/etc/systemd/system) >>${root}/systemctl\n[[ $* != is-active* ]]\n`,
+        );
+        converge({ files: [] });
+        expect(systemctlCalls().filter((call) => !call.startsWith("is-active"))).toEqual([
+            "disable --quiet --now a.timer a.service a.timer",
+            "disable --quiet --now a.service a.service a.timer",
+            "daemon-reload",
+        ]);
+    });
+
+    it("stays, file and all, where its unit does not stop", () => {
+        const file = { path: "/etc/systemd/system/a.service", content: "[Unit]" };
+        converge({ files: [file] });
+        writeFileSync(at("unstoppable"), "");
+        const failed = converge({ files: [] });
+        expect(failed.status).toBe(1);
+        expect(failed.stderr).toContain("a.service is no longer described, and does not stop");
+        expect(existsSync(at(file.path))).toBe(true);
+        rmSync(at("unstoppable"));
+        expect(converge({ files: [] }).status).toBe(0);
+        expect(existsSync(at(file.path))).toBe(false);
+    });
+
+    it("does not run any more: a script is not its own consequence", () => {
+        const script = { path: `${root}/watch`, content: "#!/bin/sh\n", mode: "0755" };
+        converge(
+            {
+                files: [
+                    { path: "/etc/a", content: "x", onChange: [`/etc/b`] },
+                    { ...script, path: "/etc/b" },
+                ],
+            },
+            undefined,
+        );
+        rmSync(at(PENDING), { force: true });
+        expect(converge({ files: [] })).toMatchObject({ status: 0 });
+        expect(readdirSync(at("etc"))).toEqual([]);
+    });
+
+    const mirror = { path: "/etc/yum.repos.d/almalinux-baseos.repo", content: "mirror" };
+    it("gives the image's own list of packages back", () => {
+        mkdirSync(at("var/lib/postgres-ha/image/etc/yum.repos.d"), { recursive: true });
+        writeFileSync(at("var/lib/postgres-ha/image/etc/yum.repos.d/almalinux-baseos.repo"), "the image's");
+        converge({ files: [mirror] });
+        expect(read(mirror.path)).toBe("mirror");
+        converge({ files: [] });
+        expect(read(mirror.path)).toBe("the image's");
+    });
+
+    it("leaves a mirror in place, and says so, where the image's own list is not known", () => {
+        converge({ files: [mirror] });
+        expect(converge({ files: [] }).stdout).toContain(`WARNING: ${mirror.path} stays`);
+        expect(read(mirror.path)).toBe("mirror");
+        // A repository that the image does not have goes.
+        const own = { path: "/etc/yum.repos.d/epel.repo", content: "x" };
+        converge({ files: [own] });
+        converge({ files: [] });
+        expect(existsSync(at(own.path))).toBe(false);
+    });
+
+    it("is found on a machine of an earlier version, which kept no list, unless a person wrote it", () => {
+        const automatic = [
+            "[commands]",
+            "upgrade_type = security",
+            "random_sleep = 3600",
+            "download_updates = yes",
+            "apply_updates = yes",
+            "reboot = never",
+            "[emitters]",
+            "emit_via = stdio",
+            "[base]",
+            "excludepkgs = postgresql* patroni* etcd* pgbouncer* haproxy*",
+            "",
+        ].join("\n");
+        mkdirSync(at("etc/dnf"), { recursive: true });
+        writeFileSync(at("etc/dnf/automatic.conf"), automatic);
+        converge({ files: [kept] });
+        expect(existsSync(at("etc/dnf/automatic.conf"))).toBe(false);
+        expect(systemctlCalls()).toContain("disable --quiet --now dnf-automatic.timer");
+
+        rmSync(at("var"), { recursive: true });
+        writeFileSync(at("etc/dnf/automatic.conf"), `${automatic}# a person's\n`);
+        converge({ files: [kept] });
+        expect(existsSync(at("etc/dnf/automatic.conf"))).toBe(true);
+    });
+
+    it("changes nothing a second time", () => {
+        converge({ files: [kept, { path: "/etc/gone", content: "x", onChange: [note("gone")] }] });
+        converge({ files: [kept] });
+        rmSync(at("notes"));
+        expect(converge({ files: [kept] }).stdout).toBe("0 of 2 files changed\n");
+        expect(notes()).toEqual([]);
+    });
+
+    it.each([
+        "write_json(path, written)",
+        "os.rename(temporary, path)",
+        "stop(unit)\n",
+        "os.unlink(target)",
+        "run(command, deadline",
+        'write_json(os.path.join(root, WRITTEN), {"files"',
+        "os.unlink(pending_path)",
+    ])("goes in the next run when this one is killed before %s, also after yet another change", (step) => {
+        const gone = { path: "/etc/systemd/system/gone.service", content: "[Unit]", onChange: [note("gone")] };
+        const second = { path: "/etc/second", content: "x" };
+        converge({ files: [kept, gone] });
+        rmSync(at("notes"));
+        expect(converge({ files: [kept, second] }, step).status).not.toBe(0);
+        expect(converge({ files: [kept] })).toMatchObject({ status: 0 });
+        expect(existsSync(at(gone.path))).toBe(false);
+        expect(existsSync(at("etc/second"))).toBe(false);
+        expect(notes()).toContain("gone");
+        expect(converge({ files: [kept] }).stdout).toBe("0 of 2 files changed\n");
+    });
+});

@@ -40,6 +40,7 @@ describe("configure", () => {
             "systemctl --quiet is-active postgres-ha.path",
             "systemctl start --no-block postgres-ha.target",
             "cloud-init status --wait",
+            "systemctl --quiet is-active postgres-ha.path",
             "systemctl is-active --quiet a.service",
             "systemctl is-active --quiet b.service",
             "kernel-parameters ",
@@ -60,6 +61,7 @@ describe("configure", () => {
     it("leaves it to the first boot to start services, as long as that is not done", async () => {
         prepare();
         scratch.stub("/usr/local/bin/systemctl", "[[ $* != *postgres-ha.path* ]]");
+        scratch.stub(installed("first-boot"));
         expect(await run(10)).toMatchObject({ status: 0 });
         expect(await scratch.calls()).not.toContain("systemctl start --no-block postgres-ha.target");
     });
@@ -68,6 +70,7 @@ describe("configure", () => {
         prepare();
         scratch.stub(
             "/usr/local/bin/systemctl",
+            "[[ $* == *.service* ]] || exit 0",
             'n=$(cat /tmp/tries 2>/dev/null || echo 0); echo $((n + 1)) >/tmp/tries; [ "$n" -ge 3 ]',
         );
         expect(await run(10)).toMatchObject({ status: 0 });
@@ -99,6 +102,26 @@ describe("configure", () => {
         scratch.stub(installed("first-boot"));
         expect(await run(10)).toMatchObject({ status: 0, stdout: "main-db-1: a.service b.service active\n" });
         expect(await scratch.calls()).toContain("first-boot ");
+    });
+
+    it("completes a first boot that lost power half-way, which cloud-init does not repeat", async () => {
+        prepare();
+        scratch.stub("/usr/local/bin/systemctl", "[[ $* != *postgres-ha.path* ]]");
+        scratch.stub(installed("first-boot"));
+        expect(await run(10)).toMatchObject({ status: 0 });
+        expect((await scratch.calls()).filter((call) => call.startsWith("first-boot"))).toHaveLength(1);
+    });
+
+    it("enables and starts a unit that a person disabled and stopped, and leaves the others alone", async () => {
+        prepare();
+        scratch.write({ path: "/etc/postgres-ha/first-boot.conf", content: "UNITS=(one.service off.timer)\n" });
+        scratch.stub("/usr/local/bin/systemctl", "[[ $* != *is-*off.timer ]]");
+        expect(await run(10)).toMatchObject({ status: 0 });
+        const calls = await scratch.calls();
+        expect(calls).toEqual(
+            expect.arrayContaining(["systemctl --quiet enable off.timer", "systemctl start off.timer"]),
+        );
+        expect(calls.filter((call) => /(start|enable) one/.test(call))).toEqual([]);
     });
 
     it("shows the log of a first boot that fails again", async () => {

@@ -47,7 +47,8 @@ describe("first-boot", () => {
             "/usr/local/bin/dnf",
             '[[ -e /tmp/no-mirror ]] && exit 1; [[ " $* " == *" install "* ]] && printf "%s\\n" ${*#*install} >>/tmp/installed; exit 0',
         );
-        scratch.stub("/usr/local/bin/systemctl");
+        // Nothing is enabled yet.
+        scratch.stub("/usr/local/bin/systemctl", "[[ $* != *is-enabled* ]]");
         scratch.stub("/usr/local/bin/journalctl");
     }
     const run = () => scratch.run(installed("first-boot"));
@@ -223,6 +224,25 @@ describe("first-boot", () => {
         expect((await scratch.calls()).filter((call) => call.startsWith("systemctl "))).toEqual([]);
     });
 
+    it("gives up earlier where its caller has less time left", async () => {
+        prepare({ deadlineSeconds: 60 });
+        scratch.write({ path: "/tmp/no-mirror", content: "" });
+        const started = Date.now();
+        expect((await scratch.run(installed("first-boot"), [], { env: { REMAINING_SECONDS: "2" } })).status).toBe(124);
+        expect(Date.now() - started).toBeLessThan(6000);
+    });
+
+    it("restarts nothing on a machine whose first boot is complete, and starts what is new", async () => {
+        prepare({ units: ["nftables.service", "new.service", "last.path"] });
+        scratch.stub("/usr/local/bin/systemctl");
+        expect((await run()).status).toBe(0);
+        const calls = (await scratch.calls()).filter((call) => call.startsWith("systemctl "));
+        expect(calls.filter((call) => call.includes("restart"))).toEqual([]);
+        expect(calls).toEqual(
+            expect.arrayContaining(["systemctl enable --quiet new.service", "systemctl start new.service"]),
+        );
+    });
+
     it("fails when a package is still missing after the installation", async () => {
         prepare();
         scratch.stub("/usr/local/bin/dnf");
@@ -256,14 +276,14 @@ describe("first-boot", () => {
 
     it("fails when a unit does not start", async () => {
         prepare({ units: ["one.service", "two.timer"] });
-        scratch.stub("/usr/local/bin/systemctl", '[ "$*" != "restart one.service" ]');
+        scratch.stub("/usr/local/bin/systemctl", '[[ "$*" != "restart one.service" && $* != *is-enabled* ]]');
         expect((await run()).status).toBe(1);
         expect(await scratch.calls()).not.toContain("systemctl restart two.timer");
     });
 
     it("goes on where the kernel refuses a parameter, and says so", async () => {
         prepare();
-        scratch.stub("/usr/local/bin/systemctl", '[ "$*" != "restart systemd-sysctl" ]');
+        scratch.stub("/usr/local/bin/systemctl", '[[ "$*" != "restart systemd-sysctl" && $* != *is-enabled* ]]');
         const result = await run();
         expect(result.status).toBe(0);
         expect(result.stdout).toContain("some kernel parameters could not be set");
