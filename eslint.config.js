@@ -1,8 +1,55 @@
+import { join } from "node:path";
 import n from "eslint-plugin-n";
 import tseslint from "typescript-eslint";
 
 /**
- * Rules that need types, and that every import is declared. What formatting decides is Prettier's.
+ * Which folders the files of a folder may import from, besides their own. A folder that is not listed may import from
+ * all. `.` is the top level: index.ts; sdks/ holds the generated SDK of the provider.
+ */
+const mayImport = {
+    cluster: [],
+    settings: ["cluster"],
+    "cloud-init": ["cluster", "settings"],
+    components: ["cluster", "settings", "cloud-init", "sdks"],
+    ".": ["cluster", "settings", "cloud-init", "components", "sdks"],
+    testbed: [],
+};
+/** Folders that work without Pulumi. */
+const pure = ["cluster", "cloud-init", "testbed"];
+
+const at = (...path) => join(import.meta.dirname, ...path);
+
+/** The rule for the files of one folder. Types count like values. */
+const boundary = ([folder, others]) => {
+    const allowed = [folder, ...others].filter((name) => name !== ".");
+    return {
+        files: [folder === "." ? "*.ts" : `${folder}/**/*.ts`],
+        // testbed/cli.ts reads the numbers of local/this-testbed.ts until those are handed to it.
+        ignores: ["*.config.ts", "testbed/cli.ts"],
+        rules: {
+            "n/no-restricted-import": [
+                "error",
+                [
+                    {
+                        name: [
+                            at("**"),
+                            `!${at("**/node_modules/**")}`,
+                            ...allowed.map((name) => `!${at(name, "**")}`),
+                        ],
+                        message: `Files of ${folder} import from ${allowed.join(", ")} only; see mayImport in eslint.config.js.`,
+                    },
+                    ...(pure.includes(folder)
+                        ? [{ name: "@pulumi/**", message: `Files of ${folder} work without Pulumi.` }]
+                        : []),
+                ],
+            ],
+        },
+    };
+};
+
+/**
+ * Rules that need types, that every import is declared, and that folders do not import each other in a ring. What
+ * formatting decides is Prettier's.
  */
 export default tseslint.config(
     { ignores: ["**/node_modules/", "**/.testbed/", "sdks/", "examples/"] },
@@ -42,6 +89,25 @@ export default tseslint.config(
         // The testbed's tests are run by the program's vitest; the policies' package is the program's.
         files: ["testbed/**", "test/policy/**"],
         rules: { "n/no-extraneous-import": ["error", { allowModules: ["vitest", "yaml", "@pulumi/policy"] }] },
+    },
+    ...Object.entries(mayImport).map(boundary),
+    {
+        // What a machine is made of is computed from settings, not by them.
+        files: ["cloud-init/**/*.ts"],
+        rules: {
+            "@typescript-eslint/no-restricted-imports": [
+                "error",
+                {
+                    patterns: [
+                        {
+                            group: ["**/settings/**"],
+                            allowTypeImports: true,
+                            message: "Files of cloud-init import only types from settings.",
+                        },
+                    ],
+                },
+            ],
+        },
     },
     { files: ["**/*.js"], extends: [tseslint.configs.disableTypeChecked] },
 );

@@ -1,4 +1,5 @@
-import * as pulumi from "@pulumi/pulumi";
+import "./components/runtime.ts";
+
 import * as tls from "@pulumi/tls";
 
 import { addressPlan } from "./cluster/address-plan.ts";
@@ -10,14 +11,9 @@ import { refuseChangesOfFixedSettings } from "./components/fixed-settings.ts";
 import { pinnedImage } from "./components/image.ts";
 import { JumpHost } from "./components/jump-host.ts";
 import { LoadBalancer } from "./components/load-balancer.ts";
-import { databaseNodeInputs, jumpHostInputs, loadBalancerInputs } from "./components/machine-inputs.ts";
 import { Network } from "./components/network.ts";
 import { clusterOutputs } from "./components/outputs.ts";
-import { readSettings } from "./settings.ts";
-
-// The SDK takes a stack trace for each promise. Pulumi's runner has source maps applied to all of them; here lines are
-// right without, and an unchanged `up` ends half a second sooner.
-Reflect.deleteProperty(Error, "prepareStackTrace");
+import { readSettings } from "./settings/index.ts";
 
 const settings = readSettings();
 const { clusterName } = settings;
@@ -33,46 +29,11 @@ const credentials = new Credentials(`${clusterName}-credentials`, {
 });
 const deployKey = new tls.PrivateKey(`${clusterName}-deploy`, { algorithm: "ED25519" });
 
-const defaults = {
-    imageId: await image,
-    platformId: settings.platformId,
-    network,
-    adminUser: settings.ssh.user,
-    adminKeys: settings.ssh.publicKeys,
-    deployKey,
-    timeZone: settings.operatingSystem.timeZone,
-    readyTimeoutSeconds: settings.readyTimeoutMinutes * 60,
-    labels,
-};
-const sources = pulumi.output(authority.certificatePem).apply((caPem) => ({ settings, plan, caPem }));
-
-const jumpHost = new JumpHost(`${clusterName}-jump`, {
-    defaults,
-    node: plan.jumpHost,
-    settings: settings.jumpHost,
-    inputs: sources.apply(jumpHostInputs),
-});
-const cluster = new DatabaseCluster(`${clusterName}-db`, {
-    defaults,
-    plan,
-    settings: settings.database,
-    postgresql: settings.postgresql,
-    inputs: sources.apply(databaseNodeInputs),
-    authority,
-    credentials,
-    jumpHost,
-    protect: settings.deletionProtection,
-});
-const loadBalancer = new LoadBalancer(`${clusterName}-lb`, {
-    defaults,
-    nodes: plan.loadBalancers,
-    networkLoadBalancer: plan.networkLoadBalancer,
-    settings: settings.loadBalancer,
-    inputs: sources.apply(loadBalancerInputs),
-    authority,
-    jumpHost,
-});
-const check = new ClusterCheck(`${clusterName}-check`, { defaults, cluster, loadBalancer, jumpHost, credentials });
+const context = { settings, plan, network, deployKey, labels, imageId: await image };
+const jumpHost = new JumpHost(`${clusterName}-jump`, { context, authority });
+const cluster = new DatabaseCluster(`${clusterName}-db`, { context, authority, credentials, jumpHost });
+const loadBalancer = new LoadBalancer(`${clusterName}-lb`, { context, authority, jumpHost });
+const check = new ClusterCheck(`${clusterName}-check`, { cluster, loadBalancer, jumpHost, credentials });
 
 export const {
     leaderEndpoint,
@@ -84,4 +45,4 @@ export const {
     sshKnownHosts,
     jumpHostAddress,
     nodes,
-} = clusterOutputs({ settings, plan, authority, credentials, jumpHost, cluster, loadBalancer, check });
+} = clusterOutputs({ context, authority, credentials, jumpHost, cluster, loadBalancer, check });

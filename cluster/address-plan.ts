@@ -1,32 +1,34 @@
 /**
  * Every private address of the cluster, computed from the network's CIDR and each machine's position.
  *
- * So each machine can be told the others' addresses before any of them exists, user-data is complete in
- * preview, and a node that is replaced comes back under its old address.
+ * Therefore user-data is complete in the preview, each machine knows the addresses of the others before they exist, and a
+ * machine that is replaced gets its old address again.
  *
- * The network is cut into eight equal parts (its prefix length + 3), one for each zone in turn; the rest
- * stays free. In a subnet the first two addresses are Yandex's (gateway, DNS), and a machine's offset
- * depends on its own number alone, hence nothing moves when nodes are added:
+ * The network is cut into eight equal parts (its prefix length + 3), one for each zone in turn. The rest stays free. In a
+ * subnet the first two addresses are Yandex's (gateway, DNS). A machine's offset depends on its role and its own number
+ * only (cluster/roles.ts), so no address changes when machines are added:
  *
- * | offset | machine                          |
- * |--------|----------------------------------|
- * | 4      | jump host (first zone)           |
- * | 5…8    | load balancer 1…4                |
+ * | offset | machine                            |
+ * |--------|------------------------------------|
+ * | 4      | jump host (first zone)             |
+ * | 5…8    | load balancer 1…4                  |
  * | 9      | network load balancer (first zone) |
- * | 10…14  | database node 1…5                |
+ * | 10…14  | database node 1…5                  |
  *
  * Number k of a role is in zone (k − 1) mod (number of zones).
  */
 import type { Address4 } from "ip-address";
+
 import { addressAt, parseCidr, part } from "./ipv4.ts";
+import type { Peer } from "./names.ts";
+import { forEachRole, roles, type Role } from "./roles.ts";
 
 /** What the plan is made from; a part of Settings. */
 export interface AddressPlanInput {
     readonly clusterName: string;
     readonly zones: readonly string[];
     readonly network: { readonly cidr: string };
-    readonly database: { readonly nodes: number };
-    readonly loadBalancer: { readonly count: number };
+    readonly machines: Readonly<Record<Role, { readonly count: number }>>;
 }
 
 /** Where something that is no machine listens. */
@@ -58,26 +60,20 @@ export interface AddressPlan {
     readonly cidr: string;
     /** One for each zone, in the order of the zones. */
     readonly subnets: readonly Subnet[];
-    readonly jumpHost: Node;
-    readonly databases: readonly Node[];
-    /**
-     * Of all database nodes that the cluster may ever have. Who may talk to whom is said with these, so that nothing of
-     * it changes when nodes come or go: a node that is to go is still needed until it has handed over.
-     */
-    readonly databaseAddresses: readonly string[];
-    readonly loadBalancers: readonly Node[];
-    /** What joins several load balancers under one address; nothing does with one. */
+    /** The machines of each role, in the order of their numbers. */
+    readonly nodes: Readonly<Record<Role, readonly [Node, ...Node[]]>>;
+    /** What security groups and firewalls name for each role; see `rulesNameAll` in roles.ts. */
+    readonly ruleAddresses: Readonly<Record<Role, readonly string[]>>;
+    /** The address that several load balancers share. One load balancer has none. */
     readonly networkLoadBalancer: Listener | undefined;
 }
 
 /** Prefix lengths a network may have: its parts must be subnets that Yandex accepts (/16…/28) and hold all offsets. */
 export const networkPrefixLengths = { min: 16, max: 25 } as const;
 export const maxZones = 8;
-export const maxLoadBalancers = 4;
-export const maxDatabaseNodes = 5;
 
 const bitsOfPart = 3;
-const offsets = { dnsServer: 2, jumpHost: 4, loadBalancer: 4, networkLoadBalancer: 9, database: 9 } as const;
+const offsets = { dnsServer: 2, networkLoadBalancer: 9 } as const;
 
 /** Yandex's internal zone: an instance with a hostname gets the FQDN `<hostname>.<region>.internal`. */
 const internalDomain = "ru-central1.internal";
@@ -89,20 +85,21 @@ const internalDomain = "ru-central1.internal";
 export function addressPlan(input: AddressPlanInput): AddressPlan {
     const network = parseNetwork(input.network.cidr);
     requireAtMost("zones", input.zones.length, maxZones);
-    requireAtMost("load balancers", input.loadBalancer.count, maxLoadBalancers);
-    requireAtMost("database nodes", input.database.nodes, maxDatabaseNodes);
+    forEachRole((role) => requireAtMost(roles[role].plural, input.machines[role].count, roles[role].most));
 
     const ranges = input.zones.map((zone, index) => ({
         zone,
         range: part(network, network.subnetMask + bitsOfPart, index),
     }));
-    const node = (suffix: string, number: number, offset: number): Node => {
+    const node = (role: Role, number: number): Node => {
+        const { suffix, most, firstOffset } = roles[role];
         const { zone, range } = ranges[(number - 1) % ranges.length]!;
-        const hostname = `${input.clusterName}-${suffix}`;
-        return { hostname, fqdn: `${hostname}.${internalDomain}`, zone, address: addressAt(range, offset) };
+        const hostname = [input.clusterName, suffix, ...(most > 1 ? [number] : [])].join("-");
+        const address = addressAt(range, firstOffset + number - 1);
+        return { hostname, fqdn: `${hostname}.${internalDomain}`, zone, address };
     };
-    const numbered = (suffix: string, count: number, offset: number): readonly Node[] =>
-        Array.from({ length: count }, (_, index) => node(`${suffix}-${index + 1}`, index + 1, offset + index + 1));
+    const firstNodes = (role: Role, count: number) =>
+        Array.from({ length: count }, (_, index) => node(role, index + 1)) as [Node, ...Node[]];
     const [first] = ranges;
     const listener = { zone: first!.zone, address: addressAt(first!.range, offsets.networkLoadBalancer) };
 
@@ -113,12 +110,27 @@ export function addressPlan(input: AddressPlanInput): AddressPlan {
             cidr: range.networkForm(),
             dnsServer: addressAt(range, offsets.dnsServer),
         })),
-        jumpHost: node("jump", 1, offsets.jumpHost),
-        databases: numbered("db", input.database.nodes, offsets.database),
-        databaseAddresses: numbered("db", maxDatabaseNodes, offsets.database).map(({ address }) => address),
-        loadBalancers: numbered("lb", input.loadBalancer.count, offsets.loadBalancer),
-        networkLoadBalancer: input.loadBalancer.count > 1 ? listener : undefined,
+        nodes: forEachRole((role) => firstNodes(role, input.machines[role].count)),
+        ruleAddresses: forEachRole((role) => {
+            const { rulesNameAll, most } = roles[role];
+            return firstNodes(role, rulesNameAll ? most : input.machines[role].count).map(({ address }) => address);
+        }),
+        networkLoadBalancer: input.machines.loadBalancer.count > 1 ? listener : undefined,
     };
+}
+
+/** A machine as the others see it. */
+export function peer({ hostname, fqdn, address }: Node): Peer {
+    return { name: hostname, fqdn, address };
+}
+
+/** What applications connect to: every load balancer, and the address that several of them share. */
+export function entrances({ nodes, networkLoadBalancer }: AddressPlan): readonly Peer[] {
+    const shared = networkLoadBalancer === undefined ? [] : [networkLoadBalancer];
+    return [
+        ...nodes.loadBalancer.map(peer),
+        ...shared.map(({ address }) => ({ name: "network load balancer", fqdn: address, address })),
+    ];
 }
 
 function parseNetwork(cidr: string): Address4 {

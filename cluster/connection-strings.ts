@@ -27,7 +27,7 @@ export function connectionStrings(
     const uri = (hosts: readonly { fqdn: string }[], port: number, parameters = "") =>
         `postgresql://${user}:${password}@${hosts.map(({ fqdn }) => `${fqdn}:${port}`).join(",")}/${database}?sslmode=verify-full${parameters}`;
     const joined = plan.networkLoadBalancer && { fqdn: plan.networkLoadBalancer.address };
-    const entrances = [...(joined ? [joined] : []), ...plan.loadBalancers];
+    const entrances = [...(joined ? [joined] : []), ...plan.nodes.loadBalancer];
     const patience = joined ? `&connect_timeout=${CONNECT_TIMEOUT_SECONDS}` : "";
     return {
         user,
@@ -35,7 +35,7 @@ export function connectionStrings(
         password,
         readWrite: uri(entrances, ports.leader, patience),
         readOnly: uri(entrances, ports.replicas, patience),
-        multiHost: uri(plan.databases, ports.pgbouncer, "&target_session_attrs=read-write"),
+        multiHost: uri(plan.nodes.database, ports.pgbouncer, "&target_session_attrs=read-write"),
     };
 }
 

@@ -2,14 +2,11 @@
  * Who talks to whom: the one table that security groups, the hosts' firewalls and the documentation
  * are made from. What is not in it is refused.
  */
-import { ports } from "./names.ts";
 import type { AddressPlan } from "./address-plan.ts";
+import { ports } from "./names.ts";
+import { forEachRole, roleNames, roles, type Role } from "./roles.ts";
 
-/** A kind of machine the program makes. */
-export type Role = "jumpHost" | "database" | "loadBalancer";
-export const roles: readonly Role[] = ["jumpHost", "database", "loadBalancer"];
-
-/** Whoever takes part in a flow. `network` is every address of the cluster's own network. */
+/** Who takes part in a flow. `network` is every address of the cluster's own network. */
 export type Party = Role | "admin" | "client" | "network" | "internet" | "dns" | "networkLoadBalancer" | "healthChecks";
 export type Protocol = "TCP" | "UDP" | "ICMP";
 
@@ -66,18 +63,18 @@ export const flows: readonly Flow[] = [
         "What the network load balancer passes on, with the sender's address",
     ),
     balanced("healthChecks", "loadBalancer", [ports.balancerHealth], "Does HAProxy serve?"),
-    tcp(roles, "internet", [publicPorts.http, publicPorts.https], "Package repositories"),
-    { from: roles, to: ["internet"], protocol: "UDP", ports: [publicPorts.ntp], purpose: "Time (NTP)" },
+    tcp(roleNames, "internet", [publicPorts.http, publicPorts.https], "Package repositories"),
+    { from: roleNames, to: ["internet"], protocol: "UDP", ports: [publicPorts.ntp], purpose: "Time (NTP)" },
     {
-        from: roles,
+        from: roleNames,
         to: ["dns"],
         protocol: "UDP",
         ports: [publicPorts.dns],
         purpose: "Names, from the subnet's DNS server",
     },
-    tcp(roles, "dns", [publicPorts.dns], "Names, answers too long for UDP"),
-    { from: ["network"], to: roles, protocol: "ICMP", ports: [], purpose: "Path MTU discovery, ping" },
-    { from: roles, to: ["network"], protocol: "ICMP", ports: [], purpose: "Path MTU discovery, ping" },
+    tcp(roleNames, "dns", [publicPorts.dns], "Names, answers too long for UDP"),
+    { from: ["network"], to: roleNames, protocol: "ICMP", ports: [], purpose: "Path MTU discovery, ping" },
+    { from: roleNames, to: ["network"], protocol: "ICMP", ports: [], purpose: "Path MTU discovery, ping" },
 ];
 
 function tcp(
@@ -161,24 +158,12 @@ export function inputRules(role: Role, context: FlowContext): readonly InputRule
         .filter((flow) => flow.to.includes(role))
         .map(({ from, protocol, ports: accepted, purpose }) => ({
             sources: from.flatMap((party) =>
-                isRole(party) ? addressesOf(party, context.plan) : cidrsOf(party, context),
+                isRole(party) ? context.plan.ruleAddresses[party] : cidrsOf(party, context),
             ),
             protocol,
             ports: accepted,
             purpose,
         }));
-}
-
-/** The addresses that machines of a role have, or may get. */
-export function addressesOf(role: Role, plan: AddressPlan): readonly string[] {
-    switch (role) {
-        case "jumpHost":
-            return [plan.jumpHost.address];
-        case "database":
-            return plan.databaseAddresses;
-        case "loadBalancer":
-            return plan.loadBalancers.map(({ address }) => address);
-    }
 }
 
 function cidrsOf(party: Exclude<Party, Role>, context: FlowContext): readonly string[] {
@@ -201,15 +186,13 @@ function cidrsOf(party: Exclude<Party, Role>, context: FlowContext): readonly st
 }
 
 function isRole(party: Party): party is Role {
-    return (roles as readonly Party[]).includes(party);
+    return (roleNames as readonly Party[]).includes(party);
 }
 
 const partyNames: Readonly<Record<Party, string>> = {
     admin: "administrators (`adminCidrs`)",
     client: "applications (`clientCidrs`)",
-    jumpHost: "jump host",
-    database: "database nodes",
-    loadBalancer: "load balancers",
+    ...forEachRole((role) => roles[role].plural),
     network: "the cluster's network",
     internet: "Internet",
     dns: "the subnets' DNS servers",
@@ -219,8 +202,13 @@ const partyNames: Readonly<Record<Party, string>> = {
 
 /** The table as Markdown, for the documentation. */
 export function flowsMarkdown(): string {
-    const names = (parties: readonly Party[]): string =>
-        parties.length === roles.length ? "every machine" : parties.map((party) => partyNames[party]).join(", ");
+    const names = (parties: readonly Party[]): string => {
+        const others = parties.filter((party) => !isRole(party));
+        const everyMachine = parties.length - others.length === roleNames.length;
+        return everyMachine
+            ? ["every machine", ...others.map((party) => partyNames[party])].join(", ")
+            : parties.map((party) => partyNames[party]).join(", ");
+    };
     const rows = flows.map(
         ({ from, to, protocol, ports: used, purpose, balanced: several }) =>
             `| ${names(from)} | ${names(to)} | ${[protocol, used.join(", ")].join(" ").trim()} | ${purpose}${several ? " (with several load balancers)" : ""} |`,

@@ -1,8 +1,8 @@
-/** Values that several services of one cluster share. */
+/** Names, ports and paths that several parts of one cluster share. */
 
-/** A database node as the others see it. */
-export interface Member {
-    /** Its name in etcd and Patroni: the hostname. */
+/** A machine as the others see it. */
+export interface Peer {
+    /** Its host name, which is also a database node's name in etcd and Patroni. */
     readonly name: string;
     readonly fqdn: string;
     /** Private IPv4 address. */
@@ -42,11 +42,29 @@ export const nodeTls = {
     key: "/etc/postgres-ha/tls/node.key",
 } as const;
 
-/** Roles of the cluster's own; applications cannot use these names. */
-export const roles = {
+/** SQL roles of the cluster's own; applications cannot use these names. */
+export const sqlRoles = {
     superuser: "postgres",
     replication: "replicator",
     rewind: "rewinder",
     poolerLookup: "pgbouncer_lookup",
     healthCheck: "health_check",
 } as const;
+
+/** What Patroni calls a script back for (its manual, "YAML Configuration Settings", `callbacks`). */
+export const callbackActions = ["on_start", "on_stop", "on_restart", "on_role_change", "on_reload"] as const;
+export type CallbackAction = (typeof callbackActions)[number];
+
+/** How PgBouncer reaches the PostgreSQL of its own machine: verified TLS over the loopback, or PostgreSQL's local socket. */
+export const serverConnections = ["tls", "socket"] as const;
+export type ServerConnection = (typeof serverConnections)[number];
+
+export const poolModes = ["session", "transaction", "statement"] as const;
+export type PoolMode = (typeof poolModes)[number];
+
+/** quorum: a commit waits for one standby; strict: writes also stop while there is no standby; off: asynchronous. */
+export const synchronousModes = ["quorum", "strict", "off"] as const;
+export type SynchronousMode = (typeof synchronousModes)[number];
+
+export const profileNames = ["fast", "normal", "safe"] as const;
+export type ProfileName = (typeof profileNames)[number];

@@ -1,4 +1,5 @@
 import type { AddressPlan } from "./address-plan.ts";
+import { roleNames } from "./roles.ts";
 
 export interface SshConfigurationInputs {
     readonly plan: AddressPlan;
@@ -19,10 +20,11 @@ export function sshConfiguration({ plan, user, jumpHostPublicAddress }: SshConfi
             "    ServerAliveInterval 30",
             ...extra.map((line) => `    ${line}`),
         ].join("\n");
-    const inside = [...plan.databases, ...plan.loadBalancers];
+    const [jumpHost] = plan.nodes.jumpHost;
+    const inside = roleNames.filter((role) => role !== "jumpHost").flatMap((role) => plan.nodes[role]);
     return `${[
-        host(plan.jumpHost.hostname, jumpHostPublicAddress, []),
-        ...inside.map((node) => host(node.hostname, node.address, [`ProxyJump ${plan.jumpHost.hostname}`])),
+        host(jumpHost.hostname, jumpHostPublicAddress, []),
+        ...inside.map((node) => host(node.hostname, node.address, [`ProxyJump ${jumpHost.hostname}`])),
     ].join("\n\n")}\n`;
 }
 

@@ -1,9 +1,9 @@
 /**
- * Every timing that decides how soon a fault is noticed and how large a hiccup is forgiven, as three
- * profiles. The numbers hang together; change one through `timingOverrides` and the rules below are checked again.
+ * The timings that decide how soon a fault is noticed and how long a hiccup may last without a failover, as three
+ * profiles. The values depend on each other. An override in `timingOverrides` is validated against the rules below.
  *
- * Time without writes when the primary's machine loses power (p95; the lease is renewed every loop_wait,
- * so between ttl − loop_wait and ttl of it is left, evenly spread):
+ * Time without writes after the primary's machine loses power, 95th percentile. Patroni renews the lease every loop_wait,
+ * so between ttl − loop_wait and ttl of it is left, uniformly distributed:
  *
  *   term                                                      fast    normal   safe
  *   lease left, p95: ttl − 0.05 · loop_wait                   19.9    24.9     44.8
@@ -14,28 +14,29 @@
  *   HAProxy finds it: rise × down check interval         ≤     0.25    0.25     2.0
  *   sum                                                       21.5    26.5     48.1
  *
- * If the lost machine was etcd's leader as well, an election (1–2 × election timeout) comes first, and the new
- * leader renews the lease in full and by the election timeout: 1 to 1.5 s more in fast, 2 to 3 s in normal. Hence etcd's
- * leader is kept off the primary's machine, and fast has etcd elect after half a second; a disk that stalls for
- * so long then costs an election, during which PostgreSQL goes on.
+ * If the lost machine also had etcd's leader, etcd elects a new one first (1–2 × election timeout). The new leader extends
+ * the lease to its full length plus the election timeout: 1 to 1.5 s more in fast, 2 to 3 s in normal. Therefore etcd's
+ * leader is moved away from the primary's machine, and in fast etcd elects after half a second. A disk that stalls for half
+ * a second then causes an election, but PostgreSQL continues during it.
  *
- * When postgres crashes and Patroni lives: noticed within loop_wait; then another node takes over at once, or, with
+ * If postgres crashes and Patroni runs, Patroni notices within loop_wait. Then another node takes over at once, or, with
  * synchronousMode off, postgres is started again.
- * When Patroni crashes: systemd restarts it within the lease; HAProxy sees its API gone for that long.
+ * If Patroni crashes, systemd restarts it before the lease ends. Until then HAProxy's checks of its API fail.
  *
  * Rules:
  * - ttl ≥ 20 and loop_wait + 2 · retry_timeout ≤ ttl (Patroni, "Dynamic configuration settings").
  * - A machine frozen for up to 10 s (live migration, Yandex Compute, "Live migration") must keep the lease and
- *   must not be reset by its watchdog: ttl − loop_wait − safety margin > 10 in normal and safe; fast meets it too.
+ *   must not be reset by its watchdog: ttl − loop_wait − safety margin > 10 in normal and safe. fast fulfils it too.
  * - etcd: election ≥ 5 × heartbeat (etcd refuses less) and ≥ 10 × the round trip between zones (etcd, "Tuning").
- * - Yandex VPC drops a connection that was idle for 180 s: keepalives are far below; a connection
- *   survives a 10 s freeze: keepalive idle + interval × count and user timeout > 10 s.
+ * - Yandex VPC drops a connection that was idle for 180 s, so keepalives are sent much more often.
+ * - A connection survives a freeze of 10 s: keepalive idle + interval × count > 10 s, and user timeout > 10 s.
  */
-import type { ProfileName, SynchronousMode } from "../settings/settings.ts";
+import type { ProfileName, SynchronousMode } from "./names.ts";
 
+/** All timings. The names of the groups and fields are those of the setting `timingOverrides`. */
 export interface Timings {
     readonly patroni: {
-        /** Life of the leader's lease in etcd. */
+        /** How long the leader's lease in etcd is valid. */
         readonly ttlSeconds: number;
         /** Pause between two rounds of Patroni's loop. */
         readonly loopWaitSeconds: number;
@@ -43,10 +44,10 @@ export interface Timings {
         readonly retryTimeoutSeconds: number;
         /**
          * How long a crashed primary may take to start before another node takes over. The profiles' values are for
-         * synchronousMode off, where the crashed node may be the only one that has what it acknowledged. In the
-         * synchronous modes it is 0: one that has everything takes over at once, if there is one. A warm standby leads
-         * sooner than crash recovery ends, and a primary that starts, but cannot be written to (its disk is full), would
-         * keep the lead: Patroni starts it read-only, promotes it, and begins again when that fails (seen with 4.0.7).
+         * synchronousMode off, where acknowledged rows may exist on the crashed node only. In the synchronous modes the
+         * value is 0: a standby that has all acknowledged rows takes over at once. Its promotion is faster than crash
+         * recovery. A primary that starts but cannot write (its disk is full) would also stay leader: Patroni starts it
+         * read-only, promotes it, and repeats that when it fails (seen with 4.0.7).
          */
         readonly primaryStartTimeoutSeconds: number;
         /** How long a clean stop of the primary may take before it is killed (synchronous modes only). */
@@ -59,20 +60,20 @@ export interface Timings {
         readonly electionMilliseconds: number;
     };
     readonly haproxy: {
-        /** Between two checks of a server that is up. */
+        /** Time between two checks of a server that is up. */
         readonly checkIntervalMilliseconds: number;
-        /** Between two checks while a server is changing its state. */
+        /** Time between two checks while a server changes its state. */
         readonly fastCheckIntervalMilliseconds: number;
-        /** Between two checks of a server that is down: how soon a new primary is found. */
+        /** Time between two checks of a server that is down. It limits how soon a new primary is found. */
         readonly downCheckIntervalMilliseconds: number;
         /** A check that takes longer has failed. */
         readonly checkTimeoutMilliseconds: number;
-        /** Failed checks in a row that take a server out. */
+        /** Consecutive failed checks after which a server is down. */
         readonly fall: number;
-        /** Good checks in a row that bring a server in. */
+        /** Consecutive successful checks after which a server is up. */
         readonly rise: number;
         readonly connectTimeoutMilliseconds: number;
-        /** A session without traffic ends after this long: a day, as pools rightly keep sessions idle and keepalives find dead peers. */
+        /** A session without traffic ends after this time. It is a day: pools keep idle sessions, and keepalives detect dead peers. */
         readonly idleTimeoutSeconds: number;
     };
     /** Keepalives of every long-lived connection, and how long sent data may stay unacknowledged. */
@@ -82,9 +83,10 @@ export interface Timings {
         readonly keepaliveCount: number;
         readonly userTimeoutMilliseconds: number;
         /**
-         * How often a database node repeats a packet before it gives the connection up (net.ipv4.tcp_retries2), after
-         * 0.2 s and then twice as long each time: 5 are 12.6 s. For etcd, which sets no time-out of its own: its
-         * old connections would come back only with TCP's next repetition, half an outage's length after its end.
+         * How often a database node repeats a packet before it closes the connection (net.ipv4.tcp_retries2). The first
+         * repetition is sent after 0.2 s, each further one after twice the time: 5 take 12.6 s. etcd needs this because it
+         * sets no timeout of its own. Otherwise its connections would recover only with TCP's next repetition, which can
+         * be half as long after an outage as the outage lasted.
          */
         readonly retransmissions: number;
     };
@@ -94,6 +96,7 @@ export interface Timings {
     };
 }
 
+/** The values of the profiles. */
 export const profiles: Readonly<Record<ProfileName, Timings>> = {
     fast: {
         patroni: {
@@ -184,18 +187,19 @@ export const profiles: Readonly<Record<ProfileName, Timings>> = {
     },
 };
 
-/** Part of the timings, as configured. */
+/** The configured timings, which replace those of the profile. */
 export type TimingOverrides = {
     readonly [Group in keyof Timings]?: { readonly [Name in keyof Timings[Group]]?: number | undefined } | undefined;
 };
 
-/** What a synchronous mode changes of a profile, under what is configured; see `primaryStartTimeoutSeconds`. */
+/** Adds the timings that depend on the synchronous mode. Configured ones still override them; see `primaryStartTimeoutSeconds`. */
 export function withSynchronousMode(synchronousMode: SynchronousMode, overrides: TimingOverrides): TimingOverrides {
     return synchronousMode === "off"
         ? overrides
         : { ...overrides, patroni: { primaryStartTimeoutSeconds: 0, ...overrides.patroni } };
 }
 
+/** The profile's timings with the overrides. */
 export function resolveTimings(profile: ProfileName, overrides: TimingOverrides): Timings {
     const base = profiles[profile];
     return {
@@ -215,49 +219,101 @@ export interface TimingMistake {
     readonly rule: string;
 }
 
-/** How long Yandex may freeze a machine while it moves it to another host. */
+/** How long Yandex may freeze a machine while it moves it to another host (Yandex Compute, "Live migration"). */
 export const freezeSeconds = 10;
-/** After this long without a packet Yandex forgets a connection. */
+/** After this long without a packet Yandex forgets a connection (Yandex VPC, "Security groups"). */
 const idleConnectionSeconds = 180;
 
-export function checkTimings(profile: ProfileName, timings: Timings): readonly TimingMistake[] {
-    const { patroni, etcd, haproxy, tcp, replication } = timings;
-    const mistakes: TimingMistake[] = [];
-    const require = (holds: boolean, path: string, value: number, rule: string): void => {
-        if (!holds) mistakes.push({ path, value, rule });
-    };
+type TimingPath = { [Group in keyof Timings]: `${Group}.${keyof Timings[Group] & string}` }[keyof Timings];
 
-    require(patroni.ttlSeconds >=
-        20, "patroni.ttlSeconds", patroni.ttlSeconds, "must be at least 20 (Patroni's own limit)");
-    const loopAndRetries = patroni.loopWaitSeconds + 2 * patroni.retryTimeoutSeconds;
-    require(loopAndRetries <=
-        patroni.ttlSeconds, "patroni.ttlSeconds", patroni.ttlSeconds, `must be at least loopWaitSeconds + 2 × retryTimeoutSeconds = ${loopAndRetries} (Patroni's rule)`);
-    const leastLease = freezeSeconds + patroni.loopWaitSeconds + patroni.watchdogSafetyMarginSeconds;
-    require(profile === "fast" ||
-        patroni.ttlSeconds >
-            leastLease, "patroni.ttlSeconds", patroni.ttlSeconds, `must be more than ${freezeSeconds} + loopWaitSeconds + watchdogSafetyMarginSeconds = ${leastLease} in profile ${profile}, ` +
-        `so that a machine frozen for ${freezeSeconds} s by live migration keeps the lead (profile fast allows less)`);
-    require(etcd.electionMilliseconds >=
-        5 *
-            etcd.heartbeatMilliseconds, "etcd.electionMilliseconds", etcd.electionMilliseconds, `must be at least 5 × heartbeatMilliseconds = ${5 * etcd.heartbeatMilliseconds} (etcd's own limit)`);
-    require(2 * etcd.electionMilliseconds <=
-        1000 *
-            patroni.retryTimeoutSeconds, "etcd.electionMilliseconds", etcd.electionMilliseconds, `must be at most half of patroni.retryTimeoutSeconds = ${500 * patroni.retryTimeoutSeconds}, or an election of etcd costs the primary its lead`);
-    require(haproxy.fastCheckIntervalMilliseconds <=
-        haproxy.checkIntervalMilliseconds, "haproxy.fastCheckIntervalMilliseconds", haproxy.fastCheckIntervalMilliseconds, `must be at most checkIntervalMilliseconds = ${haproxy.checkIntervalMilliseconds}`);
-    const untilDead = tcp.keepaliveIdleSeconds + tcp.keepaliveIntervalSeconds * tcp.keepaliveCount;
-    require(untilDead > freezeSeconds &&
-        untilDead <
-            idleConnectionSeconds, "tcp.keepaliveIdleSeconds", tcp.keepaliveIdleSeconds, `must make keepaliveIdleSeconds + keepaliveIntervalSeconds × keepaliveCount, now ${untilDead}, more than ${freezeSeconds} (live migration) ` +
-        `and less than ${idleConnectionSeconds} (Yandex drops idle connections)`);
-    require(tcp.userTimeoutMilliseconds >
-        freezeSeconds *
-            1000, "tcp.userTimeoutMilliseconds", tcp.userTimeoutMilliseconds, `must be more than ${freezeSeconds * 1000}, so that a connection survives live migration`);
-    const givenUpSeconds = 0.2 * (2 ** (tcp.retransmissions + 1) - 1);
-    require(givenUpSeconds >
-        freezeSeconds, "tcp.retransmissions", tcp.retransmissions, `must make 0.2 s × (2 ^ (retransmissions + 1) − 1), now ${givenUpSeconds.toFixed(1)} s, more than ${freezeSeconds} s, so that a connection survives live migration`);
-    require(replication.timeoutSeconds > freezeSeconds &&
-        replication.timeoutSeconds <
-            idleConnectionSeconds, "replication.timeoutSeconds", replication.timeoutSeconds, `must be more than ${freezeSeconds} (live migration) and less than ${idleConnectionSeconds} (Yandex drops idle connections)`);
-    return mistakes;
+interface TimingRule {
+    /** The timing to change, below `timingOverrides`. */
+    readonly path: TimingPath;
+    readonly holds: (timings: Timings, profile: ProfileName) => boolean;
+    /** What is allowed: "must be …". */
+    readonly rule: (timings: Timings, profile: ProfileName) => string;
+}
+
+const loopAndRetriesSeconds = ({ patroni }: Timings) => patroni.loopWaitSeconds + 2 * patroni.retryTimeoutSeconds;
+/** Of the lease, so that a machine frozen for `freezeSeconds` keeps it and its watchdog does not reset it. */
+const leastLeaseSeconds = ({ patroni }: Timings) =>
+    freezeSeconds + patroni.loopWaitSeconds + patroni.watchdogSafetyMarginSeconds;
+const untilDeadSeconds = ({ tcp }: Timings) =>
+    tcp.keepaliveIdleSeconds + tcp.keepaliveIntervalSeconds * tcp.keepaliveCount;
+/** The kernel waits 0.2 s before the first repetition and twice as long before each further one. */
+const givenUpSeconds = ({ tcp }: Timings) => 0.2 * (2 ** (tcp.retransmissions + 1) - 1);
+const survivesFreeze = (seconds: number) => seconds > freezeSeconds && seconds < idleConnectionSeconds;
+
+const timingRules: readonly TimingRule[] = [
+    {
+        path: "patroni.ttlSeconds",
+        holds: ({ patroni }) => patroni.ttlSeconds >= 20,
+        rule: () => "must be at least 20 (Patroni's own limit)",
+    },
+    {
+        path: "patroni.ttlSeconds",
+        holds: (timings) => loopAndRetriesSeconds(timings) <= timings.patroni.ttlSeconds,
+        rule: (timings) =>
+            `must be at least loopWaitSeconds + 2 × retryTimeoutSeconds = ${loopAndRetriesSeconds(timings)} (Patroni's rule)`,
+    },
+    {
+        path: "patroni.ttlSeconds",
+        holds: (timings, profile) => profile === "fast" || timings.patroni.ttlSeconds > leastLeaseSeconds(timings),
+        rule: (timings, profile) =>
+            `must be more than ${freezeSeconds} + loopWaitSeconds + watchdogSafetyMarginSeconds = ${leastLeaseSeconds(timings)} in profile ${profile}, ` +
+            `so that a machine frozen for ${freezeSeconds} s by live migration stays leader (profile fast allows less)`,
+    },
+    {
+        path: "etcd.electionMilliseconds",
+        holds: ({ etcd }) => etcd.electionMilliseconds >= 5 * etcd.heartbeatMilliseconds,
+        rule: ({ etcd }) =>
+            `must be at least 5 × heartbeatMilliseconds = ${5 * etcd.heartbeatMilliseconds} (etcd's own limit)`,
+    },
+    {
+        path: "etcd.electionMilliseconds",
+        holds: ({ etcd, patroni }) => 2 * etcd.electionMilliseconds <= 1000 * patroni.retryTimeoutSeconds,
+        rule: ({ patroni }) =>
+            `must be at most half of patroni.retryTimeoutSeconds = ${500 * patroni.retryTimeoutSeconds}, or an election of etcd costs the primary its leadership`,
+    },
+    {
+        path: "haproxy.fastCheckIntervalMilliseconds",
+        holds: ({ haproxy }) => haproxy.fastCheckIntervalMilliseconds <= haproxy.checkIntervalMilliseconds,
+        rule: ({ haproxy }) => `must be at most checkIntervalMilliseconds = ${haproxy.checkIntervalMilliseconds}`,
+    },
+    {
+        path: "tcp.keepaliveIdleSeconds",
+        holds: (timings) => survivesFreeze(untilDeadSeconds(timings)),
+        rule: (timings) =>
+            `must make keepaliveIdleSeconds + keepaliveIntervalSeconds × keepaliveCount, now ${untilDeadSeconds(timings)}, more than ${freezeSeconds} (live migration) ` +
+            `and less than ${idleConnectionSeconds} (Yandex drops idle connections)`,
+    },
+    {
+        path: "tcp.userTimeoutMilliseconds",
+        holds: ({ tcp }) => tcp.userTimeoutMilliseconds > freezeSeconds * 1000,
+        rule: () => `must be more than ${freezeSeconds * 1000}, so that a connection survives live migration`,
+    },
+    {
+        path: "tcp.retransmissions",
+        holds: (timings) => givenUpSeconds(timings) > freezeSeconds,
+        rule: (timings) =>
+            `must make 0.2 s × (2 ^ (retransmissions + 1) − 1), now ${givenUpSeconds(timings).toFixed(1)} s, more than ${freezeSeconds} s, so that a connection survives live migration`,
+    },
+    {
+        path: "replication.timeoutSeconds",
+        holds: ({ replication }) => survivesFreeze(replication.timeoutSeconds),
+        rule: () =>
+            `must be more than ${freezeSeconds} (live migration) and less than ${idleConnectionSeconds} (Yandex drops idle connections)`,
+    },
+];
+
+/** The rules that the timings break. */
+export function checkTimings(profile: ProfileName, timings: Timings): readonly TimingMistake[] {
+    return timingRules
+        .filter(({ holds }) => !holds(timings, profile))
+        .map(({ path, rule }) => ({ path, value: valueAt(timings, path), rule: rule(timings, profile) }));
+}
+
+function valueAt(timings: Timings, path: TimingPath): number {
+    const [group, name] = path.split(".") as [keyof Timings, string];
+    return (timings[group] as Readonly<Record<string, number>>)[name]!;
 }

@@ -6,10 +6,8 @@ import type { Credentials } from "./credentials.ts";
 import type { DatabaseCluster } from "./database-cluster.ts";
 import type { JumpHost } from "./jump-host.ts";
 import type { LoadBalancer } from "./load-balancer.ts";
-import type { MachineDefaults } from "./machine.ts";
 
 export interface ClusterCheckArgs {
-    readonly defaults: MachineDefaults;
     readonly cluster: DatabaseCluster;
     readonly loadBalancer: LoadBalancer;
     readonly jumpHost: JumpHost;
@@ -28,7 +26,8 @@ export class ClusterCheck extends pulumi.ComponentResource {
 
     constructor(name: string, args: ClusterCheckArgs, opts?: pulumi.ComponentResourceOptions) {
         super("postgres-ha:index:ClusterCheck", name, {}, opts);
-        const { defaults, cluster, loadBalancer, jumpHost, credentials } = args;
+        const { cluster, loadBalancer, jumpHost, credentials } = args;
+        const { readyTimeoutSeconds } = jumpHost.machine;
         const machines = [jumpHost.machine, ...cluster.machines, ...loadBalancer.machines];
         const joined =
             loadBalancer.networkLoadBalancer === undefined ? [] : [loadBalancer.networkLoadBalancer.balancer];
@@ -37,11 +36,11 @@ export class ClusterCheck extends pulumi.ComponentResource {
             {
                 machine: cluster.machines[0]!,
                 jumpHost: jumpHost.ssh,
-                create: checkClusterCommand(defaults.readyTimeoutSeconds),
+                create: checkClusterCommand(readyTimeoutSeconds),
                 stdin: pulumi.secret(pulumi.jsonStringify({ password: credentials.healthCheck })),
                 revisions: [...machines.map((machine) => machine.revision), cluster.objectsRevision],
                 triggers: [...machines.map(({ instance }) => instance.id), ...joined.map(({ id }) => id)],
-                deadlineSeconds: defaults.readyTimeoutSeconds,
+                deadlineSeconds: readyTimeoutSeconds,
             },
             { parent: this, dependsOn: [...cluster.ready, ...loadBalancer.configured, ...joined, jumpHost.configured] },
         );

@@ -6,48 +6,38 @@ import {
     createDatabaseObjectsCommand,
     databaseNode,
     reconcileMembersCommand,
-    type DatabaseNodeInputs,
 } from "../cloud-init/roles/database-node.ts";
 import { databaseObjectsSql } from "../cloud-init/services/database-objects.ts";
-import type { DatabaseMachineSettings, PostgresqlSettings } from "../settings.ts";
-import type { AddressPlan, Node } from "../cluster/address-plan.ts";
+import { peer, type Node } from "../cluster/address-plan.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
 import { configureMachine, remoteCommand } from "./commands.ts";
 import type { Credentials } from "./credentials.ts";
 import type { JumpHost } from "./jump-host.ts";
-import { Machine, type MachineDefaults } from "./machine.ts";
-import { member } from "./machine-inputs.ts";
+import { Machine, type ClusterContext } from "./machine.ts";
 import { revision } from "./revision.ts";
 
 export interface DatabaseClusterArgs {
-    readonly defaults: MachineDefaults;
-    readonly plan: AddressPlan;
-    readonly settings: DatabaseMachineSettings;
-    readonly postgresql: PostgresqlSettings;
-    /** Everything of a node's configuration but the node itself. */
-    readonly inputs: pulumi.Input<Omit<DatabaseNodeInputs, "self" | "members">>;
+    readonly context: ClusterContext;
     readonly authority: CertificateAuthority;
     readonly credentials: Credentials;
     readonly jumpHost: JumpHost;
-    /** Refuse to delete machines and data disks. */
-    readonly protect: boolean;
 }
 
 /** The nodes of the cluster: etcd, Patroni with PostgreSQL and PgBouncer on each. */
 export class DatabaseCluster extends pulumi.ComponentResource {
     readonly machines: readonly Machine[];
-    /** All nodes configured, those that are to go taken out, roles and databases created. */
+    /** All nodes configured, those that are no longer planned taken out, roles and databases created. */
     readonly ready: readonly command.remote.Command[];
     /** Of roles and databases, see revision.ts. */
     readonly objectsRevision: pulumi.Output<string>;
 
     constructor(name: string, args: DatabaseClusterArgs, opts?: pulumi.ComponentResourceOptions) {
         super("postgres-ha:index:DatabaseCluster", name, {}, opts);
-        const { plan, jumpHost } = args;
+        const { context, jumpHost } = args;
         const child = { parent: this };
 
-        const placement = placementGroups(name, plan.databases, args.defaults, child);
-        this.machines = plan.databases.map((node) => this.node(node, args, placement[node.zone]));
+        const placement = placementGroups(name, context, child);
+        this.machines = context.plan.nodes.database.map((node) => this.machine(node, args, placement[node.zone]));
 
         const throughJumpHost = jumpHost.open(`${name}-reachable`, this.machines, child);
         const configured = this.machines.map((machine) =>
@@ -63,64 +53,56 @@ export class DatabaseCluster extends pulumi.ComponentResource {
         this.registerOutputs({});
     }
 
-    private node(node: Node, args: DatabaseClusterArgs, placementGroupId?: pulumi.Output<string>): Machine {
-        const { plan, credentials, defaults } = args;
-        // Clients verify what they dialled: a load balancer's name or address, for whoever comes through it.
-        const names = [node, ...plan.loadBalancers];
-        const balanced = plan.networkLoadBalancer === undefined ? [] : [plan.networkLoadBalancer.address];
-        const certificate = args.authority.issue(node.hostname, {
+    private machine(node: Node, args: DatabaseClusterArgs, placementGroupId?: pulumi.Output<string>): Machine {
+        const { context, authority, credentials } = args;
+        const { settings, plan } = context;
+        // Clients verify the name or address that they connect to: with a load balancer, the load balancer's.
+        const names = [node, ...plan.nodes.loadBalancer];
+        const shared = plan.networkLoadBalancer === undefined ? [] : [plan.networkLoadBalancer.address];
+        const certificate = authority.issue(node.hostname, {
             commonName: node.fqdn,
             dnsNames: [...names.map(({ fqdn }) => fqdn), node.hostname, "localhost"],
-            ipAddresses: [...names.map(({ address }) => address), "127.0.0.1", ...balanced],
+            ipAddresses: [...names.map(({ address }) => address), "127.0.0.1", ...shared],
             client: true,
         });
-        const secrets = pulumi.output({
-            superuserPassword: credentials.superuser,
-            replicationPassword: credentials.replication,
-            rewindPassword: credentials.rewind,
-            lookupPassword: credentials.poolerLookup,
-            certificatePem: certificate.certificatePem,
-            privateKeyPem: certificate.privateKeyPem,
-        });
-        const configuration = pulumi.all([args.inputs, secrets]).apply(([inputs, secretValues]) =>
-            databaseNode(
-                {
-                    ...inputs,
-                    self: member(node),
-                    members: plan.databases.map(member),
-                },
-                secretValues,
-            ),
-        );
+        const configuration = pulumi
+            .output({
+                caPem: authority.certificatePem,
+                ...certificate,
+                superuserPassword: credentials.superuser,
+                replicationPassword: credentials.replication,
+                rewindPassword: credentials.rewind,
+                lookupPassword: credentials.poolerLookup,
+            })
+            .apply((secrets) => databaseNode({ settings, plan, node }, secrets));
         return new Machine(
             node.hostname,
             {
-                defaults,
+                context,
                 node,
                 role: "database",
-                settings: args.settings,
                 configuration,
-                dataDisk: args.settings.dataDisk,
+                dataDisk: settings.dataDisk,
                 placementGroupId,
-                protect: args.protect,
+                protect: settings.deletionProtection,
             },
             { parent: this },
         );
     }
 
-    /** Nodes that are to go leave the cluster; Pulumi deletes their machines after everything else. */
+    /** Nodes that are no longer planned leave the cluster. Pulumi deletes their machines after everything else. */
     private reconciledMembers(
         name: string,
-        { plan, jumpHost, defaults }: DatabaseClusterArgs,
+        { context, jumpHost }: DatabaseClusterArgs,
         opts: pulumi.CustomResourceOptions,
     ) {
-        const deadlineSeconds = defaults.readyTimeoutSeconds;
+        const deadlineSeconds = this.machines[0]!.readyTimeoutSeconds;
         return remoteCommand(
             name,
             {
                 machine: this.machines[0]!,
                 jumpHost: jumpHost.ssh,
-                create: reconcileMembersCommand(plan.databases.map(member), deadlineSeconds),
+                create: reconcileMembersCommand(context.plan.nodes.database.map(peer), deadlineSeconds),
                 revisions: this.machines.map((machine) => machine.revision),
                 deadlineSeconds,
             },
@@ -128,20 +110,20 @@ export class DatabaseCluster extends pulumi.ComponentResource {
         );
     }
 
-    /** Roles and databases are made through whichever node leads; the first one only runs the command. */
+    /** Creates roles and databases on the leader, wherever it is. The first node only runs the command. */
     private createdObjects(
         name: string,
         sql: pulumi.Output<string>,
-        { plan, jumpHost, defaults }: DatabaseClusterArgs,
+        { context, jumpHost }: DatabaseClusterArgs,
         opts: pulumi.CustomResourceOptions,
     ) {
-        const deadlineSeconds = defaults.readyTimeoutSeconds;
+        const deadlineSeconds = this.machines[0]!.readyTimeoutSeconds;
         return remoteCommand(
             name,
             {
                 machine: this.machines[0]!,
                 jumpHost: jumpHost.ssh,
-                create: createDatabaseObjectsCommand(plan.databases.map(member), deadlineSeconds),
+                create: createDatabaseObjectsCommand(context.plan.nodes.database.map(peer), deadlineSeconds),
                 revisions: [this.objectsRevision],
                 stdin: pulumi.secret(sql),
                 deadlineSeconds: deadlineSeconds + SQL_SECONDS,
@@ -152,13 +134,14 @@ export class DatabaseCluster extends pulumi.ComponentResource {
 }
 
 /** The SQL that makes roles and databases. */
-function databaseObjects({ postgresql, credentials }: DatabaseClusterArgs): pulumi.Output<string> {
+function databaseObjects({ context, credentials }: DatabaseClusterArgs): pulumi.Output<string> {
+    const { users, databases } = context.settings.postgresql;
     return pulumi
         .all([credentials.poolerLookup, credentials.healthCheck, pulumi.all(credentials.users)])
         .apply(([lookupPassword, healthCheckPassword, passwords]) =>
             databaseObjectsSql({
-                users: postgresql.users.map((user) => ({ ...user, password: passwords[user.name]! })),
-                databases: postgresql.databases,
+                users: users.map((user) => ({ ...user, password: passwords[user.name]! })),
+                databases,
                 lookupPassword,
                 healthCheckPassword,
             }),
@@ -168,22 +151,11 @@ function databaseObjects({ postgresql, credentials }: DatabaseClusterArgs): pulu
 /** The script's own limit for its last try of the SQL. */
 const SQL_SECONDS = 120;
 
-/** A spread placement group puts each machine into another rack of *one* zone: of use only where two nodes share one. */
-function placementGroups(
-    name: string,
-    nodes: readonly Node[],
-    defaults: MachineDefaults,
-    opts: pulumi.CustomResourceOptions,
-) {
-    const zones = nodes.map(({ zone }) => zone);
+/** A spread placement group puts each machine into another rack of *one* zone. It helps only where two nodes share a zone. */
+function placementGroups(name: string, { plan, labels }: ClusterContext, opts: pulumi.CustomResourceOptions) {
+    const zones = plan.nodes.database.map(({ zone }) => zone);
     const shared = [...new Set(zones.filter((zone, index) => zones.indexOf(zone) !== index))];
-    return Object.fromEntries(
-        shared.map((zone) => {
-            const groupName = `${name}-${zone}`;
-            return [
-                zone,
-                new yandex.ComputePlacementGroup(groupName, { name: groupName, labels: defaults.labels }, opts).id,
-            ];
-        }),
-    );
+    const group = (groupName: string) =>
+        new yandex.ComputePlacementGroup(groupName, { name: groupName, labels }, opts).id;
+    return Object.fromEntries(shared.map((zone) => [zone, group(`${name}-${zone}`)]));
 }

@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
-import type { Settings } from "../settings.ts";
+import type { Settings } from "../settings/index.ts";
 import { fixedSettings, refusedChanges, type FixedSettings } from "../settings/fixed.ts";
 import { describe } from "../settings/mistakes.ts";
 import type { AddressPlan } from "../cluster/address-plan.ts";
@@ -50,7 +50,7 @@ const EMPTY = "Where there is no data yet: pulumi destroy, then pulumi up.";
  * last has to do.
  */
 async function largestDiskGib({ databaseDataDiskSizeGib }: FixedSettings, plan: AddressPlan): Promise<number> {
-    const sizes = plan.databases.map(async ({ hostname }) => {
+    const sizes = plan.nodes.database.map(async ({ hostname }) => {
         try {
             return (await yandex.getComputeDisk({ name: `${hostname}-data` })).size;
         } catch {

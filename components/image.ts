@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
-import type { ImageSettings } from "../settings.ts";
+import type { Settings } from "../settings/index.ts";
 
 /**
  * The image of every machine: the configured one, or the family's newest. Machines keep the image they
@@ -9,7 +9,7 @@ import type { ImageSettings } from "../settings.ts";
  * Waited for, because an output that fails would fail every machine and Command again, each with a stack trace.
  * @throws pulumi.RunError when there is none
  */
-export async function pinnedImage({ id, family }: ImageSettings): Promise<string> {
+export async function pinnedImage({ id, family }: Settings["image"]): Promise<string> {
     if (id !== undefined) return id;
     const image = await yandex.getComputeImage({ family }).catch(({ message }: Error) => {
         // The provider has mostly told its reason itself, and left none here.

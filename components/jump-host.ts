@@ -2,21 +2,18 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
-import { jumpHost, waitForSshCommand, type JumpHostInputs } from "../cloud-init/roles/jump-host.ts";
-import type { MachineSettings } from "../settings.ts";
-import type { Node } from "../cluster/address-plan.ts";
+import { jumpHost, waitForSshCommand } from "../cloud-init/roles/jump-host.ts";
+import type { CertificateAuthority } from "./certificate-authority.ts";
 import { configureMachine, remoteCommand } from "./commands.ts";
-import { Machine, type MachineDefaults } from "./machine.ts";
+import { Machine, type ClusterContext } from "./machine.ts";
 import type { SshTarget } from "./ssh.ts";
 
 export interface JumpHostArgs {
-    readonly defaults: MachineDefaults;
-    readonly node: Node;
-    readonly settings: MachineSettings;
-    readonly inputs: pulumi.Input<JumpHostInputs>;
+    readonly context: ClusterContext;
+    readonly authority: CertificateAuthority;
 }
 
-/** The only machine with a public address: everybody's way to the others. */
+/** The only machine with a public address: the way to all others. */
 export class JumpHost extends pulumi.ComponentResource {
     readonly machine: Machine;
     readonly publicAddress: pulumi.Output<string>;
@@ -24,23 +21,23 @@ export class JumpHost extends pulumi.ComponentResource {
     readonly ssh: SshTarget;
     readonly configured: command.remote.Command;
 
-    constructor(name: string, args: JumpHostArgs, opts?: pulumi.ComponentResourceOptions) {
+    constructor(name: string, { context, authority }: JumpHostArgs, opts?: pulumi.ComponentResourceOptions) {
         super("postgres-ha:index:JumpHost", name, {}, opts);
-        const { defaults, node, settings } = args;
+        const { settings, plan, labels } = context;
+        const [node] = plan.nodes.jumpHost;
         const address = new yandex.VpcAddress(
             `${name}-address`,
-            { name: node.hostname, labels: defaults.labels, externalIpv4Address: { zoneId: node.zone } },
+            { name: node.hostname, labels, externalIpv4Address: { zoneId: node.zone } },
             { parent: this },
         );
         this.publicAddress = address.externalIpv4Address.apply((external) => external!.address);
         this.machine = new Machine(
             name,
             {
-                defaults,
+                context,
                 node,
                 role: "jumpHost",
-                settings,
-                configuration: pulumi.output(args.inputs).apply(jumpHost),
+                configuration: authority.certificatePem.apply((caPem) => jumpHost({ settings, plan, node }, { caPem })),
                 publicAddress: this.publicAddress,
             },
             { parent: this },
@@ -51,11 +48,12 @@ export class JumpHost extends pulumi.ComponentResource {
     }
 
     /**
-     * Makes sure that SSH answers on every given machine and that the jump host is through with its own
-     * set-up. Whatever passes through it depends on what this returns, for two reasons:
-     * - the command plug-in repeats a failed handshake over the same TCP connection, so through a proxy a
-     *   connection that came too early never recovers;
-     * - a firewall that starts under an open connection may take its next packet for one out of the blue.
+     * Waits until SSH answers on every given machine and the jump host is configured. Every Command that passes through the
+     * jump host depends on what this returns, for two reasons:
+     * - The command plug-in repeats a failed handshake over the same TCP connection. A connection through a proxy that is
+     *   opened too early therefore never recovers.
+     * - When nftables starts, connections that are already open are unknown to conntrack, and their next packet is dropped
+     *   as invalid.
      */
     open(name: string, machines: readonly Machine[], opts: pulumi.CustomResourceOptions): command.remote.Command[] {
         const targets = machines.map(({ node }) => `${node.hostname}=${node.address}`);

@@ -4,43 +4,37 @@ import * as yandex from "@pulumi/yandex";
 
 import type { MachineConfiguration } from "../cloud-init/machine/configuration.ts";
 import { renderBundle, renderUserData } from "../cloud-init/machine/user-data.ts";
-import type { DiskSettings, MachineSettings } from "../settings.ts";
-import type { Node } from "../cluster/address-plan.ts";
-import type { Role } from "../cluster/flows.ts";
+import type { AddressPlan, Node } from "../cluster/address-plan.ts";
+import { roles, type Role } from "../cluster/roles.ts";
+import type { DiskSettings, MachineSettings, Settings } from "../settings/index.ts";
 import type { Network } from "./network.ts";
 import { revision } from "./revision.ts";
 import type { SshTarget } from "./ssh.ts";
 
-/** What all machines of the cluster have in common. */
-export interface MachineDefaults {
-    readonly imageId: pulumi.Input<string>;
-    readonly platformId: string;
+/** What every component that makes machines needs. */
+export interface ClusterContext {
+    readonly settings: Settings;
+    readonly plan: AddressPlan;
     readonly network: Network;
-    /** Administrator's account on every machine. */
-    readonly adminUser: string;
-    /** OpenSSH public keys of the people who administer the cluster. */
-    readonly adminKeys: readonly string[];
+    /** Image of new machines. */
+    readonly imageId: string;
     /** The key pair that the program's own Commands use. */
     readonly deployKey: tls.PrivateKey;
-    readonly timeZone: string;
-    /** How long a machine, and then the cluster, may take to become ready. */
-    readonly readyTimeoutSeconds: number;
     readonly labels: Readonly<Record<string, string>>;
 }
 
 export interface MachineArgs {
-    readonly defaults: MachineDefaults;
+    readonly context: ClusterContext;
     readonly node: Node;
     readonly role: Role;
-    readonly settings: MachineSettings;
     /** What runs on the machine. Secrets in it do not reach the user-data. */
-    readonly configuration: pulumi.Input<MachineConfiguration>;
+    readonly configuration: pulumi.Output<MachineConfiguration>;
     /** A reserved public address. @default no public address at all */
     readonly publicAddress?: pulumi.Input<string>;
     /** A second disk that outlives the machine. @default none */
     readonly dataDisk?: DiskSettings;
     /** @default none */
-    readonly placementGroupId?: pulumi.Input<string>;
+    readonly placementGroupId?: pulumi.Input<string> | undefined;
     /** Refuse to delete or replace the machine and its data disk. @default false */
     readonly protect?: boolean;
 }
@@ -58,60 +52,60 @@ export class Machine extends pulumi.ComponentResource {
     readonly configuration: pulumi.Output<MachineConfiguration>;
     /** Of the machine's size and configuration, see revision.ts. */
     readonly revision: pulumi.Output<string>;
+    /** How long the machine, and then the cluster, may take to become ready. */
     readonly readyTimeoutSeconds: number;
 
     constructor(name: string, args: MachineArgs, opts?: pulumi.ComponentResourceOptions) {
         super("postgres-ha:index:Machine", name, {}, opts);
-        const { defaults, node, settings } = args;
-        const labels = { ...defaults.labels, role: labelOf(args.role) };
+        const { settings, deployKey } = args.context;
 
         const hostKey = new tls.PrivateKey(`${name}-host-key`, { algorithm: "ED25519" }, { parent: this });
-        this.configuration = pulumi.output(args.configuration);
-        const userData = pulumi
-            .all([
-                this.configuration,
-                hostKey.privateKeyOpenssh,
-                hostKey.publicKeyOpenssh,
-                defaults.deployKey.publicKeyOpenssh,
-            ])
-            .apply(([configuration, hostPrivateKey, hostPublicKey, deployKey]) =>
-                renderUserData(
-                    {
-                        hostname: node.hostname,
-                        fqdn: node.fqdn,
-                        adminUser: defaults.adminUser,
-                        authorizedKeys: [...defaults.adminKeys, deployKey.trim()],
-                        hostKey: { privateKeyOpenssh: hostPrivateKey, publicKeyOpenssh: hostPublicKey.trim() },
-                        timeZone: defaults.timeZone,
-                    },
-                    configuration,
-                ),
-            );
-        const dataDisk = args.dataDisk && this.dataDisk(`${name}-data`, args, args.dataDisk, labels);
+        const dataDisk = args.dataDisk && this.dataDisk(`${name}-data`, args, args.dataDisk);
+        this.node = args.node;
+        this.configuration = args.configuration;
+        this.readyTimeoutSeconds = settings.readyTimeoutMinutes * 60;
+        this.revision = this.drawRevision(name, args);
+        this.instance = this.makeInstance(name, args, userData(args, hostKey), dataDisk);
+        warnOfOtherBootDisk(this.instance, args.node, settings.machines[args.role].bootDisk);
 
-        const instance = new yandex.ComputeInstance(
+        this.address = this.instance.networkInterfaces.apply(([first]) => first!.ipAddress);
+        this.hostKey = hostKey.publicKeyOpenssh.apply((key) => key.trim());
+        this.ssh = {
+            host: args.publicAddress ?? this.address,
+            user: settings.ssh.user,
+            privateKey: deployKey.privateKeyOpenssh,
+            hostKey: this.hostKey,
+        };
+        this.registerOutputs({ instanceId: this.instance.id, address: this.address, hostKey: this.hostKey });
+    }
+
+    private makeInstance(
+        name: string,
+        args: MachineArgs,
+        userData: pulumi.Output<string>,
+        dataDisk: yandex.ComputeDisk | undefined,
+    ): yandex.ComputeInstance {
+        const { context, node, role } = args;
+        const { cores, coreFraction, memoryGib, bootDisk } = context.settings.machines[role];
+        return new yandex.ComputeInstance(
             name,
             {
                 name: node.hostname,
                 hostname: node.hostname,
                 zone: node.zone,
-                platformId: defaults.platformId,
-                labels,
-                resources: { cores: settings.cores, memory: settings.memoryGib, coreFraction: settings.coreFraction },
+                platformId: context.settings.platformId,
+                labels: labelsOf(args),
+                resources: { cores, memory: memoryGib, coreFraction },
                 bootDisk: {
                     autoDelete: true,
-                    initializeParams: {
-                        imageId: defaults.imageId,
-                        size: settings.bootDisk.sizeGib,
-                        type: settings.bootDisk.type,
-                    },
+                    initializeParams: { imageId: context.imageId, size: bootDisk.sizeGib, type: bootDisk.type },
                 },
                 secondaryDisks: dataDisk ? [{ diskId: dataDisk.id, deviceName: DATA_DEVICE, autoDelete: false }] : [],
                 networkInterfaces: [
                     {
-                        subnetId: defaults.network.subnetId(node.zone),
+                        subnetId: context.network.subnetId(node.zone),
                         ipAddress: node.address,
-                        securityGroupIds: [defaults.network.securityGroupId(args.role)],
+                        securityGroupIds: [context.network.securityGroupId(role)],
                         nat: args.publicAddress !== undefined,
                         ...(args.publicAddress === undefined ? {} : { natIpAddress: args.publicAddress }),
                     },
@@ -143,40 +137,50 @@ export class Machine extends pulumi.ComponentResource {
                 ],
             },
         );
-
-        warnOfOtherBootDisk(instance, node, settings.bootDisk);
-
-        this.node = node;
-        this.revision = revision(
-            name,
-            {
-                size: pulumi.output(
-                    JSON.stringify({ platformId: defaults.platformId, ...settings, dataDisk: args.dataDisk }),
-                ),
-                configuration: this.configuration.apply(renderBundle),
-            },
-            { parent: this },
-        );
-        this.readyTimeoutSeconds = defaults.readyTimeoutSeconds;
-        this.instance = instance;
-        this.address = instance.networkInterfaces.apply(([first]) => first!.ipAddress);
-        this.hostKey = hostKey.publicKeyOpenssh.apply((key) => key.trim());
-        this.ssh = {
-            host: args.publicAddress ?? this.address,
-            user: defaults.adminUser,
-            privateKey: defaults.deployKey.privateKeyOpenssh,
-            hostKey: this.hostKey,
-        };
-        this.registerOutputs({ instanceId: instance.id, address: this.address, hostKey: this.hostKey });
     }
 
-    private dataDisk(name: string, { node, protect }: MachineArgs, disk: DiskSettings, labels: Record<string, string>) {
+    private dataDisk(name: string, args: MachineArgs, { type, sizeGib }: DiskSettings): yandex.ComputeDisk {
+        const { hostname, zone } = args.node;
         return new yandex.ComputeDisk(
             name,
-            { name: `${node.hostname}-${DATA_DEVICE}`, zone: node.zone, type: disk.type, size: disk.sizeGib, labels },
-            { parent: this, protect: protect ?? false },
+            { name: `${hostname}-${DATA_DEVICE}`, zone, type, size: sizeGib, labels: labelsOf(args) },
+            { parent: this, protect: args.protect ?? false },
         );
     }
+
+    private drawRevision(name: string, { context, role, dataDisk, configuration }: MachineArgs): pulumi.Output<string> {
+        const { platformId, machines } = context.settings;
+        const { cores, coreFraction, memoryGib, bootDisk }: MachineSettings = machines[role];
+        const size = { platformId, cores, coreFraction, memoryGib, bootDisk, dataDisk };
+        return revision(
+            name,
+            { size: pulumi.output(JSON.stringify(size)), configuration: configuration.apply(renderBundle) },
+            { parent: this },
+        );
+    }
+}
+
+function userData({ context, node, configuration }: MachineArgs, hostKey: tls.PrivateKey): pulumi.Output<string> {
+    const { settings, deployKey } = context;
+    return pulumi
+        .all([configuration, hostKey.privateKeyOpenssh, hostKey.publicKeyOpenssh, deployKey.publicKeyOpenssh])
+        .apply(([machine, privateKeyOpenssh, publicKeyOpenssh, deployPublicKey]) =>
+            renderUserData(
+                {
+                    hostname: node.hostname,
+                    fqdn: node.fqdn,
+                    adminUser: settings.ssh.user,
+                    authorizedKeys: [...settings.ssh.publicKeys, deployPublicKey.trim()],
+                    hostKey: { privateKeyOpenssh, publicKeyOpenssh: publicKeyOpenssh.trim() },
+                    timeZone: settings.operatingSystem.timeZone,
+                },
+                machine,
+            ),
+        );
+}
+
+function labelsOf({ context, role }: MachineArgs): Record<string, string> {
+    return { ...context.labels, role: roles[role].label };
 }
 
 /** Says which machines keep another boot disk than the configured one. */
@@ -194,8 +198,3 @@ function warnOfOtherBootDisk({ bootDisk }: yandex.ComputeInstance, { hostname }:
 const DATA_DEVICE = "data";
 /** The cloud's MetadataOption: 1 is enabled, 2 is disabled. */
 const METADATA_OFF = 2;
-
-/** A label's value has no capitals. */
-function labelOf(role: Role): string {
-    return { jumpHost: "jump-host", database: "database", loadBalancer: "load-balancer" }[role];
-}

@@ -1,8 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
-import type { AddressPlan } from "../cluster/address-plan.ts";
-import { addressesOf, securityGroupRules, type Role, type SecurityGroupRule } from "../cluster/flows.ts";
+import type { AddressPlan, Subnet } from "../cluster/address-plan.ts";
+import { securityGroupRules, type SecurityGroupRule } from "../cluster/flows.ts";
+import { forEachRole, roles, type Role } from "../cluster/roles.ts";
 
 export interface NetworkArgs {
     /** Every address of the cluster, computed before anything exists. */
@@ -23,60 +24,70 @@ export class Network extends pulumi.ComponentResource {
     constructor(name: string, args: NetworkArgs, opts?: pulumi.ComponentResourceOptions) {
         super("postgres-ha:index:Network", name, {}, opts);
         const { plan, labels } = args;
-        const child = { parent: this };
 
-        const network = new yandex.VpcNetwork(name, { name, labels }, child);
+        const network = new yandex.VpcNetwork(name, { name, labels }, { parent: this });
+        this.networkId = network.id;
+        const routeTableId = this.routeThroughGateway(name, labels);
+        this.subnetIds = Object.fromEntries(
+            plan.subnets.map((subnet) => [
+                subnet.zone,
+                this.subnet(`${name}-${subnet.zone}`, subnet, routeTableId, labels),
+            ]),
+        );
+        this.securityGroupIds = forEachRole((role) => this.securityGroup(`${name}-${roles[role].suffix}`, role, args));
+        this.registerOutputs({ networkId: this.networkId });
+    }
+
+    /** A NAT gateway, and the routes through it. */
+    private routeThroughGateway(name: string, labels: NetworkArgs["labels"]): pulumi.Output<string> {
         const gateway = new yandex.VpcGateway(
             `${name}-nat`,
             { name: `${name}-nat`, labels, sharedEgressGateway: {} },
-            child,
+            { parent: this },
         );
         const routes = new yandex.VpcRouteTable(
             `${name}-routes`,
             {
                 name: `${name}-routes`,
-                networkId: network.id,
+                networkId: this.networkId,
                 labels,
                 staticRoutes: [{ destinationPrefix: "0.0.0.0/0", gatewayId: gateway.id }],
             },
-            child,
+            { parent: this },
         );
-        const subnet = (zone: string, cidr: string) =>
-            new yandex.VpcSubnet(
-                `${name}-${zone}`,
-                {
-                    name: `${name}-${zone}`,
-                    networkId: network.id,
-                    zone,
-                    v4CidrBlocks: [cidr],
-                    routeTableId: routes.id,
-                    labels,
-                },
-                child,
-            );
-        const securityGroup = (role: Role, suffix: string) => {
-            const rules = securityGroupRules(role, args).map((rule) => ({ ...rule, rule: toCloudRule(rule, plan) }));
-            return new yandex.VpcSecurityGroup(
-                `${name}-${suffix}`,
-                {
-                    name: `${name}-${suffix}`,
-                    networkId: network.id,
-                    labels,
-                    ingresses: rules.filter(({ direction }) => direction === "ingress").map(({ rule }) => rule),
-                    egresses: rules.filter(({ direction }) => direction === "egress").map(({ rule }) => rule),
-                },
-                child,
-            ).id;
-        };
+        return routes.id;
+    }
 
-        this.networkId = network.id;
-        this.subnetIds = Object.fromEntries(plan.subnets.map(({ zone, cidr }) => [zone, subnet(zone, cidr).id]));
-        this.securityGroupIds = {
-            jumpHost: securityGroup("jumpHost", "jump"),
-            database: securityGroup("database", "db"),
-            loadBalancer: securityGroup("loadBalancer", "lb"),
-        };
-        this.registerOutputs({ networkId: this.networkId });
+    private subnet(
+        name: string,
+        { zone, cidr }: Subnet,
+        routeTableId: pulumi.Output<string>,
+        labels: NetworkArgs["labels"],
+    ) {
+        const subnet = new yandex.VpcSubnet(
+            name,
+            { name, networkId: this.networkId, zone, v4CidrBlocks: [cidr], routeTableId, labels },
+            { parent: this },
+        );
+        return subnet.id;
+    }
+
+    private securityGroup(name: string, role: Role, args: NetworkArgs): pulumi.Output<string> {
+        const rules = securityGroupRules(role, args);
+        const toward = (direction: SecurityGroupRule["direction"]) =>
+            rules.filter((rule) => rule.direction === direction).map((rule) => toCloudRule(rule, args.plan));
+        const group = new yandex.VpcSecurityGroup(
+            name,
+            {
+                name,
+                networkId: this.networkId,
+                labels: args.labels,
+                ingresses: toward("ingress"),
+                egresses: toward("egress"),
+            },
+            { parent: this },
+        );
+        return group.id;
     }
 
     /** The subnet of a zone. Throws for a zone that the plan does not have. */
@@ -100,7 +111,7 @@ export class Network extends pulumi.ComponentResource {
 function toCloudRule(rule: SecurityGroupRule, plan: AddressPlan) {
     const cidrs =
         "role" in rule.peer
-            ? addressesOf(rule.peer.role, plan).map((address) => `${address}/32`)
+            ? plan.ruleAddresses[rule.peer.role].map((address) => `${address}/32`)
             : [...rule.peer.cidrs];
     return {
         protocol: rule.protocol,

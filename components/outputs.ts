@@ -1,8 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 
 import { ports } from "../cluster/names.ts";
-import type { Settings } from "../settings.ts";
-import type { AddressPlan, Node } from "../cluster/address-plan.ts";
+import type { Node } from "../cluster/address-plan.ts";
+import { roleNames } from "../cluster/roles.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
 import type { ClusterCheck } from "./cluster-check.ts";
 import { connectionStrings, type ConnectionStrings } from "../cluster/connection-strings.ts";
@@ -10,11 +10,11 @@ import type { Credentials } from "./credentials.ts";
 import type { DatabaseCluster } from "./database-cluster.ts";
 import type { JumpHost } from "./jump-host.ts";
 import type { LoadBalancer } from "./load-balancer.ts";
+import type { ClusterContext } from "./machine.ts";
 import { knownHosts, sshConfiguration } from "../cluster/ssh-configuration.ts";
 
 export interface OutputSources {
-    readonly settings: Settings;
-    readonly plan: AddressPlan;
+    readonly context: ClusterContext;
     readonly authority: CertificateAuthority;
     readonly credentials: Credentials;
     readonly jumpHost: JumpHost;
@@ -36,12 +36,13 @@ export interface Endpoint {
  * check saw them work; renaming one breaks whoever reads it.
  */
 export function clusterOutputs(sources: OutputSources) {
-    const { settings, plan, authority, credentials, jumpHost, cluster, loadBalancer, check } = sources;
-    const [first] = plan.loadBalancers;
+    const { authority, credentials, jumpHost, cluster, loadBalancer, check } = sources;
+    const { settings, plan } = sources.context;
+    const [first] = plan.nodes.loadBalancer;
     const { networkLoadBalancer } = plan;
     const entrance =
         networkLoadBalancer === undefined
-            ? { host: first!.fqdn, address: first!.address }
+            ? { host: first.fqdn, address: first.address }
             : { host: networkLoadBalancer.address, address: networkLoadBalancer.address };
     const endpoint = (port: number): Endpoint => ({ ...entrance, port });
     const machines = [jumpHost.machine, ...cluster.machines, ...loadBalancer.machines];
@@ -57,7 +58,7 @@ export function clusterOutputs(sources: OutputSources) {
     return {
         leaderEndpoint: check.gate(endpoint(ports.leader)),
         replicaEndpoint: check.gate(endpoint(ports.replicas)),
-        statisticsUrl: check.gate(plan.loadBalancers.map(({ fqdn }) => `https://${fqdn}:${ports.statistics}/`)),
+        statisticsUrl: check.gate(plan.nodes.loadBalancer.map(({ fqdn }) => `https://${fqdn}:${ports.statistics}/`)),
         connections: pulumi.secret(check.gate(connections)),
         caCertificate: authority.certificatePem,
         sshConfig: jumpHost.publicAddress.apply((jumpHostPublicAddress) =>
@@ -67,9 +68,12 @@ export function clusterOutputs(sources: OutputSources) {
             .all(machines.map(({ node, hostKey }) => ({ hostname: node.hostname, hostKey })))
             .apply(knownHosts),
         jumpHostAddress: jumpHost.publicAddress,
-        nodes: [...plan.databases, ...plan.loadBalancers].map(publicNode),
+        nodes: inside.flatMap((role) => plan.nodes[role]).map(publicNode),
     };
 }
+
+/** The roles whose machines have no public address. */
+const inside = roleNames.filter((role) => role !== "jumpHost");
 
 function publicNode({ hostname, fqdn, zone, address }: Node) {
     return { hostname, fqdn, zone, address };

@@ -1,48 +1,52 @@
-/** How mistakes in the configuration are gathered and told. */
-import { startsAsJson } from "./values.ts";
+/** Validation errors of the configuration: how they are collected and printed without secrets. */
+import { closest, distance } from "fastest-levenshtein";
 
+import { startsAsJson } from "./kinds.ts";
+
+/** One validation error. */
 export interface Mistake {
-    /** The key, with the path inside it: `databases[0].name`. */
+    /** The key, with the path inside its value: `databases[0].name`. */
     readonly key: string;
-    /** The value given; undefined when there was none. */
+    /** The configured value; undefined when there is none. */
     readonly value: unknown;
     /** What is allowed: "must be …". */
     readonly rule: string;
 }
 
 /**
- * All that is wrong with a configuration. It keeps the readable lines and no value: whatever an error carries,
- * Node.js prints when nobody catches it.
+ * All validation errors of a configuration. It contains the printed lines only: Node.js prints every property of an
+ * uncaught error, so a property with a configured value could show a secret.
  */
 export class ConfigurationError extends Error {
     public override readonly name = "ConfigurationError";
 
-    /** @param secretKeys settings of which no value is shown. */
+    /** @param secretKeys settings whose values are never printed */
     public constructor(mistakes: readonly Mistake[], secretKeys: ReadonlySet<string> = new Set()) {
         const heading = mistakes.length === 1 ? "One setting is wrong:" : `${mistakes.length} settings are wrong:`;
         super([heading, ...mistakes.map((mistake) => `  ${describe(mistake, secretKeys)}`)].join("\n"));
     }
 }
 
-/** One line: key, value, and what is allowed. A value that is or may be a secret is not shown. */
+/** One line: key, value, and what is allowed. A value that is or may be a secret is replaced by a placeholder. */
 export function describe({ key, value, rule }: Mistake, secretKeys: ReadonlySet<string> = new Set()): string {
     const [setting] = key.split(/[.[]/);
     const shown = value === undefined ? "" : ` ${secretKeys.has(setting!) ? hide(value) : show(key, value)}`;
     return withoutTokens(`${key}:${shown} ${rule}`);
 }
 
+/** Characters of a value that are printed. */
 const longest = 80;
 const hidden = "[hidden]";
 
-/** Whether a private key, given by mistake, is anywhere in a value. */
+/** Whether a value contains a private key, which no setting takes. */
 export const holdsPrivateKey = (value: unknown): boolean => (JSON.stringify(value) ?? "").includes("PRIVATE KEY");
 
 const hide = (value: unknown): string => (holdsPrivateKey(value) ? "[a private key]" : hidden);
 
-/** What is called so is a secret, although no setting is one. */
+/** Names of secrets. No setting has one, but a user may have put a secret where it does not belong. */
 const secretName = /passw(?!ord_encryption)|passphrase|secret|token|credential|private|api_?key|access_?key|conninfo/i;
 
-/** The value as JSON, without what is or may be a secret: logs keep what is printed here. */
+/** The value as JSON, without what is or may be a secret: logs keep everything that is printed. */
 function show(key: string, value: unknown): string {
     if (holdsPrivateKey(value)) return hide(value);
     const text = render(key, value);
@@ -50,7 +54,7 @@ function show(key: string, value: unknown): string {
 }
 
 function render(key: string, value: unknown): string {
-    // A map's values are told by their own keys; what has no business here may be a secret under any name.
+    // Errors in a map's values have lines of their own. Any value of an unexpected map may be a secret.
     if (typeof value === "object" && value !== null && !Array.isArray(value)) {
         return `{${Object.keys(value)
             .map((name) => `${JSON.stringify(name)}:…`)
@@ -60,33 +64,19 @@ function render(key: string, value: unknown): string {
     if (key.startsWith("patroniCallbacks") || secretName.test(key)) return hidden;
     if (Array.isArray(value)) return `[${value.map((element) => render(key, element)).join(",")}]`;
     if (typeof value !== "string") return JSON.stringify(value);
-    if (startsAsJson(value)) return "[text that is no JSON]";
+    if (startsAsJson(value)) return "[invalid JSON]";
     return secretName.test(value) ? hidden : JSON.stringify(withoutTokens(value.replace(/\/\/.*@/s, `//${hidden}@`)));
 }
 
-/** Keys and tokens are long, and of capitals, small letters and digits together. */
+/** The text without keys and tokens: long runs that mix capitals, small letters and digits. */
 function withoutTokens(text: string): string {
     const isToken = (run: string) => [/[a-z]/, /[A-Z]/, /\d/].every((kind) => kind.test(run));
     return text.replace(/[\w+/=-]{24,}/g, (run) => (isToken(run) ? hidden : run));
 }
 
-/** The candidate nearest to a misspelt name, if any is near. */
+/** The candidate that a misspelt name most likely means; undefined when none is similar. */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
-    const [best] = candidates
-        .map((candidate) => ({ candidate, distance: editDistance(name.toLowerCase(), candidate.toLowerCase()) }))
-        .sort((a, b) => a.distance - b.distance);
-    return best !== undefined && best.distance <= Math.max(2, name.length / 3) ? best.candidate : undefined;
-}
-
-/** Levenshtein's distance, row by row. */
-function editDistance(a: string, b: string): number {
-    let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-    for (let i = 1; i <= a.length; i++) {
-        const next = [i];
-        for (let j = 1; j <= b.length; j++) {
-            next[j] = Math.min(row[j]! + 1, next[j - 1]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1));
-        }
-        row = next;
-    }
-    return row[b.length]!;
+    const canonical = new Map(candidates.map((candidate) => [candidate.toLowerCase(), candidate]));
+    const best = closest(name.toLowerCase(), [...canonical.keys()]);
+    return distance(name.toLowerCase(), best) <= Math.max(2, name.length / 3) ? canonical.get(best) : undefined;
 }

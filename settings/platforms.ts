@@ -5,8 +5,11 @@
 export const platformIds = ["standard-v2", "standard-v3", "highfreq-v3"] as const;
 export type PlatformId = (typeof platformIds)[number];
 
+/** Size of a machine. */
 export interface Size {
+    /** Number of vCPUs. */
     readonly cores: number;
+    /** Guaranteed share of each vCPU, in percent. */
     readonly coreFraction: number;
     readonly memoryGib: number;
 }
@@ -16,7 +19,7 @@ const dedicatedUpTo = (max: number): readonly number[] => [2, 4, 6, 8, 10, 12, 1
 
 interface Offer {
     readonly cores: readonly number[];
-    /** Memory comes in this many GiB for each core, and multiples of it. */
+    /** Memory for each core is a multiple of this many GiB. */
     readonly memoryStepGib: number;
     /** Least and most memory for each core. */
     readonly minGib: number;
@@ -33,7 +36,7 @@ const offers: Readonly<Record<PlatformId, Readonly<Record<number, Offer>>>> = {
     "standard-v3": {
         20: { cores: shared, memoryStepGib: 0.5, minGib: 0.5, maxGib: () => 4 },
         50: { cores: shared, memoryStepGib: 0.5, minGib: 0.5, maxGib: () => 4 },
-        // Up to 32 cores a machine stays on one socket: 320 GiB; above 640 GiB.
+        // A machine with up to 32 cores runs on one socket and gets at most 320 GiB; a larger one at most 640 GiB.
         100: {
             cores: dedicatedUpTo(96),
             memoryStepGib: 1,
@@ -51,12 +54,13 @@ const offers: Readonly<Record<PlatformId, Readonly<Record<number, Offer>>>> = {
     },
 };
 
+/** A rule that a size breaks. */
 export interface SizeMistake {
     readonly part: keyof Size;
     readonly rule: string;
 }
 
-/** What is wrong with a size on a platform; the first mistake makes the rest meaningless. */
+/** The first rule that a size breaks on a platform, or undefined. Further rules depend on it. */
 export function checkSize(platformId: PlatformId, { cores, coreFraction, memoryGib }: Size): SizeMistake | undefined {
     const fractions = offers[platformId];
     const offer = fractions[coreFraction];

@@ -1,8 +1,9 @@
 /**
- * What a configuration asks of the cloud, against the account's quotas: said before `up`, since the
- * cloud itself says it in the middle.
+ * Compares the planned resources with the account's quotas, so that `up` fails before it creates anything instead of
+ * half-way.
  */
-import type { MachineSettings, Settings } from "./settings.ts";
+import { roleNames, type Role } from "../cluster/roles.ts";
+import type { DiskSettings, FleetSettings } from "./machines.ts";
 
 export interface Quotas {
     readonly networks: number;
@@ -38,20 +39,21 @@ export const newAccountQuotas: Quotas = {
     networkLoadBalancers: 2,
 };
 
-type Demand = Pick<Settings, "zones" | "jumpHost" | "database" | "loadBalancer">;
+interface Demand {
+    readonly zones: readonly string[];
+    readonly machines: Readonly<Record<Role, FleetSettings>>;
+    readonly dataDisk: DiskSettings;
+}
 
-/** What the stack will hold. */
-export function demand({ zones, jumpHost, database, loadBalancer }: Demand): Quotas {
-    const fleet: readonly (readonly [MachineSettings, number])[] = [
-        [jumpHost, 1],
-        [database, database.nodes],
-        [loadBalancer, loadBalancer.count],
-    ];
-    const sum = (part: (machine: MachineSettings) => number): number =>
-        fleet.reduce((total, [machine, count]) => total + count * part(machine), 0);
+/** The resources that the stack will have. */
+export function demand({ zones, machines, dataDisk }: Demand): Quotas {
+    const fleet = Object.values(machines);
+    const databaseNodes = machines.database.count;
+    const sum = (part: (machine: FleetSettings) => number): number =>
+        fleet.reduce((total, machine) => total + machine.count * part(machine), 0);
     const disks = [
-        ...fleet.map(([machine, count]) => ({ ...machine.bootDisk, count })),
-        { ...database.dataDisk, count: database.nodes },
+        ...fleet.map(({ bootDisk, count }) => ({ ...bootDisk, count })),
+        { ...dataDisk, count: databaseNodes },
     ];
     const storage = (...types: string[]): number =>
         disks
@@ -61,7 +63,7 @@ export function demand({ zones, jumpHost, database, loadBalancer }: Demand): Quo
     return {
         networks: 1,
         subnets: zones.length,
-        securityGroups: 3,
+        securityGroups: roleNames.length,
         publicAddresses: 1,
         machines: sum(() => 1),
         vcpus: sum(({ cores }) => cores),
@@ -71,8 +73,8 @@ export function demand({ zones, jumpHost, database, loadBalancer }: Demand): Quo
         hddGib: storage("network-hdd"),
         fastSsdGib: storage("network-ssd-nonreplicated", "network-ssd-io-m3"),
         // One for each zone that holds more than one database node.
-        placementGroups: Math.min(zones.length, Math.max(0, database.nodes - zones.length)),
-        networkLoadBalancers: loadBalancer.count > 1 ? 1 : 0,
+        placementGroups: Math.min(zones.length, Math.max(0, databaseNodes - zones.length)),
+        networkLoadBalancers: machines.loadBalancer.count > 1 ? 1 : 0,
     };
 }
 

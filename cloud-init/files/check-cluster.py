@@ -168,7 +168,7 @@ TIME_UNITS = {"d": 86_400_000_000, "h": 3_600_000_000, "min": 60_000_000, "s": 1
 
 
 def number(text, unit):
-    """As PostgreSQL reads it, in the parameter's unit; settings/postgresql-amounts.ts is the same for the configuration."""
+    """As PostgreSQL reads it, in the parameter's unit; settings/postgresql/amounts.ts is the same for the configuration."""
     digits, given = re.fullmatch(r"\s*([-+.0-9]+(?:[eE][-+]?[0-9]+)?)\s*([A-Za-z]*)\s*", text).groups()
     value = float(digits)
     if not given:

@@ -1,83 +1,63 @@
-import type { Timings } from "../../cluster/timings.ts";
-import { base, type BaseInputs } from "../services/base.ts";
-import { nodeTls, roles, tlsGroup, type Member } from "../../cluster/names.ts";
-import { etcd } from "../services/etcd.ts";
+import { entrances, peer } from "../../cluster/address-plan.ts";
+import { nodeTls, sqlRoles, tlsGroup, type Peer } from "../../cluster/names.ts";
 import { mergeParts, type MachineConfiguration, type ServicePart } from "../machine/configuration.ts";
-import { patroni, type DynamicConfiguration, type PatroniSecrets } from "../services/patroni.ts";
-import { patroniCallbacks, type PatroniCallbacks } from "../services/patroni-callbacks.ts";
-import { pgbouncer, type PgbouncerInputs, type PgbouncerSecrets } from "../services/pgbouncer.ts";
-import { binDirectory, dataDirectory, dataMountPoint, postgresql } from "../services/postgresql.ts";
 import { refresh, script, scriptDirectory } from "../machine/scripts.ts";
+import { etcd } from "../services/etcd.ts";
+import { patroni, type PatroniSecrets } from "../services/patroni.ts";
+import { patroniCallbacks } from "../services/patroni-callbacks.ts";
+import { pgbouncer, type PgbouncerSecrets } from "../services/pgbouncer.ts";
+import { binDirectory, dataDirectory, dataMountPoint, postgresql } from "../services/postgresql.ts";
+import { basePart, type Certificate, type MachineSource } from "./machine-source.ts";
 
-export interface DatabaseNodeInputs {
-    readonly base: Omit<BaseInputs, "allowTcpForwarding">;
-    readonly clusterName: string;
-    readonly self: Member;
-    readonly members: readonly Member[];
-    /** Where applications come in; the check writes and reads through each. */
-    readonly loadBalancers: readonly Member[];
-    readonly postgresqlVersion: number;
-    readonly hugePages: number;
-    readonly watchdog: boolean;
-    /** Administrator's account. */
-    readonly adminUser: string;
-    readonly timings: Timings;
-    readonly dynamic: Omit<DynamicConfiguration, "timings">;
-    readonly callbacks: PatroniCallbacks;
-    /** Who must be able to connect, and where. */
-    readonly users: readonly { readonly name: string; readonly databases: readonly string[] }[];
-    readonly pgbouncer: Omit<PgbouncerInputs, "timings" | "adminUser" | "postgresqlVersion">;
-}
-
-export interface DatabaseNodeSecrets extends PatroniSecrets, PgbouncerSecrets {
-    readonly certificatePem: string;
-    readonly privateKeyPem: string;
-}
+export interface DatabaseNodeSecrets extends Certificate, PatroniSecrets, PgbouncerSecrets {}
 
 /** etcd, Patroni with PostgreSQL, and PgBouncer on one machine. */
-export function databaseNode(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSecrets): MachineConfiguration {
-    const { self, members, clusterName, timings } = inputs;
+export function databaseNode(source: MachineSource, secrets: DatabaseNodeSecrets): MachineConfiguration {
+    const { settings, plan, node } = source;
+    const { clusterName, highAvailability, ssh } = settings;
+    const { timings, synchronousMode } = highAvailability;
+    const { majorVersion, hugePages, parameters } = settings.postgresql;
+    const cluster = { clusterName, self: peer(node), members: plan.nodes.database.map(peer) };
     return mergeParts([
-        base({ ...inputs.base, allowTcpForwarding: false }),
+        basePart("database", source, secrets),
         certificate(secrets),
         etcd({
-            clusterName,
-            self,
-            members,
+            ...cluster,
             timings: timings.etcd,
             tcpRetransmissions: timings.tcp.retransmissions,
             dataMountPoint,
-            postgresqlDataDirectory: dataDirectory(inputs.postgresqlVersion),
+            postgresqlDataDirectory: dataDirectory(majorVersion),
         }),
-        postgresql({ version: inputs.postgresqlVersion, hugePages: inputs.hugePages }),
+        postgresql({ version: majorVersion, hugePages }),
         patroni(
             {
-                clusterName,
-                self,
-                members,
-                postgresqlVersion: inputs.postgresqlVersion,
-                dynamic: { ...inputs.dynamic, timings: timings.patroni },
-                watchdog: inputs.watchdog,
-                adminUser: inputs.adminUser,
+                ...cluster,
+                postgresqlVersion: majorVersion,
+                dynamic: {
+                    timings: timings.patroni,
+                    maximumLagOnFailoverBytes: highAvailability.maxFailoverLagMib * MIB,
+                    synchronousMode,
+                    synchronousNodeCount: 1,
+                    parameters,
+                },
+                watchdog: highAvailability.watchdog,
+                adminUser: ssh.user,
             },
             secrets,
         ),
-        patroniCallbacks(inputs.callbacks),
+        patroniCallbacks(highAvailability.callbacks),
         pgbouncer(
-            {
-                ...inputs.pgbouncer,
-                adminUser: inputs.adminUser,
-                postgresqlVersion: inputs.postgresqlVersion,
-                timings: timings.tcp,
-            },
+            { ...settings.pgbouncer, adminUser: ssh.user, postgresqlVersion: majorVersion, timings: timings.tcp },
             secrets,
         ),
-        administration(inputs, secrets),
+        administration(source, secrets),
     ]);
 }
 
+const MIB = 1024 ** 2;
+
 /** Certificate and key change together; etcd reads them anew at each handshake, the others on reload. */
-function certificate(secrets: DatabaseNodeSecrets): ServicePart {
+function certificate(secrets: Certificate): ServicePart {
     const reload = [refresh("reload", "patroni.service"), refresh("reload", "pgbouncer.service")];
     return {
         groups: [tlsGroup],
@@ -96,15 +76,15 @@ function certificate(secrets: DatabaseNodeSecrets): ServicePart {
 }
 
 /** What the cluster-wide Commands need on a node: scripts, the lists of machines and users, the superuser's password. */
-function administration(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSecrets): ServicePart {
-    const { members, loadBalancers, users, dynamic, postgresqlVersion } = inputs;
+function administration({ settings, plan }: MachineSource, secrets: PatroniSecrets): ServicePart {
+    const { majorVersion, users } = settings.postgresql;
     const cluster = {
-        members,
-        loadBalancers,
+        members: plan.nodes.database.map(peer),
+        loadBalancers: entrances(plan),
         users,
-        synchronousMode: dynamic.synchronousMode,
-        binDirectory: binDirectory(postgresqlVersion),
-        dataDirectory: dataDirectory(postgresqlVersion),
+        synchronousMode: settings.highAvailability.synchronousMode,
+        binDirectory: binDirectory(majorVersion),
+        dataDirectory: dataDirectory(majorVersion),
     };
     return {
         files: [
@@ -119,7 +99,7 @@ function administration(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSecrets
             },
             {
                 path: "/etc/postgres-ha/superuser.pgpass",
-                content: `*:*:*:${roles.superuser}:${secrets.superuserPassword}\n`,
+                content: `*:*:*:${sqlRoles.superuser}:${secrets.superuserPassword}\n`,
                 owner: "postgres:postgres",
                 mode: "0600",
                 secret: true,
@@ -129,12 +109,12 @@ function administration(inputs: DatabaseNodeInputs, secrets: DatabaseNodeSecrets
 }
 
 /** Runs on one database node with the SQL of `databaseObjectsSql` on standard input. */
-export function createDatabaseObjectsCommand(members: readonly Member[], deadlineSeconds: number): string {
+export function createDatabaseObjectsCommand(members: readonly Peer[], deadlineSeconds: number): string {
     return `sudo ${scriptDirectory}/create-database-objects ${deadlineSeconds} ${members.map((member) => member.address).join(" ")}`;
 }
 
 /** Runs on one of the nodes that stay: takes the others out of the cluster. */
-export function reconcileMembersCommand(members: readonly Member[], deadlineSeconds: number): string {
+export function reconcileMembersCommand(members: readonly Peer[], deadlineSeconds: number): string {
     return `sudo ${scriptDirectory}/reconcile-members ${deadlineSeconds} ${members.map((member) => member.name).join(" ")}`;
 }
 

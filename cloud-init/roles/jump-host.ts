@@ -1,14 +1,10 @@
-import { base, type BaseInputs } from "../services/base.ts";
 import { mergeParts, type MachineConfiguration } from "../machine/configuration.ts";
 import { script, scriptDirectory } from "../machine/scripts.ts";
+import { basePart, type Authority, type MachineSource } from "./machine-source.ts";
 
-export interface JumpHostInputs {
-    readonly base: Omit<BaseInputs, "allowTcpForwarding">;
-}
-
-/** The only machine that the outside reaches: SSH, and nothing else. */
-export function jumpHost(inputs: JumpHostInputs): MachineConfiguration {
-    return mergeParts([base({ ...inputs.base, allowTcpForwarding: true }), { files: [script("wait-for-ssh.sh")] }]);
+/** The only machine that can be reached from outside, and only by SSH. */
+export function jumpHost(source: MachineSource, authority: Authority): MachineConfiguration {
+    return mergeParts([basePart("jumpHost", source, authority), { files: [script("wait-for-ssh.sh")] }]);
 }
 
 /** Runs on the jump host and ends when SSH answers on every target, each `NAME=ADDRESS`. */

@@ -1,18 +1,24 @@
-import type { Timings } from "../../cluster/timings.ts";
-import { base, type BaseInputs } from "../services/base.ts";
-import { haproxy, type HaproxyInputs, type LoadBalancerSecrets } from "../services/haproxy.ts";
+import { peer } from "../../cluster/address-plan.ts";
 import { mergeParts, type MachineConfiguration } from "../machine/configuration.ts";
-
-export interface LoadBalancerInputs {
-    readonly base: Omit<BaseInputs, "allowTcpForwarding">;
-    readonly haproxy: Omit<HaproxyInputs, "timings">;
-    readonly timings: Timings;
-}
+import { haproxy } from "../services/haproxy.ts";
+import { basePart, type Certificate, type MachineSource } from "./machine-source.ts";
 
 /** A machine with HAProxy. */
-export function loadBalancer(inputs: LoadBalancerInputs, secrets: LoadBalancerSecrets): MachineConfiguration {
+export function loadBalancer(source: MachineSource, certificate: Certificate): MachineConfiguration {
+    const { settings, plan } = source;
+    const { highAvailability, loadBalancerMaxConnections } = settings;
+    const { certificatePem, privateKeyPem } = certificate;
     return mergeParts([
-        base({ ...inputs.base, allowTcpForwarding: false }),
-        haproxy({ ...inputs.haproxy, timings: inputs.timings.haproxy }, secrets),
+        basePart("loadBalancer", source, certificate),
+        haproxy(
+            {
+                members: plan.nodes.database.map(peer),
+                maxConnections: loadBalancerMaxConnections,
+                maxReplicaLagMib: highAvailability.maxReplicaLagMib,
+                timings: highAvailability.timings.haproxy,
+                behindNetworkLoadBalancer: plan.networkLoadBalancer !== undefined,
+            },
+            { certificateAndKeyPem: `${certificatePem.trim()}\n${privateKeyPem.trim()}\n` },
+        ),
     ]);
 }

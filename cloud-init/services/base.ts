@@ -15,7 +15,7 @@ export interface BaseInputs {
     readonly firewallRuleset: string;
     /** Install security updates every night. */
     readonly securityUpdates: boolean;
-    /** The jump host forwards connections; nobody else does. */
+    /** Whether SSH sessions may forward TCP connections. */
     readonly allowTcpForwarding: boolean;
 }
 

@@ -1,4 +1,4 @@
-import { roles } from "../../cluster/names.ts";
+import { sqlRoles } from "../../cluster/names.ts";
 import { scramVerifier } from "./scram.ts";
 
 export interface DatabaseObjects {
@@ -24,10 +24,10 @@ export function databaseObjectsSql(objects: DatabaseObjects): string {
         "SET log_min_error_statement = 'panic';",
         "SET log_min_duration_statement = -1;",
         "SET client_min_messages = 'warning';",
-        ...role(roles.poolerLookup, objects.lookupPassword),
-        ...role(roles.healthCheck, objects.healthCheckPassword),
+        ...role(sqlRoles.poolerLookup, objects.lookupPassword),
+        ...role(sqlRoles.healthCheck, objects.healthCheckPassword),
         ...objects.users.flatMap((user) => role(user.name, user.password)),
-        ...closeDatabase("postgres", [roles.poolerLookup, roles.healthCheck, roles.rewind]),
+        ...closeDatabase("postgres", [sqlRoles.poolerLookup, sqlRoles.healthCheck, sqlRoles.rewind]),
         ...lookupFunction(),
         ...healthCheckTable(),
         ...objects.databases.flatMap((database) => [
@@ -77,10 +77,10 @@ function closeDatabase(database: string, users: readonly string[]): string[] {
 
 /** PgBouncer's auth_query: the verifier of an ordinary login role, never of the cluster's own roles. */
 function lookupFunction(): string[] {
-    const schema = identifier(roles.poolerLookup);
-    const hidden = [roles.superuser, roles.replication, roles.rewind].map(literal).join(", ");
+    const schema = identifier(sqlRoles.poolerLookup);
+    const hidden = [sqlRoles.superuser, sqlRoles.replication, sqlRoles.rewind].map(literal).join(", ");
     return [
-        `CREATE SCHEMA IF NOT EXISTS ${schema} AUTHORIZATION ${identifier(roles.superuser)};`,
+        `CREATE SCHEMA IF NOT EXISTS ${schema} AUTHORIZATION ${identifier(sqlRoles.superuser)};`,
         `CREATE OR REPLACE FUNCTION ${schema}.verifier(wanted text) RETURNS TABLE (role_name text, verifier text)`,
         `    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $lookup$`,
         `    SELECT rolname::text, rolpassword FROM pg_authid WHERE rolname = wanted AND rolcanlogin AND NOT rolsuper`,
@@ -94,7 +94,7 @@ function lookupFunction(): string[] {
 
 /** One row that every check of the endpoints overwrites. */
 function healthCheckTable(): string[] {
-    const schema = identifier(roles.healthCheck);
+    const schema = identifier(sqlRoles.healthCheck);
     return [
         `CREATE SCHEMA IF NOT EXISTS ${schema} AUTHORIZATION ${schema};`,
         `CREATE TABLE IF NOT EXISTS ${schema}.probe (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row), token text NOT NULL, written_at timestamptz NOT NULL DEFAULT clock_timestamp());`,

@@ -2,7 +2,7 @@ import { stringify } from "yaml";
 
 import type { Timings } from "../../cluster/timings.ts";
 import { dropIn } from "./base.ts";
-import { nodeTls, ports, tlsGroup, type Member } from "../../cluster/names.ts";
+import { nodeTls, ports, tlsGroup, type Peer } from "../../cluster/names.ts";
 import type { ServicePart } from "../machine/configuration.ts";
 import { timedScript } from "../machine/script-units.ts";
 import { refresh, script, scriptDirectory } from "../machine/scripts.ts";
@@ -10,8 +10,8 @@ import { refresh, script, scriptDirectory } from "../machine/scripts.ts";
 export interface EtcdInputs {
     /** Makes members of different clusters refuse each other. */
     readonly clusterName: string;
-    readonly self: Member;
-    readonly members: readonly Member[];
+    readonly self: Peer;
+    readonly members: readonly Peer[];
     readonly timings: Timings["etcd"];
     /** The data disk, and PostgreSQL's data on it: there on a machine that replaces a lost one and got its disk. */
     readonly dataMountPoint: string;
@@ -31,7 +31,7 @@ const QUOTA_BYTES = 1024 ** 3;
 /** One member of the etcd cluster: its peers and its clients show certificates. */
 export function etcd(inputs: EtcdInputs): ServicePart {
     const { self } = inputs;
-    const peerUrl = (member: Member) => `https://${member.address}:${ports.etcdPeer}`;
+    const peerUrl = (member: Peer) => `https://${member.address}:${ports.etcdPeer}`;
     const clientUrl = `https://${self.address}:${ports.etcdClient}`;
     const security = {
         "cert-file": nodeTls.certificate,

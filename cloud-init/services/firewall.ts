@@ -1,13 +1,4 @@
-/** One accepted kind of incoming connection. */
-export interface FirewallRule {
-    readonly protocol: "tcp" | "udp" | "icmp";
-    /** Destination ports; none for ICMP. */
-    readonly ports: readonly number[];
-    /** CIDRs or addresses that may connect. */
-    readonly sources: readonly string[];
-    /** Who connects and why. */
-    readonly description: string;
-}
+import type { InputRule } from "../../cluster/flows.ts";
 
 /** Where every VM of the cloud reads its own metadata. */
 const METADATA_ADDRESS = "169.254.169.254";
@@ -16,11 +7,11 @@ const METADATA_ADDRESS = "169.254.169.254";
  * The host's own nftables ruleset: what is not listed is dropped, and only root reads the
  * metadata (user-data holds the SSH host key).
  */
-export function firewallRuleset(rules: readonly FirewallRule[]): string {
+export function firewallRuleset(rules: readonly InputRule[]): string {
     const set = (values: readonly (string | number)[]) => `{ ${values.join(", ")} }`;
-    const accept = (rule: FirewallRule) => {
-        const match = rule.protocol === "icmp" ? "meta l4proto icmp" : `${rule.protocol} dport ${set(rule.ports)}`;
-        return `        ip saddr ${set(rule.sources)} ${match} accept comment ${JSON.stringify(rule.description)}`;
+    const accept = ({ protocol, ports, sources, purpose }: InputRule) => {
+        const match = protocol === "ICMP" ? "meta l4proto icmp" : `${protocol.toLowerCase()} dport ${set(ports)}`;
+        return `        ip saddr ${set(sources)} ${match} accept comment ${JSON.stringify(purpose)}`;
     };
     return `#!/usr/sbin/nft -f
 table inet postgres_ha

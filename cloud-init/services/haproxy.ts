@@ -1,11 +1,11 @@
 import type { Timings } from "../../cluster/timings.ts";
 import { dropIn } from "./base.ts";
-import { nodeTls, ports, type Member } from "../../cluster/names.ts";
+import { nodeTls, ports, type Peer } from "../../cluster/names.ts";
 import type { ServicePart } from "../machine/configuration.ts";
 import { refresh } from "../machine/scripts.ts";
 
 export interface HaproxyInputs {
-    readonly members: readonly Member[];
+    readonly members: readonly Peer[];
     /** Connections the machine takes, all ports together. */
     readonly maxConnections: number;
     /** A replica further behind gets no reads. */

@@ -1,9 +1,9 @@
 import { stringify } from "yaml";
 
 import type { Timings } from "../../cluster/timings.ts";
-import type { PostgresqlParameters } from "../../settings/postgresql-sizing.ts";
+import type { PostgresqlParameters } from "../../settings/postgresql/sizing.ts";
 import { dropIn } from "./base.ts";
-import { nodeTls, ports, roles, tlsGroup, type Member } from "../../cluster/names.ts";
+import { nodeTls, ports, sqlRoles, tlsGroup, type Peer } from "../../cluster/names.ts";
 import type { MachineFile, ServicePart } from "../machine/configuration.ts";
 import { callbackCommands } from "./patroni-callbacks.ts";
 import { socketDirectory } from "./pgbouncer.ts";
@@ -23,8 +23,8 @@ import { refresh, script, scriptDirectory } from "../machine/scripts.ts";
 export interface PatroniInputs {
     /** Patroni's scope: the cluster's name. */
     readonly clusterName: string;
-    readonly self: Member;
-    readonly members: readonly Member[];
+    readonly self: Peer;
+    readonly members: readonly Peer[];
     readonly postgresqlVersion: number;
     readonly dynamic: DynamicConfiguration;
     /** Operating system account that may become the superuser over the local socket. */
@@ -84,7 +84,7 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
                     // The file without the secrets: what patronictl does needs only a certificate.
                     `export PATRONICTL_CONFIG_FILE=${DIRECTORY}/patroni.yml`,
                     // libpq tries both folders in turn: port 5432 is in the first, 6432 in the second.
-                    `export PGHOST=${localEndpoint.socketDirectory},${socketDirectory} PGUSER=${roles.superuser} PGDATABASE=postgres`,
+                    `export PGHOST=${localEndpoint.socketDirectory},${socketDirectory} PGUSER=${sqlRoles.superuser} PGDATABASE=postgres`,
                     "",
                 ].join("\n"),
             },
@@ -177,9 +177,9 @@ export function nodeConfiguration(inputs: PatroniInputs): object {
             use_unix_socket: true,
             use_unix_socket_repl: true,
             authentication: {
-                superuser: { username: roles.superuser, ...verified },
-                replication: { username: roles.replication, ...verified },
-                rewind: { username: roles.rewind, ...verified },
+                superuser: { username: sqlRoles.superuser, ...verified },
+                replication: { username: sqlRoles.replication, ...verified },
+                rewind: { username: sqlRoles.rewind, ...verified },
             },
             parameters: localParameters(),
             callbacks: callbackCommands(),

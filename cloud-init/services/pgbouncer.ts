@@ -1,6 +1,6 @@
 import type { Timings } from "../../cluster/timings.ts";
 import { dropIn } from "./base.ts";
-import { nodeTls, ports, roles, tlsGroup } from "../../cluster/names.ts";
+import { nodeTls, ports, sqlRoles, tlsGroup } from "../../cluster/names.ts";
 import type { ServicePart } from "../machine/configuration.ts";
 import { ADMINISTRATORS, administratorMap, binDirectory, localEndpoint } from "./postgresql.ts";
 import { guardScript } from "../machine/script-units.ts";
@@ -56,7 +56,7 @@ export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): S
             {
                 path: USER_LIST,
                 // The superuser is listed because PgBouncer knows nobody else; without a password, see hostBasedAuthentication.
-                content: `"${roles.poolerLookup}" "${secrets.lookupPassword}"\n"${roles.superuser}" ""\n`,
+                content: `"${sqlRoles.poolerLookup}" "${secrets.lookupPassword}"\n"${sqlRoles.superuser}" ""\n`,
                 owner: "pgbouncer:pgbouncer",
                 mode: "0600",
                 secret: true,
@@ -100,9 +100,9 @@ export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): S
  */
 function hostBasedAuthentication(): string {
     return [
-        `local ${CONSOLE} ${roles.superuser} peer map=${ADMINISTRATORS}`,
+        `local ${CONSOLE} ${sqlRoles.superuser} peer map=${ADMINISTRATORS}`,
         "local all all reject",
-        `host all ${roles.superuser} all reject`,
+        `host all ${sqlRoles.superuser} all reject`,
         `host ${CONSOLE} all all reject`,
         "hostssl all all all scram-sha-256",
         "",
@@ -122,11 +122,11 @@ export function configuration(inputs: PgbouncerInputs): string {
         auth_type: "hba",
         auth_hba_file: HBA,
         auth_ident_file: IDENT,
-        admin_users: roles.superuser,
+        admin_users: sqlRoles.superuser,
         auth_file: USER_LIST,
-        auth_user: roles.poolerLookup,
+        auth_user: sqlRoles.poolerLookup,
         auth_dbname: "postgres",
-        auth_query: `SELECT role_name, verifier FROM ${roles.poolerLookup}.verifier($1)`,
+        auth_query: `SELECT role_name, verifier FROM ${sqlRoles.poolerLookup}.verifier($1)`,
         client_tls_sslmode: "require",
         client_tls_protocols: "secure",
         client_tls_ca_file: nodeTls.ca,

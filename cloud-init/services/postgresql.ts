@@ -1,5 +1,5 @@
-import type { PostgresqlParameters } from "../../settings/postgresql-sizing.ts";
-import { nodeTls, ports, roles, type Member } from "../../cluster/names.ts";
+import type { PostgresqlParameters } from "../../settings/postgresql/sizing.ts";
+import { nodeTls, ports, sqlRoles, type Peer } from "../../cluster/names.ts";
 import type { MachineFile, ServicePart } from "../machine/configuration.ts";
 import { unit } from "../machine/user-data.ts";
 
@@ -37,20 +37,20 @@ export function postgresql(inputs: PostgresqlInputs): ServicePart {
  * Who may connect to PostgreSQL itself. Applications come through PgBouncer on the same node, so
  * from the network only members are let in, and always over TLS with a password.
  */
-export function hostBasedAuthentication(members: readonly Member[]): string[] {
+export function hostBasedAuthentication(members: readonly Peer[]): string[] {
     const fromMembers = (database: string, user: string) =>
         members.map((member) => `hostssl ${database} ${user} ${member.address}/32 scram-sha-256`);
     const fromLoopback = (database: string, user: string) =>
         ["127.0.0.1/32", "::1/128"].map((address) => `hostssl ${database} ${user} ${address} scram-sha-256`);
     return [
-        `local all ${roles.superuser} peer map=${ADMINISTRATORS}`,
+        `local all ${sqlRoles.superuser} peer map=${ADMINISTRATORS}`,
         `local all all scram-sha-256`,
-        `local replication ${roles.replication} scram-sha-256`,
-        ...fromMembers("replication", roles.replication),
+        `local replication ${sqlRoles.replication} scram-sha-256`,
+        ...fromMembers("replication", sqlRoles.replication),
         // Patroni asks the leader over the loopback too before it decides about a rewind.
-        ...fromLoopback("replication", roles.replication),
-        ...fromMembers("all", roles.rewind),
-        ...fromMembers("all", roles.superuser),
+        ...fromLoopback("replication", sqlRoles.replication),
+        ...fromMembers("all", sqlRoles.rewind),
+        ...fromMembers("all", sqlRoles.superuser),
         ...fromLoopback("all", "all"),
     ];
 }
@@ -60,7 +60,9 @@ export const ADMINISTRATORS = "administrators";
 
 /** pg_ident.conf: accounts that may use sudo anyway, so that `psql` just works for them. */
 export function administratorMap(adminUser: string): string[] {
-    return [postgresUser.name, "root", adminUser].map((account) => `${ADMINISTRATORS} ${account} ${roles.superuser}`);
+    return [postgresUser.name, "root", adminUser].map(
+        (account) => `${ADMINISTRATORS} ${account} ${sqlRoles.superuser}`,
+    );
 }
 
 /** Parameters that belong to the node, not to the cluster: files and how it is reached. */

@@ -2,7 +2,8 @@
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { addressPlan, type AddressPlan, type Node } from "../../cluster/address-plan.ts";
-import { flowsOf, type Flow, type Party, type Role } from "../../cluster/flows.ts";
+import { flowsOf, type Flow, type Party } from "../../cluster/flows.ts";
+import type { Role } from "../../cluster/roles.ts";
 import { isSecret, openTexts, runProgram, unknownValue, type ProgramRun, type Registered } from "../support/program.ts";
 import { configurations, largeQuotas, minimalConfiguration } from "../support/rendered-cluster.ts";
 
@@ -135,15 +136,16 @@ describe("security groups", () => {
         clusterName: "main",
         zones: ["ru-central1-a", "ru-central1-b", "ru-central1-d"],
         network: { cidr: "10.10.0.0/16" },
-        database: { nodes: 3 },
-        loadBalancer: { count: 1 },
+        machines: { jumpHost: { count: 1 }, database: { count: 3 }, loadBalancer: { count: 1 } },
     };
     const plan: AddressPlan = addressPlan(cluster);
     const ranges: Record<Party, readonly string[]> = {
-        jumpHost: hosts([plan.jumpHost]),
+        jumpHost: hosts([plan.nodes.jumpHost[0]]),
         // Those that may yet come as well.
-        database: hosts(addressPlan({ ...cluster, database: { nodes: 5 } }).databases),
-        loadBalancer: hosts(plan.loadBalancers),
+        database: hosts(
+            addressPlan({ ...cluster, machines: { ...cluster.machines, database: { count: 5 } } }).nodes.database,
+        ),
+        loadBalancer: hosts(plan.nodes.loadBalancer),
         admin: minimalConfiguration.adminCidrs,
         client: ["10.10.0.0/16"],
         network: ["10.10.0.0/16"],

@@ -1,13 +1,10 @@
 /** The machines of whole clusters, rendered from configurations as a user would write them. */
-import { databaseNode } from "../../cloud-init/roles/database-node.ts";
-import { jumpHost } from "../../cloud-init/roles/jump-host.ts";
-import { loadBalancer } from "../../cloud-init/roles/load-balancer.ts";
+import { machineConfigurations } from "../../cloud-init/roles/index.ts";
 import type { MachineConfiguration, MachineFile } from "../../cloud-init/machine/configuration.ts";
 import { renderBundle, renderUserData } from "../../cloud-init/machine/user-data.ts";
 import { addressPlan, type AddressPlan, type Node } from "../../cluster/address-plan.ts";
-import type { Role } from "../../cluster/flows.ts";
-import { databaseNodeInputs, jumpHostInputs, loadBalancerInputs, member } from "../../components/machine-inputs.ts";
-import { parseSettings, type Settings } from "../../settings.ts";
+import { roleNames, type Role } from "../../cluster/roles.ts";
+import { parseSettings, type Settings } from "../../settings/index.ts";
 import { sshKeyPair, TestAuthority, type Certificate } from "./certificates.ts";
 import type { ScratchMachine } from "./scratch-machine.ts";
 
@@ -82,64 +79,44 @@ export const configurations = {
 export function renderCluster(configuration: Readonly<Record<string, unknown>> = {}): RenderedCluster {
     const settings = parseSettings({ ...minimalConfiguration, ...configuration });
     const plan = addressPlan(settings);
-    const sources = { settings, plan, caPem: authority.caPem };
-    const render = (node: Node, role: Role, machine: MachineConfiguration): RenderedMachine => ({
-        node,
-        role,
-        configuration: machine,
-        userData: renderUserData(
-            {
-                hostname: node.hostname,
-                fqdn: node.fqdn,
-                adminUser: settings.ssh.user,
-                authorizedKeys: settings.ssh.publicKeys,
-                hostKey,
-                timeZone: settings.operatingSystem.timeZone,
-            },
-            machine,
-        ),
-        bundle: renderBundle(machine),
-    });
-    const databases = plan.databases.map((node) => {
-        const names = [node, ...plan.loadBalancers];
-        const certificate = issue(
-            names.map(({ fqdn }) => fqdn),
-            names.map(({ address }) => address),
+    const render = (node: Node, role: Role): RenderedMachine => {
+        const certificate = issue(plan, node, role);
+        const machine = machineConfigurations[role](
+            { settings, plan, node },
+            { caPem: authority.caPem, ...passwords, ...certificate },
         );
-        return render(
+        const identity = {
+            hostname: node.hostname,
+            fqdn: node.fqdn,
+            adminUser: settings.ssh.user,
+            authorizedKeys: settings.ssh.publicKeys,
+            hostKey,
+            timeZone: settings.operatingSystem.timeZone,
+        };
+        return {
             node,
-            "database",
-            databaseNode(
-                { ...databaseNodeInputs(sources), self: member(node), members: plan.databases.map(member) },
-                { ...passwords, ...certificate },
-            ),
-        );
-    });
-    const loadBalancers = plan.loadBalancers.map((node) => {
-        const { certificatePem, privateKeyPem } = issue([node.fqdn], [node.address]);
-        return render(
-            node,
-            "loadBalancer",
-            loadBalancer(loadBalancerInputs(sources), { certificateAndKeyPem: certificatePem + privateKeyPem }),
-        );
-    });
+            role,
+            configuration: machine,
+            userData: renderUserData(identity, machine),
+            bundle: renderBundle(machine),
+        };
+    };
     return {
         settings,
         plan,
-        machines: [
-            render(plan.jumpHost, "jumpHost", jumpHost(jumpHostInputs(sources))),
-            ...databases,
-            ...loadBalancers,
-        ],
+        machines: roleNames.flatMap((role) => plan.nodes[role].map((node) => render(node, role))),
     };
 }
 
 const issued = new Map<string, Certificate>();
 
 /** Keys cost time; the same names get the same certificate. */
-function issue(names: readonly string[], addresses: readonly string[]): Certificate {
+function issue(plan: AddressPlan, node: Node, role: Role): Certificate {
+    const named = role === "database" ? [node, ...plan.nodes.loadBalancer] : [node];
+    const names = [...named.map(({ fqdn }) => fqdn), "localhost"];
+    const addresses = [...named.map(({ address }) => address), "127.0.0.1"];
     const key = JSON.stringify([names, addresses]);
-    const certificate = issued.get(key) ?? authority.issue([...names, "localhost"], [...addresses, "127.0.0.1"]);
+    const certificate = issued.get(key) ?? authority.issue(names, addresses);
     issued.set(key, certificate);
     return certificate;
 }

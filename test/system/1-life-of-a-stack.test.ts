@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { addressPlan } from "../../cluster/address-plan.ts";
-import { securityGroupRules, type Role } from "../../cluster/flows.ts";
+import { securityGroupRules } from "../../cluster/flows.ts";
+import type { Role } from "../../cluster/roles.ts";
 import { captureAsClient } from "../../testbed/machines/client.ts";
 import { nothingUp } from "./support/what-is-up.ts";
 import { sql } from "./support/sql.ts";
@@ -241,17 +242,19 @@ describe("security", () => {
             clusterName: "main",
             zones: ["ru-central1-a", "ru-central1-b", "ru-central1-d"],
             network: { cidr: "10.10.0.0/16" },
-            database: { nodes: 3 },
-            loadBalancer: { count: 1 },
+            machines: { jumpHost: { count: 1 }, database: { count: 3 }, loadBalancer: { count: 1 } },
         });
         const context = { plan, adminCidrs: ["203.0.113.10/32"], clientCidrs: ["10.10.0.0/16"] };
         const inCidr = (cidr: string, address: string) =>
             cidr === `${address}/32` || (cidr === "10.10.0.0/16" && address.startsWith("10.10."));
-        for (const source of [plan.jumpHost, plan.databases[0]!, plan.loadBalancers[0]!]) {
-            for (const target of [plan.jumpHost, plan.databases[1]!, plan.loadBalancers[0]!].filter(
+        for (const source of [plan.nodes.jumpHost[0], plan.nodes.database[0], plan.nodes.loadBalancer[0]]) {
+            for (const target of [plan.nodes.jumpHost[0], plan.nodes.database[1]!, plan.nodes.loadBalancer[0]].filter(
                 ({ hostname }) => hostname !== source.hostname,
             )) {
-                const matches = (rule: ReturnType<typeof securityGroupRules>[number], other: typeof plan.jumpHost) =>
+                const matches = (
+                    rule: ReturnType<typeof securityGroupRules>[number],
+                    other: (typeof plan.nodes.jumpHost)[0],
+                ) =>
                     "role" in rule.peer
                         ? rule.peer.role === roleOf(other.hostname)
                         : rule.peer.cidrs.some((cidr) => cidr === "0.0.0.0/0" || inCidr(cidr, other.address));

@@ -71,7 +71,7 @@ describe("what a running cluster cannot change", () => {
                     `${key}: ${key === "zones" ? fatal.zones : JSON.stringify(fatal[key as keyof typeof fatal])} must stay ${had}: `,
                 );
             }
-            expect(output).toContain("Make a second stack with the new value and move the data there");
+            expect(output).toContain("Create a second stack with the new value and move the data there");
         }));
 
     test("is refused without a preview too, before anything is touched", () =>

@@ -8,6 +8,7 @@ import {
     type Listener,
     type Node,
 } from "../../cluster/address-plan.ts";
+import { roleNames } from "../../cluster/roles.ts";
 
 const zones = ["ru-central1-a", "ru-central1-b", "ru-central1-d"];
 
@@ -26,11 +27,18 @@ const input: fc.Arbitrary<AddressPlanInput> = fc.record({
     clusterName: fc.constantFrom("main", "orders"),
     zones: fc.integer({ min: 1, max: 3 }).map((count) => zones.slice(0, count)),
     network: fc.record({ cidr: network }),
-    database: fc.record({ nodes: fc.constantFrom(1, 3, 5) }),
-    loadBalancer: fc.record({ count: fc.integer({ min: 1, max: 4 }) }),
+    machines: fc.record({
+        jumpHost: fc.constant({ count: 1 }),
+        database: fc.record({ count: fc.constantFrom(1, 3, 5) }),
+        loadBalancer: fc.record({ count: fc.integer({ min: 1, max: 4 }) }),
+    }),
 });
 
-const machines = (plan: AddressPlan): Node[] => [plan.jumpHost, ...plan.loadBalancers, ...plan.databases];
+const machines = (plan: AddressPlan): Node[] => [
+    plan.nodes.jumpHost[0],
+    ...plan.nodes.loadBalancer,
+    ...plan.nodes.database,
+];
 const taken = (plan: AddressPlan): Listener[] => [
     ...machines(plan),
     ...(plan.networkLoadBalancer ? [plan.networkLoadBalancer] : []),
@@ -42,8 +50,7 @@ describe("addressPlan", () => {
             clusterName: "main",
             zones,
             network: { cidr: "10.10.0.0/16" },
-            database: { nodes: 5 },
-            loadBalancer: { count: 2 },
+            machines: { jumpHost: { count: 1 }, database: { count: 5 }, loadBalancer: { count: 2 } },
         });
         expect(plan.subnets).toEqual([
             { zone: "ru-central1-a", cidr: "10.10.0.0/19", dnsServer: "10.10.0.2" },
@@ -68,8 +75,7 @@ describe("addressPlan", () => {
                 clusterName: "main",
                 zones,
                 network: { cidr: "10.10.0.0/16" },
-                database: { nodes: 3 },
-                loadBalancer: { count },
+                machines: { jumpHost: { count: 1 }, database: { count: 3 }, loadBalancer: { count } },
             });
         expect(plan(1).networkLoadBalancer).toBeUndefined();
         expect(plan(2).networkLoadBalancer).toEqual({ zone: "ru-central1-a", address: "10.10.0.9" });
@@ -118,14 +124,16 @@ describe("addressPlan", () => {
         );
     });
 
-    it("moves nobody when machines or zones are added", () => {
+    it("changes no address when machines or zones are added", () => {
         fc.assert(
             fc.property(input, (value) => {
                 const before = addressPlan(value);
-                const grown = addressPlan({ ...value, database: { nodes: 5 }, loadBalancer: { count: 4 } });
-                expect(grown.jumpHost).toEqual(before.jumpHost);
-                expect(grown.databases.slice(0, before.databases.length)).toEqual(before.databases);
-                expect(grown.loadBalancers.slice(0, before.loadBalancers.length)).toEqual(before.loadBalancers);
+                const grown = addressPlan({
+                    ...value,
+                    machines: { jumpHost: { count: 1 }, database: { count: 5 }, loadBalancer: { count: 4 } },
+                });
+                for (const role of roleNames)
+                    expect(grown.nodes[role].slice(0, before.nodes[role].length)).toEqual(before.nodes[role]);
                 if (before.networkLoadBalancer) expect(grown.networkLoadBalancer).toEqual(before.networkLoadBalancer);
                 const moreZones = addressPlan({ ...value, zones });
                 expect(moreZones.subnets.slice(0, before.subnets.length)).toEqual(before.subnets);
@@ -137,7 +145,7 @@ describe("addressPlan", () => {
         fc.assert(
             fc.property(input, (value) => {
                 const counts = value.zones.map(
-                    (zone) => addressPlan(value).databases.filter((node) => node.zone === zone).length,
+                    (zone) => addressPlan(value).nodes.database.filter((node) => node.zone === zone).length,
                 );
                 expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
             }),
@@ -155,8 +163,7 @@ describe("addressPlan", () => {
                 clusterName: "main",
                 zones,
                 network: { cidr },
-                database: { nodes: 3 },
-                loadBalancer: { count: 1 },
+                machines: { jumpHost: { count: 1 }, database: { count: 3 }, loadBalancer: { count: 1 } },
             }),
         ).toThrow(new RangeError(message));
     });
@@ -166,11 +173,14 @@ describe("addressPlan", () => {
             clusterName: "main",
             zones,
             network: { cidr: "10.10.0.0/16" },
-            database: { nodes: 3 },
-            loadBalancer: { count: 1 },
+            machines: { jumpHost: { count: 1 }, database: { count: 3 }, loadBalancer: { count: 1 } },
         };
-        expect(() => addressPlan({ ...valid, database: { nodes: 6 } })).toThrow("6 database nodes: must be 1 to 5");
-        expect(() => addressPlan({ ...valid, loadBalancer: { count: 5 } })).toThrow("5 load balancers: must be 1 to 4");
+        expect(() => addressPlan({ ...valid, machines: { ...valid.machines, database: { count: 6 } } })).toThrow(
+            "6 database nodes: must be 1 to 5",
+        );
+        expect(() => addressPlan({ ...valid, machines: { ...valid.machines, loadBalancer: { count: 5 } } })).toThrow(
+            "5 load balancers: must be 1 to 4",
+        );
         expect(() => addressPlan({ ...valid, zones: [] })).toThrow("0 zones: must be 1 to 8");
     });
 });

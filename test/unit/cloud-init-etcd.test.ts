@@ -15,7 +15,7 @@ import { ScratchMachine } from "../support/scratch-machine.ts";
 
 const cluster = renderCluster();
 const machine = machineOf(cluster, "database");
-const addresses = cluster.plan.databases.map(({ address }) => address);
+const addresses = cluster.plan.nodes.database.map(({ address }) => address);
 const scratch = new ScratchMachine("machine", addresses);
 
 beforeAll(async () => {

@@ -16,7 +16,7 @@ import { ScratchMachine } from "../support/scratch-machine.ts";
 const small = { databaseCores: 2, databaseMemoryGib: 2 };
 const cluster = renderCluster(small);
 const machine = machineOf(cluster, "database");
-const members = cluster.plan.databases.map(({ hostname, fqdn, address }) => ({ name: hostname, fqdn, address }));
+const members = cluster.plan.nodes.database.map(({ hostname, fqdn, address }) => ({ name: hostname, fqdn, address }));
 const [self] = members;
 
 const objects: DatabaseObjects = {

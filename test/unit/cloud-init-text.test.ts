@@ -6,9 +6,8 @@ import { mergeParts, type MachineFile } from "../../cloud-init/machine/configura
 import { quote, renderBundle, renderUserData, unit } from "../../cloud-init/machine/user-data.ts";
 import { dynamicConfiguration } from "../../cloud-init/services/patroni.ts";
 import { callbackActions } from "../../cloud-init/services/patroni-callbacks.ts";
-import { hugePages } from "../../components/machine-inputs.ts";
-import { schema } from "../../settings/schema.ts";
-import { roles } from "../../cluster/names.ts";
+import { keys } from "../../settings/index.ts";
+import { sqlRoles } from "../../cluster/names.ts";
 import { configurations, fileOf, hostKey, machineOf, passwords, renderCluster } from "../support/rendered-cluster.ts";
 
 const MAXIMUM_USER_DATA_BYTES = 256 * 1024;
@@ -148,11 +147,13 @@ describe.each(clusters)("with %s", (_, cluster) => {
         for (const machine of cluster.machines.filter(({ role }) => role === "database")) {
             const etcd = parse(fileOf(machine, "/etc/postgres-ha/etcd.yaml").content);
             const patroni = parse(fileOf(machine, "/etc/patroni/patroni.yml").content);
-            const names = cluster.plan.databases.map(({ hostname, address }) => `${hostname}=https://${address}:2380`);
+            const names = cluster.plan.nodes.database.map(
+                ({ hostname, address }) => `${hostname}=https://${address}:2380`,
+            );
             expect(etcd["initial-cluster"].split(",")).toEqual(names);
             expect(etcd.name).toBe(machine.node.hostname);
             expect(patroni.name).toBe(machine.node.hostname);
-            expect(patroni.etcd3.hosts).toEqual(cluster.plan.databases.map(({ address }) => `${address}:2379`));
+            expect(patroni.etcd3.hosts).toEqual(cluster.plan.nodes.database.map(({ address }) => `${address}:2379`));
             expect(
                 patroni.postgresql.pg_hba.filter(
                     (line: string) =>
@@ -246,9 +247,9 @@ describe("Patroni's callbacks", () => {
 
 describe("names of the cluster's own roles", () => {
     it("are the ones that settings refuse for users", () => {
-        expect(schema.shape.users.safeParse([{ name: "reports", databases: ["app"] }]).success).toBe(true);
-        for (const name of Object.values(roles)) {
-            expect(schema.shape.users.safeParse([{ name, databases: ["app"] }]).success, name).toBe(false);
+        expect(keys.users.kind.safeParse([{ name: "reports", databases: ["app"] }]).success).toBe(true);
+        for (const name of Object.values(sqlRoles)) {
+            expect(keys.users.kind.safeParse([{ name, databases: ["app"] }]).success, name).toBe(false);
         }
     });
 });
@@ -319,18 +320,5 @@ describe("rendering", () => {
 
     it("quotes for bash", () => {
         expect(quote("it's $HOME")).toBe("'it'\\''s $HOME'");
-    });
-});
-
-describe("hugePages", () => {
-    it.each([
-        ["4GB", 2212],
-        ["2048MB", 1106],
-        ["1.5GB", 830],
-        [262_144, 1106],
-        ["1023MB", 0],
-        [undefined, 0],
-    ])("for shared_buffers of %s are %i", (sharedBuffers, pages) => {
-        expect(hugePages(sharedBuffers)).toBe(pages);
     });
 });

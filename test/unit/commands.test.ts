@@ -14,7 +14,7 @@ import { configurations, machineOf, renderCluster } from "../support/rendered-cl
 import { scriptNames } from "../support/scripts.ts";
 
 const cluster = renderCluster(configurations["five nodes, safe, strict, two load balancers, a mirror"]);
-const members = cluster.plan.databases.map(({ hostname, fqdn, address }) => ({ name: hostname, fqdn, address }));
+const members = cluster.plan.nodes.database.map(({ hostname, fqdn, address }) => ({ name: hostname, fqdn, address }));
 const commands = {
     configure: configureCommand(machineOf(cluster, "database").configuration, 900),
     objects: createDatabaseObjectsCommand(members, 300),

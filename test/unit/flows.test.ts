@@ -5,20 +5,18 @@ import {
     flowsOf,
     flowsMarkdown,
     inputRules,
-    roles,
     securityGroupRules,
     type FlowContext,
-    type Role,
     type SecurityGroupRule,
 } from "../../cluster/flows.ts";
+import { roleNames, type Role } from "../../cluster/roles.ts";
 
 const context: FlowContext = {
     plan: addressPlan({
         clusterName: "main",
         zones: ["ru-central1-a", "ru-central1-b", "ru-central1-d"],
         network: { cidr: "10.10.0.0/16" },
-        database: { nodes: 3 },
-        loadBalancer: { count: 2 },
+        machines: { jumpHost: { count: 1 }, database: { count: 3 }, loadBalancer: { count: 2 } },
     }),
     adminCidrs: ["203.0.113.10/32"],
     clientCidrs: ["10.10.0.0/16", "10.20.0.0/16"],
@@ -68,8 +66,8 @@ describe("securityGroupRules", () => {
 
     it("has both ends of every flow between two roles", () => {
         const rules = (role: Role) => securityGroupRules(role, context);
-        for (const from of roles) {
-            for (const to of roles) {
+        for (const from of roleNames) {
+            for (const to of roleNames) {
                 const ports = (all: readonly SecurityGroupRule[], direction: string, peer: Role) =>
                     all
                         .filter(
@@ -82,7 +80,7 @@ describe("securityGroupRules", () => {
     });
 
     it("stays within Yandex's limits: 50 rules a group, 50 CIDRs a rule, 256 characters a description", () => {
-        for (const role of roles) {
+        for (const role of roleNames) {
             const rules = securityGroupRules(role, context);
             expect(rules.length).toBeLessThanOrEqual(50);
             for (const { description, peer } of rules) {
@@ -93,14 +91,14 @@ describe("securityGroupRules", () => {
     });
 
     it("has no rule twice", () => {
-        for (const role of roles) {
+        for (const role of roleNames) {
             const rules = securityGroupRules(role, context).map(text);
             expect(new Set(rules).size).toBe(rules.length);
         }
     });
 
     it("opens nothing but outgoing traffic to the whole Internet", () => {
-        const open = roles
+        const open = roleNames
             .flatMap((role) => securityGroupRules(role, context))
             .filter(({ peer }) => "cidrs" in peer && peer.cidrs.includes("0.0.0.0/0"));
         expect(new Set(open.map(({ direction }) => direction))).toEqual(new Set(["egress"]));
@@ -128,7 +126,7 @@ describe("inputRules", () => {
     });
 
     it("accepts exactly the ports of the security group's ingress", () => {
-        for (const role of roles) {
+        for (const role of roleNames) {
             const group = securityGroupRules(role, context)
                 .filter(({ direction }) => direction === "ingress")
                 .flatMap(({ port }) => port ?? []);
@@ -164,12 +162,11 @@ describe("a network load balancer", () => {
                 clusterName: "main",
                 zones: ["ru-central1-a"],
                 network: { cidr: "10.10.0.0/16" },
-                database: { nodes: 3 },
-                loadBalancer: { count: 1 },
+                machines: { jumpHost: { count: 1 }, database: { count: 3 }, loadBalancer: { count: 1 } },
             }),
         };
         expect(flowsOf(one.plan).some(({ balanced }) => balanced)).toBe(false);
-        const ports = roles.flatMap((role) => [
+        const ports = roleNames.flatMap((role) => [
             ...securityGroupRules(role, one).map(({ port }) => port),
             ...inputRules(role, one).flatMap((rule) => rule.ports),
         ]);
@@ -185,5 +182,17 @@ describe("flowsMarkdown", () => {
             "| administrators (`adminCidrs`) | jump host | TCP 22 | SSH of administrators, the only way in from outside |",
         );
         expect(lines).toContain("| every machine | Internet | UDP 123 | Time (NTP) |");
+    });
+
+    it("says every machine only where it is every machine", () => {
+        expect(
+            flowsMarkdown()
+                .split("\n")
+                .filter((line) => /5010|the cluster's network/.test(line)),
+        ).toEqual([
+            "| applications (`clientCidrs`), jump host, database nodes | load balancers | TCP 5010, 5011 | What the network load balancer passes on, with the sender's address (with several load balancers) |",
+            "| the cluster's network | every machine | ICMP | Path MTU discovery, ping |",
+            "| every machine | the cluster's network | ICMP | Path MTU discovery, ping |",
+        ]);
     });
 });

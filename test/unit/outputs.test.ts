@@ -15,8 +15,7 @@ const cluster = {
     clusterName: "main",
     zones: ["ru-central1-a", "ru-central1-b"],
     network: { cidr: "10.10.0.0/16" },
-    database: { nodes: 3 },
-    loadBalancer: { count: 2 },
+    machines: { jumpHost: { count: 1 }, database: { count: 3 }, loadBalancer: { count: 2 } },
 };
 const plan = addressPlan(cluster);
 
@@ -39,7 +38,7 @@ describe("connection strings", () => {
     it("or to every node's PgBouncer, for clients that look for the leader themselves", () => {
         const url = new URL(strings.multiHost.replace(/@[^/]*/, "@hosts"));
         expect(strings.multiHost.split("@")[1]!.split("/")[0]).toBe(
-            plan.databases.map(({ fqdn }) => `${fqdn}:6432`).join(","),
+            plan.nodes.database.map(({ fqdn }) => `${fqdn}:6432`).join(","),
         );
         expect(Object.fromEntries(url.searchParams)).toEqual({
             sslmode: "verify-full",
@@ -49,7 +48,7 @@ describe("connection strings", () => {
 
     it("can be read by a driver that knows one host", () => {
         const one = connectionStrings(
-            addressPlan({ ...cluster, loadBalancer: { count: 1 } }),
+            addressPlan({ ...cluster, machines: { ...cluster.machines, loadBalancer: { count: 1 } } }),
             "orders",
             "app",
             "Password0123",
@@ -105,7 +104,7 @@ describe("SSH configuration", () => {
         expect(effective("main-jump")["proxyjump"]).toBeUndefined();
     });
 
-    it.each([...plan.databases, ...plan.loadBalancers].map(({ hostname, address }) => [hostname, address]))(
+    it.each([...plan.nodes.database, ...plan.nodes.loadBalancer].map(({ hostname, address }) => [hostname, address]))(
         "reaches %s through it, and asks for that machine's key",
         (hostname, address) => {
             expect(effective(hostname)).toMatchObject({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { parseSettings } from "../../settings.ts";
+import { parseSettings } from "../../settings/index.ts";
 import { fixedSettings, refusedChanges } from "../../settings/fixed.ts";
 import { minimalConfiguration } from "../support/rendered-cluster.ts";
 
@@ -20,20 +20,20 @@ describe("changes of a running cluster", () => {
         ],
         // Also fewer: node 3 would move.
         ["zones", ["ru-central1-a", "ru-central1-b"], '["ru-central1-a","ru-central1-b","ru-central1-d"]'],
-    ])("refuse another %s, with the value there is and what to do instead", (key, value, had) => {
+    ])("are refused for %s, with the current value and an alternative", (key, value, had) => {
         const [refused, ...others] = refusedChanges(of(), of({ [key]: value }), 0);
         expect(others).toEqual([]);
         expect(refused).toMatchObject({ key, value });
-        expect(refused!.rule).toMatch(/^must stay .*: .*\. (Make a second stack with the new value|Add keys)/);
+        expect(refused!.rule).toMatch(/^must stay .*: .*\. (Create a second stack with the new value|Add keys)/);
         expect(refused!.rule).toContain(`must stay ${had}: `);
     });
 
-    it("refuse more zones as well: a node moves with them", () => {
+    it("are refused if they add zones, because a node would move", () => {
         const had = of({ zones: ["ru-central1-a", "ru-central1-b"] });
         expect(refusedChanges(had, of(), 0).map(({ key }) => key)).toEqual(["zones"]);
     });
 
-    it("refuse a data disk smaller than one that there is, and no other size", () => {
+    it("are refused for a data disk that is smaller than an existing one, and for no other size", () => {
         expect(
             refusedChanges(of({ databaseDataDiskSizeGib: 40 }), of({ databaseDataDiskSizeGib: 30 }), 40),
         ).toMatchObject([
@@ -60,7 +60,7 @@ describe("changes of a running cluster", () => {
         ]);
     });
 
-    it("pass where nothing of it changes, whatever else does", () => {
+    it("are allowed for all other settings", () => {
         expect(refusedChanges(of(), of({ databaseMemoryGib: 32, loadBalancers: 2, profile: "safe" }), 40)).toEqual([]);
     });
 });

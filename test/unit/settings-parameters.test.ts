@@ -1,10 +1,10 @@
 /** Values of PostgreSQL's parameters, judged before any resource exists. What the server says of each was seen with `postgres -C`. */
 import { describe, expect, it } from "vitest";
 
-import { parseAmount } from "../../settings/postgresql-amounts.ts";
-import { checkParameter, numberOf, toMib } from "../../settings/postgresql-parameters.ts";
-import { preloadableLibraries17 } from "../../settings/postgresql-parameters-17.ts";
-import { parseSettings } from "../../settings.ts";
+import { parseAmount } from "../../settings/postgresql/amounts.ts";
+import { bytesOf, checkParameter, numberOf } from "../../settings/postgresql/parameters.ts";
+import { preloadableLibraries17 } from "../../settings/postgresql/parameters-17.ts";
+import { parseSettings } from "../../settings/index.ts";
 import { minimalConfiguration } from "../support/rendered-cluster.ts";
 
 const memory = "with a unit (TB, GB, MB, kB, B; without one it counts kB)";
@@ -12,7 +12,7 @@ const milliseconds = "with a unit (d, h, min, s, ms, us; without one it counts m
 const patroniLimit = "Patroni gives its own statements 2 s";
 const libraries = `must be names, with commas between them, of libraries that the packages bring: ${preloadableLibraries17.join(", ")}`;
 
-describe("a value that PostgreSQL does not take is refused", () => {
+describe("a value that PostgreSQL does not accept is refused", () => {
     it.each<[string, string | number | boolean, string]>([
         // By type, list, unit and range.
         ["log_statement", "everything", "must be none, ddl, mod or all"],
@@ -96,12 +96,12 @@ describe("a value that PostgreSQL does not take is refused", () => {
             "wheel",
             "cannot be set: unix_socket_group is set by the program: Patroni, PgBouncer and administrators use the socket",
         ],
-    ])("or with which the cluster cannot work: %s: %j", (name, value, rule) => {
+    ])("and one that would harm the cluster: %s: %j", (name, value, rule) => {
         expect(checkParameter(name, value)).toBe(rule);
     });
 });
 
-describe("a value that PostgreSQL takes passes", () => {
+describe("a value that PostgreSQL accepts is valid", () => {
     it.each<[string, string | number | boolean]>([
         ["jit", false],
         ["jit", "OFF"],
@@ -145,24 +145,33 @@ describe("amounts", () => {
         ["vacuum_cost_delay", "2.5ms", 2.5],
         ["work_mem", "4 apples", undefined],
         ["work_mem", "", undefined],
-    ])("%s: %j counts %d in the parameter's own unit", (name, value, number) => {
+    ])("%s: %j is %d in the parameter's unit", (name, value, number) => {
         expect(numberOf(name, value)).toBe(number);
     });
 
-    it("without a unit count what the parameter counts", () => {
-        expect(toMib("shared_buffers", 26_214_400)).toBe(204_800);
-        expect(toMib("max_wal_size", "500000")).toBe(500_000);
-        expect(toMib("work_mem", 2048)).toBe(2);
-        expect(toMib("statement_timeout", "1s")).toBeUndefined();
+    it("without a unit count the parameter's unit", () => {
+        expect(bytesOf("shared_buffers", 26_214_400)).toBe(26_214_400 * 8192);
+        expect(bytesOf("max_wal_size", "500000")).toBe(500_000 * 1024 ** 2);
+        expect(bytesOf("work_mem", 2048)).toBe(2 * 1024 ** 2);
+        expect(bytesOf("statement_timeout", "1s")).toBeUndefined();
     });
 
-    it("have no unit where the parameter has none", () => {
+    it("of memory are bytes for every unit of a parameter", () => {
+        expect(bytesOf("shared_buffers", "2GB")).toBe(2 * 1024 ** 3);
+        expect(bytesOf("work_mem", " 64 kB ")).toBe(64 * 1024);
+        expect(bytesOf("max_wal_size", "1TB")).toBe(1024 ** 4);
+        expect(bytesOf("autovacuum_work_mem", "1000B")).toBe(1024); // rounded to whole kB
+        expect(bytesOf("shared_buffers", "2 gb")).toBeUndefined();
+        expect(bytesOf("shared_buffers", undefined)).toBeUndefined();
+    });
+
+    it("have no unit if the parameter has none", () => {
         expect(parseAmount("5MB", { type: "integer" })).toBeUndefined();
     });
 });
 
 describe("rules between parameters", () => {
-    const told = (postgresqlParameters: object): string => {
+    const message = (postgresqlParameters: object): string => {
         try {
             parseSettings({ ...minimalConfiguration, postgresqlParameters });
         } catch (error) {
@@ -188,12 +197,12 @@ describe("rules between parameters", () => {
             "postgresqlParameters.superuser_reserved_connections: 600 must be, with reserved_connections, less than max_connections 50",
         ],
     ])("%j", (parameters, line) => {
-        expect(told(parameters).split("\n").slice(1)).toEqual([`  ${line}`]);
+        expect(message(parameters).split("\n").slice(1)).toEqual([`  ${line}`]);
     });
 
-    it("take any spelling of a synchronous commit that waits", () => {
-        expect(told({ synchronous_commit: "ON" })).toBe("");
-        expect(told({ synchronous_commit: true })).toBe("");
-        expect(told({ synchronous_commit: "no" })).toContain("must be on or remote_apply");
+    it("accept every spelling of a synchronous commit that waits", () => {
+        expect(message({ synchronous_commit: "ON" })).toBe("");
+        expect(message({ synchronous_commit: true })).toBe("");
+        expect(message({ synchronous_commit: "no" })).toContain("must be on or remote_apply");
     });
 });

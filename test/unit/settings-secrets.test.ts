@@ -1,8 +1,8 @@
-/** What is wrong with the configuration is told without what may be a secret: logs keep it. */
+/** Validation errors show nothing that may be a secret, because logs keep them. */
 import { inspect } from "node:util";
 import * as pulumi from "@pulumi/pulumi";
 import { afterEach, describe, expect, it } from "vitest";
-import { parseSettings, readSettings } from "../../settings.ts";
+import { parseSettings, readSettings } from "../../settings/index.ts";
 import { minimalConfiguration } from "../support/rendered-cluster.ts";
 
 const body = "b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAAMwAAAAtzc2gtZWQyNTUx";
@@ -79,25 +79,25 @@ const printed = (error: Error) =>
         JSON.stringify(error),
     ].join("\n");
 
-describe("a refusal", () => {
+describe("a validation error", () => {
     it.each(cases)("does not show %s", (_, given, secrets) => {
         const text = printed(refusal(given));
         for (const secret of secrets) expect(text).not.toContain(secret);
     });
 
-    it.each(cases)("names the key where there is %s", (_, given) => {
+    it.each(cases)("names the key for %s", (_, given) => {
         const [key] = Object.keys(given);
         if (!key!.includes("PRIVATE KEY")) expect(refusal(given).message).toContain(`  ${key}`);
     });
 
-    it("does not show what was set as a secret", () => {
+    it("does not show a value that was set as a secret", () => {
         const text = printed(refusal({ clusterName: "Hunter2", databaseNodes: 4 }, ["clusterName"]));
         expect(text).not.toContain("Hunter2");
         expect(text).toContain("clusterName: [hidden] must be 1 to 30");
         expect(text).toContain("databaseNodes: 4 must be 3 or 5");
     });
 
-    it("carries nothing but its text", () => {
+    it("has no property but its text", () => {
         const error = refusal({ clusterName: "Main" });
         expect(Object.keys(error)).toEqual(["name"]);
         expect(error.cause).toBeUndefined();
@@ -111,7 +111,7 @@ describe("readSettings", () => {
         else process.env["PULUMI_CONFIG_SECRET_KEYS"] = secretKeys;
     });
 
-    it("throws an error of which Pulumi prints the message alone, without a secret value", async () => {
+    it("throws an error of which Pulumi prints only the message, without a secret value", async () => {
         await pulumi.runtime.setMocks(
             { newResource: ({ inputs }) => ({ id: "id", state: inputs }), call: ({ inputs }) => inputs },
             "postgres-ha",

@@ -1,10 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { connectionsBesidePooler, defaultPoolSize, maxDatabaseConnections } from "../../settings/pgbouncer-sizing.ts";
-import { checkParameter, toMib } from "../../settings/postgresql-parameters.ts";
-import { postgresqlSizing } from "../../settings/postgresql-sizing.ts";
+import { connectionsBesidePooler, defaultPoolSize, maxDatabaseConnections } from "../../settings/pgbouncer.ts";
+import { bytesOf, checkParameter } from "../../settings/postgresql/parameters.ts";
+import { hugePages, postgresqlSizing } from "../../settings/postgresql/sizing.ts";
+import { parseSettings } from "../../settings/index.ts";
+import { minimalConfiguration } from "../support/rendered-cluster.ts";
 import { checkTimings, freezeSeconds, profiles, resolveTimings } from "../../cluster/timings.ts";
-import type { ProfileName } from "../../settings.ts";
+import { profileNames } from "../../cluster/names.ts";
 
 const size = fc.record({
     memoryGib: fc.integer({ min: 1, max: 640 }),
@@ -67,23 +69,22 @@ describe("postgresqlSizing", () => {
                 max_slot_wal_keep_size: "256000MB",
             },
         ],
-    ])("suits %i GiB, %i cores, %i GiB of disk", (memoryGib, cores, dataDiskSizeGib, expected) => {
+    ])("fits %i GiB, %i cores, %i GiB of disk", (memoryGib, cores, dataDiskSizeGib, expected) => {
         expect(postgresqlSizing({ memoryGib, cores, dataDiskSizeGib, dataDiskIsSsd: true })).toMatchObject(expected);
     });
 
-    it("never plans more than the machine has", () => {
+    it("never uses more than the machine has", () => {
         fc.assert(
             fc.property(size, (machine) => {
                 const parameters = postgresqlSizing(machine);
-                const mib = (name: string) => toMib(name, parameters[name])!;
-                expect(mib("shared_buffers") + mib("effective_cache_size")).toBeLessThanOrEqual(
-                    machine.memoryGib * 1024,
+                const bytes = (name: string) => bytesOf(name, parameters[name])!;
+                const memory = machine.memoryGib * 1024 ** 3;
+                expect(bytes("shared_buffers") + bytes("effective_cache_size")).toBeLessThanOrEqual(memory);
+                expect(bytes("shared_buffers") + bytes("maintenance_work_mem") * 2).toBeLessThan(memory);
+                expect(bytes("max_wal_size") + bytes("max_slot_wal_keep_size")).toBeLessThan(
+                    machine.dataDiskSizeGib * 1024 ** 3 * 0.5,
                 );
-                expect(mib("shared_buffers") + mib("maintenance_work_mem") * 2).toBeLessThan(machine.memoryGib * 1024);
-                expect(mib("max_wal_size") + mib("max_slot_wal_keep_size")).toBeLessThan(
-                    machine.dataDiskSizeGib * 1024 * 0.5,
-                );
-                expect(mib("min_wal_size")).toBeLessThan(mib("max_wal_size"));
+                expect(bytes("min_wal_size")).toBeLessThan(bytes("max_wal_size"));
                 expect(parameters["max_parallel_workers"]).toBeLessThanOrEqual(
                     parameters["max_worker_processes"] as number,
                 );
@@ -91,7 +92,7 @@ describe("postgresqlSizing", () => {
         );
     });
 
-    it("sets only parameters PostgreSQL 17 knows, to values of their type", () => {
+    it("sets only parameters that PostgreSQL 17 knows, to valid values", () => {
         fc.assert(
             fc.property(size, (machine) => {
                 for (const [name, value] of Object.entries(postgresqlSizing(machine)))
@@ -101,8 +102,25 @@ describe("postgresqlSizing", () => {
     });
 });
 
+describe("hugePages", () => {
+    it.each([
+        ["4GB", 2212],
+        ["2048MB", 1106],
+        ["1.5GB", 830],
+        [262_144, 1106],
+        ["1023MB", 0],
+    ])("for shared_buffers of %s are %i", (sharedBuffers, pages) => {
+        expect(hugePages(bytesOf("shared_buffers", sharedBuffers)!)).toBe(pages);
+    });
+
+    it("follow a configured value without a unit", () => {
+        const configuration = { ...minimalConfiguration, postgresqlParameters: { shared_buffers: 262_144 } };
+        expect(parseSettings(configuration).postgresql.hugePages).toBe(1106);
+    });
+});
+
 describe("PgBouncer's limits", () => {
-    it("stay below max_connections, however many pools and databases share them", () => {
+    it("stay below max_connections with any number of pools and databases", () => {
         const pooler = fc.record({
             poolMode: fc.constantFrom("session" as const, "transaction" as const, "statement" as const),
             maxConnections: fc.integer({ min: 50, max: 500 }),
@@ -123,7 +141,7 @@ describe("PgBouncer's limits", () => {
         );
     });
 
-    it("are moderate where connections are shared by transactions", () => {
+    it("are moderate if transactions share connections", () => {
         const pooler = { maxConnections: 400, pools: 1, databases: 1, cores: 4 };
         expect(defaultPoolSize({ ...pooler, poolMode: "session" })).toBe(387);
         expect(defaultPoolSize({ ...pooler, poolMode: "transaction" })).toBe(40);
@@ -131,11 +149,11 @@ describe("PgBouncer's limits", () => {
 });
 
 describe("profiles", () => {
-    it.each(Object.keys(profiles) as ProfileName[])("%s keeps its rules", (profile) => {
+    it.each(profileNames)("%s fulfils the rules", (profile) => {
         expect(checkTimings(profile, profiles[profile])).toEqual([]);
     });
 
-    it("all survive a freeze by live migration, fast too", () => {
+    it("all survive a freeze by live migration, including fast", () => {
         for (const { patroni, tcp, replication } of Object.values(profiles)) {
             expect(patroni.ttlSeconds - patroni.loopWaitSeconds - patroni.watchdogSafetyMarginSeconds).toBeGreaterThan(
                 freezeSeconds,
@@ -156,7 +174,7 @@ describe("profiles", () => {
         });
     });
 
-    it("take single overrides", () => {
+    it("accept single overrides", () => {
         const timings = resolveTimings("normal", { patroni: { ttlSeconds: 30 } });
         expect(timings).toEqual({ ...profiles.normal, patroni: { ...profiles.normal.patroni, ttlSeconds: 30 } });
     });

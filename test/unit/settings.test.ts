@@ -5,9 +5,16 @@ import * as pulumi from "@pulumi/pulumi";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { addressPlan } from "../../cluster/address-plan.ts";
-import { ConfigurationError, parseSettings, readSettings, type Settings } from "../../settings.ts";
+import { profiles } from "../../cluster/timings.ts";
+import {
+    ConfigurationError,
+    keys,
+    parseSettings,
+    readSettings,
+    subjects,
+    type Settings,
+} from "../../settings/index.ts";
 import { demand } from "../../settings/quotas.ts";
-import { schema, type Key } from "../../settings/schema.ts";
 
 const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJyG8wnXlHV4fYPW8YhqFxmVJ2qXo8PoGcMVpQbq0Qx1 admin@example.org";
 const required = { adminCidrs: ["203.0.113.10/32"], sshPublicKeys: [publicKey] };
@@ -41,14 +48,14 @@ const diskTypes = "must be one of network-hdd, network-ssd, network-ssd-nonrepli
 const script =
     "must be the text of a script: 1 to 65536 characters, lines that end with a line feed alone, and an absolute path behind #! if it begins with that";
 const quota = (needed: number) =>
-    `must be at least ${needed}, which this configuration needs: choose less, or have the quota raised and say so here`;
+    `must be at least ${needed}, which this configuration needs: configure less, or have the quota raised and set its new value here`;
 
-/** What is given, and the one line that is said. */
-const table: readonly (readonly [given: Record<string, unknown>, said: string])[] = [
+/** A configuration, and the only message that it causes. */
+const table: readonly (readonly [input: Record<string, unknown>, message: string])[] = [
     // Keys
-    [{ databaseNode: 3 }, "databaseNode: is no setting; did you mean databaseNodes?"],
-    [{ ClusterName: "main" }, "ClusterName: is no setting; did you mean clusterName?"],
-    [{ wibble: 1 }, "wibble: is no setting"],
+    [{ databaseNode: 3 }, "databaseNode: is not a setting; did you mean databaseNodes?"],
+    [{ ClusterName: "main" }, "ClusterName: is not a setting; did you mean clusterName?"],
+    [{ wibble: 1 }, "wibble: is not a setting"],
     // Names
     [
         { clusterName: "Main" },
@@ -113,11 +120,11 @@ const table: readonly (readonly [given: Record<string, unknown>, said: string])[
     [{ adminCidrs: [] }, "adminCidrs: [] must be a list of 1 to 50 IPv4 ranges that may open SSH to the jump host"],
     [
         { adminCidrs: ["0.0.0.0/0"] },
-        'adminCidrs[0]: "0.0.0.0/0" must be /8 or smaller: it would open SSH to the whole Internet; say allowSshFromAnywhere: true if that is meant',
+        'adminCidrs[0]: "0.0.0.0/0" must be /8 or smaller: it would open SSH to the whole Internet; set allowSshFromAnywhere to true to allow that',
     ],
     [
         { adminCidrs: ["0.0.0.0/1"] },
-        'adminCidrs[0]: "0.0.0.0/1" must be /8 or smaller: it would open SSH to the whole Internet; say allowSshFromAnywhere: true if that is meant',
+        'adminCidrs[0]: "0.0.0.0/1" must be /8 or smaller: it would open SSH to the whole Internet; set allowSshFromAnywhere to true to allow that',
     ],
     [
         { adminCidrs: "203.0.113.10" },
@@ -253,7 +260,7 @@ const table: readonly (readonly [given: Record<string, unknown>, said: string])[
         'quotas: {"cpus":…} has unknown cpus; known are networks, subnets, securityGroups, publicAddresses, machines, vcpus, memoryGib, disks, ssdGib, hddGib, fastSsdGib, placementGroups, networkLoadBalancers',
     ],
     // PostgreSQL
-    [{ postgresqlVersion: 13 }, "postgresqlVersion: 13 must be 17, the one version the program was tried with"],
+    [{ postgresqlVersion: 13 }, "postgresqlVersion: 13 must be 17, the only version that the program is tested with"],
     [
         { postgresqlParameters: { shared_bufers: "1GB" } },
         'postgresqlParameters.shared_bufers: "1GB" cannot be set: PostgreSQL 17 has no parameter shared_bufers; did you mean shared_buffers?',
@@ -378,7 +385,7 @@ const table: readonly (readonly [given: Record<string, unknown>, said: string])[
                 patroni: { loopWaitSeconds: 8, retryTimeoutSeconds: 5, watchdogSafetyMarginSeconds: 7 },
             },
         },
-        "timingOverrides.patroni.ttlSeconds: 25 must be more than 10 + loopWaitSeconds + watchdogSafetyMarginSeconds = 25 in profile normal, so that a machine frozen for 10 s by live migration keeps the lead (profile fast allows less)",
+        "timingOverrides.patroni.ttlSeconds: 25 must be more than 10 + loopWaitSeconds + watchdogSafetyMarginSeconds = 25 in profile normal, so that a machine frozen for 10 s by live migration stays leader (profile fast allows less)",
     ],
     [
         { timingOverrides: { etcd: { heartbeatMilliseconds: 500 } } },
@@ -386,7 +393,7 @@ const table: readonly (readonly [given: Record<string, unknown>, said: string])[
     ],
     [
         { timingOverrides: { etcd: { electionMilliseconds: 5000 } } },
-        "timingOverrides.etcd.electionMilliseconds: 5000 must be at most half of patroni.retryTimeoutSeconds = 4000, or an election of etcd costs the primary its lead",
+        "timingOverrides.etcd.electionMilliseconds: 5000 must be at most half of patroni.retryTimeoutSeconds = 4000, or an election of etcd costs the primary its leadership",
     ],
     [
         { timingOverrides: { haproxy: { fastCheckIntervalMilliseconds: 2000 } } },
@@ -420,7 +427,7 @@ const table: readonly (readonly [given: Record<string, unknown>, said: string])[
     [{ maxReplicaLagMib: -1 }, "maxReplicaLagMib: -1 must be a whole number from 1 to 10240 (MiB)"],
     [
         { users: '[{"name": "reader"' },
-        "users: [text that is no JSON] must be a list of at most 100 maps with name and databases",
+        "users: [invalid JSON] must be a list of at most 100 maps with name and databases",
     ],
     [
         { patroniCallbacks: { on_failover: "true" } },
@@ -465,43 +472,47 @@ const table: readonly (readonly [given: Record<string, unknown>, said: string])[
     ],
 ];
 
-describe("mistakes", () => {
-    it.each(table)("%j", (given, said) => {
-        expect(mistakes(given)).toEqual([said]);
+describe("validation errors", () => {
+    it.each(table)("%j", (input, message) => {
+        expect(mistakes(input)).toEqual([message]);
     });
 
-    it("are at least the forty that were asked for, each another", () => {
-        expect(new Set(table.map(([, said]) => said)).size).toBe(table.length);
+    it("are at least forty different ones", () => {
+        expect(new Set(table.map(([, message]) => message)).size).toBe(table.length);
         expect(table.length).toBeGreaterThanOrEqual(40);
     });
 
-    it("are all told at once", () => {
+    it("are all reported at once", () => {
         // One mistake for each key, without those that need other keys to be right.
         const byItself = table.filter(
-            ([given, said]) =>
-                Object.keys(given).length === 1 && !/quotas|must fit|PoolSize =|on platform|leave room|60 %/.test(said),
+            ([input, message]) =>
+                Object.keys(input).length === 1 &&
+                !/quotas|must fit|PoolSize =|on platform|leave room|60 %/.test(message),
         );
-        const one = new Map(byItself.map(([given, said]) => [Object.keys(given)[0]!, { given, said }]));
-        const told = mistakes(
-            Object.assign({}, ...[...one.values()].map(({ given }) => given)) as Record<string, unknown>,
+        const one = new Map(byItself.map(([input, message]) => [Object.keys(input)[0]!, { input, message }]));
+        const reported = mistakes(
+            Object.assign({}, ...[...one.values()].map(({ input }) => input)) as Record<string, unknown>,
         );
         expect(one.size).toBeGreaterThan(35);
-        expect(told).toEqual(expect.arrayContaining([...one.values()].map(({ said }) => said)));
+        expect(reported).toEqual(expect.arrayContaining([...one.values()].map(({ message }) => message)));
     });
 });
 
 describe("parseSettings", () => {
     const defaults = parseSettings(required);
 
-    it("needs no more than who may log in, and from where", () => {
+    it("requires only the keys and addresses of the administrators", () => {
         expect(defaults.clusterName).toBe("main");
-        expect(defaults.database.nodes).toBe(3);
-        expect(defaults.highAvailability).toMatchObject({ profile: "normal", synchronousMode: "quorum" });
+        expect(defaults.machines.database.count).toBe(3);
+        expect(defaults.highAvailability).toMatchObject({
+            timings: { patroni: { ttlSeconds: profiles.normal.patroni.ttlSeconds } },
+            synchronousMode: "quorum",
+        });
         expect(defaults.network.clientCidrs).toEqual([defaults.network.cidr]);
         expect(defaults.deletionProtection).toBe(true);
     });
 
-    it("lets another node take over from a crashed primary at once, where one has all that was acknowledged", () => {
+    it("lets another node replace a crashed primary at once if one has all acknowledged rows", () => {
         const startTimeout = (raw: Record<string, unknown>) =>
             parseSettings({ ...required, ...raw }).highAvailability.timings.patroni.primaryStartTimeoutSeconds;
         expect(startTimeout({})).toBe(0);
@@ -510,7 +521,7 @@ describe("parseSettings", () => {
         expect(startTimeout({ timingOverrides: { patroni: { primaryStartTimeoutSeconds: 20 } } })).toBe(20);
     });
 
-    it("takes values as text, the way Pulumi delivers them", () => {
+    it("accepts values as text, as Pulumi delivers them", () => {
         const settings = parseSettings({
             adminCidrs: '["203.0.113.10/32"]',
             sshPublicKeys: publicKey,
@@ -521,14 +532,14 @@ describe("parseSettings", () => {
             pgbouncerPoolSize: "50",
             databases: '[{"name": "otus", "owner": "otus"}]',
         });
-        expect(settings.database.nodes).toBe(5);
+        expect(settings.machines.database.count).toBe(5);
         expect(settings.deletionProtection).toBe(false);
         expect(settings.image).toEqual({ family: "almalinux-9" });
         expect(settings.pgbouncer.poolSize).toBe(50);
         expect(settings.postgresql.users).toEqual([{ name: "otus", databases: ["otus"] }]);
     });
 
-    it("takes a plain list of ranges, and a file of keys", () => {
+    it("accepts a plain list of ranges and a file of keys", () => {
         const settings = parseSettings({
             adminCidrs: "203.0.113.10/32, 198.51.100.0/24",
             sshPublicKeys: `${publicKey}\n${publicKey}\n`,
@@ -537,14 +548,14 @@ describe("parseSettings", () => {
         expect(settings.ssh.publicKeys).toEqual([publicKey, publicKey]);
     });
 
-    it("opens SSH to the world only when told twice", () => {
+    it("opens SSH to the Internet only if a second setting allows it", () => {
         expect(mistakes({ adminCidrs: ["0.0.0.0/0"] })).toHaveLength(1);
         expect(
             parseSettings({ ...required, adminCidrs: ["0.0.0.0/0"], allowSshFromAnywhere: true }).network.adminCidrs,
         ).toEqual(["0.0.0.0/0"]);
     });
 
-    it("makes a user of every owner, with the databases it may connect to", () => {
+    it("adds every owner to the users, with the databases to which it may connect", () => {
         const settings = parseSettings({
             ...required,
             databases: [
@@ -563,7 +574,7 @@ describe("parseSettings", () => {
         ]);
     });
 
-    it("lets configured parameters go before computed ones, whatever their case", () => {
+    it("lets configured parameters override computed ones, in upper or lower case", () => {
         const { parameters } = parseSettings({
             ...required,
             postgresqlParameters: { WORK_MEM: "32MB", "pg_stat_statements.max": 10000, datestyle: "ISO, DMY" },
@@ -577,19 +588,19 @@ describe("parseSettings", () => {
         expect(parameters).not.toHaveProperty("WORK_MEM");
     });
 
-    it("sets PostgreSQL's time zone like the machines'", () => {
+    it("gives PostgreSQL the time zone of the machines", () => {
         const { postgresql, operatingSystem } = parseSettings({ ...required, timeZone: "Europe/Moscow" });
         expect(operatingSystem.timeZone).toBe("Europe/Moscow");
         expect(postgresql.parameters).toMatchObject({ TimeZone: "Europe/Moscow", log_timezone: "Europe/Moscow" });
     });
 
-    it("is frozen through and through", () => {
+    it("returns values that are frozen at any depth", () => {
         const everything = (value: unknown): unknown[] =>
             typeof value === "object" && value !== null ? [value, ...Object.values(value).flatMap(everything)] : [];
         expect(everything(defaults).every(Object.isFrozen)).toBe(true);
     });
 
-    it("takes a fingerprint as gpg prints it for people", () => {
+    it("accepts a fingerprint with spaces, as gpg prints it", () => {
         const { epel, pgdg } = parseSettings({
             ...required,
             epelKeyFingerprint: `${"ab12 ".repeat(5)} ${"cd34 ".repeat(5)}`,
@@ -602,15 +613,15 @@ describe("parseSettings", () => {
         });
     });
 
-    it("can be given to the address plan as it is", () => {
-        expect(addressPlan(defaults).databases.map(({ address }) => address)).toEqual([
+    it("returns settings that the address plan accepts", () => {
+        expect(addressPlan(defaults).nodes.database.map(({ address }) => address)).toEqual([
             "10.10.0.10",
             "10.10.32.11",
             "10.10.64.12",
         ]);
     });
 
-    it("fits the machines of the test testbed", () => {
+    it("accepts the machines of the testbed", () => {
         const small = parseSettings({
             ...required,
             databaseCores: 2,
@@ -625,25 +636,38 @@ describe("parseSettings", () => {
     });
 });
 
-describe("Pulumi.yaml", () => {
-    const project = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as {
-        name: string;
-        config: Record<string, { description: string; default: unknown }>;
-    };
+describe("a declaration", () => {
+    const declarations = Object.entries(keys);
 
-    it("describes every setting and nothing else", () => {
-        expect(Object.keys(project.config).sort()).toEqual(Object.keys(schema.shape).sort());
-        for (const [key, { description }] of Object.entries(project.config))
-            expect(description, key).toMatch(/^.{10,}\.$/s);
+    it("belongs to one subject", () => {
+        const names = subjects.flatMap((subject) => Object.keys(subject.keys));
+        expect(names.toSorted()).toEqual(Object.keys(keys).toSorted());
+        expect(new Set(subjects.map(({ title }) => title)).size).toBe(subjects.length);
     });
 
-    it("has the schema's defaults", () => {
-        for (const key of Object.keys(schema.shape) as Key[]) {
-            if (key in required) continue;
-            const declared = project.config[key]!.default;
-            expect(declared, key).not.toBeUndefined(); // or Pulumi would demand the key
-            expect(schema.shape[key].parse(declared), key).toEqual(schema.shape[key].parse(undefined));
-        }
+    it.each(declarations)("of %s has a description of whole sentences", (_, { description }) => {
+        expect(description).toMatch(/^[^\n]{10,}\.$/);
+    });
+
+    it.each(declarations)("of %s has a default that is valid, unless the key is required", (name, declaration) => {
+        expect(declaration.kind.safeParse(declaration.default).success).toBe(!(name in required));
+        expect(declaration.description.startsWith("Required. ")).toBe(name in required);
+    });
+
+    it("is what Pulumi.yaml gives Pulumi, which would demand a key without a default", () => {
+        const { config } = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as {
+            config: Record<string, { description: string; default: unknown }>;
+        };
+        const declared = declarations.map(([name, { description, default: value }]) => [
+            name,
+            { description, default: value },
+        ]);
+        expect(config).toEqual(Object.fromEntries(declared));
+    });
+
+    it("names no rule's key that does not exist", () => {
+        const named = subjects.flatMap(({ rules }) => rules.flatMap((rule) => rule.keys));
+        expect(named.filter((name) => !(name in keys))).toEqual([]);
     });
 });
 
@@ -651,14 +675,14 @@ describe("the provider's source", () => {
     // A bare name means OpenTofu's registry, which has had no release of a Russian cloud's provider since August 2024.
     const source = "registry.terraform.io/yandex-cloud/yandex";
 
-    it("names the registry that has it", () => {
+    it("names the registry that has the provider", () => {
         const { packages } = parse(readFileSync(join(root, "Pulumi.yaml"), "utf8")) as {
             packages: { yandex: { parameters: string[] } };
         };
         expect(packages.yandex.parameters.slice(0, 2)).toEqual([source, "0.213.0"]);
     });
 
-    it("is where tools/setup links the compiled one", () => {
+    it("is the folder to which tools/setup links the compiled provider", () => {
         const links = execFileSync("bash", ["-c", "export PULUMI_HOME=/home; . tools/steps.sh; pulumi_links"], {
             cwd: root,
             encoding: "utf8",
@@ -675,7 +699,7 @@ describe("Pulumi.dev.yaml", () => {
         ),
     );
 
-    it("is valid once the required settings are added, and fits a new account", () => {
+    it("is valid with the required settings, and fits the quotas of a new account", () => {
         expect(mistakes(own)).toEqual([]);
         const settings = parseSettings({ ...required, ...own });
         // The figures in the file's first lines.
@@ -704,8 +728,8 @@ describe("readSettings", () => {
             "postgres-ha:loadBalancers": "2",
         });
         const settings: Settings = readSettings();
-        expect(settings.loadBalancer.count).toBe(2);
+        expect(settings.machines.loadBalancer.count).toBe(2);
         pulumi.runtime.setAllConfig({ "postgres-ha:loadBalancer": "2" });
-        expect(() => readSettings()).toThrow("loadBalancer: is no setting; did you mean loadBalancers?");
+        expect(() => readSettings()).toThrow("loadBalancer: is not a setting; did you mean loadBalancers?");
     });
 });

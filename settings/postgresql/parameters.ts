@@ -1,21 +1,17 @@
 /** Which PostgreSQL parameters a stack may set, and to what. */
-import { nearest } from "./mistakes.ts";
-import { baseUnitInMib, parseAmount, showAmount, unitsBeside } from "./postgresql-amounts.ts";
-import {
-    postgresqlParameters17,
-    preloadableLibraries17,
-    type PostgresqlParameter,
-} from "./postgresql-parameters-17.ts";
-import type { ParameterValue } from "./postgresql-sizing.ts";
+import { nearest } from "../mistakes.ts";
+import { baseUnitInBytes, parseAmount, showAmount, unitsBeside } from "./amounts.ts";
+import { postgresqlParameters17, preloadableLibraries17, type PostgresqlParameter } from "./parameters-17.ts";
+import type { ParameterValue } from "./sizing.ts";
 
-/** Canonical names by their lower-case form: PostgreSQL ignores case. */
+/** Canonical names by their lower-case form. PostgreSQL ignores case. */
 const canonicalNames = new Map(Object.keys(postgresqlParameters17).map((name) => [name.toLowerCase(), name]));
 
 const setByPatroni = "is set by Patroni";
 const setByProgram = "is set by the program";
 const useTimings = "follows the profile; use timingOverrides";
 
-/** Parameters that are not the stack's to set, and why. */
+/** Parameters that a stack cannot set, and why. */
 const owned: readonly (readonly [names: RegExp, reason: string])[] = [
     [
         /^(listen_addresses|port|cluster_name|hot_standby|wal_log_hints|primary_conninfo|primary_slot_name|recovery_.*|hba_file|ident_file|data_directory|external_pid_file|unix_socket_directories)$/,
@@ -37,9 +33,10 @@ const owned: readonly (readonly [names: RegExp, reason: string])[] = [
 ];
 
 /**
- * Least values, in the parameter's unit, where PostgreSQL's own are lower. Patroni ignores less than 25 of max_connections, 32
- * of max_locks_per_transaction, 16MB of wal_keep_size, 2 of max_worker_processes; replicas and their base backups need their
- * senders and slots. PostgreSQL does not start with a WAL size below two segments, and raises autovacuum_work_mem by itself.
+ * Minimum values, in the parameter's unit, that are higher than PostgreSQL's own. Patroni ignores lower values of
+ * max_connections (25), max_locks_per_transaction (32), wal_keep_size (16MB) and max_worker_processes (2). Replicas and
+ * their base backups need senders and slots. PostgreSQL does not start with a WAL size below two segments, and it raises
+ * autovacuum_work_mem itself.
  */
 const leastValues: Readonly<Record<string, number>> = {
     max_connections: 25,
@@ -55,49 +52,49 @@ const leastValues: Readonly<Record<string, number>> = {
     authentication_timeout: 5,
 };
 
-/** Values below the least ones that mean something else: no limit, or that of another parameter. */
+/** Values below the minimum that have a meaning of their own: no limit, or the value of another parameter. */
 const specialValues: Readonly<Record<string, number>> = { autovacuum_work_mem: -1, vacuum_buffer_usage_limit: 0 };
 
-/** Least values of what ends statements, transactions and sessions, by which Patroni's and the checks' own are ended too. */
+/** Minimum timeouts of statements, transactions and sessions. They also end those of Patroni and of the health checks. */
 const leastTimeouts: Readonly<Record<string, readonly [milliseconds: number, reason: string]>> = {
     // Patroni's own limit for a statement of its own is 2 s (postgresql/__init__.py, connect options).
     statement_timeout: [2000, "Patroni gives its own statements 2 s"],
     transaction_timeout: [2000, "Patroni gives its own statements 2 s"],
     lock_timeout: [2000, "Patroni gives its own statements 2 s"],
     idle_in_transaction_session_timeout: [2000, "a client that is busy for a moment would lose its session"],
-    // The longest loop_wait: Patroni's connection is idle in between.
+    // The longest possible loop_wait. Patroni's connection is idle between two rounds.
     idle_session_timeout: [60_000, "Patroni's connection is idle for up to 60 s between its rounds"],
 };
 
-/** Values that PostgreSQL takes and a cluster cannot. */
+/** The only values that work in a cluster, although PostgreSQL accepts others. */
 const allowedValues: Readonly<Record<string, readonly string[]>> = {
     wal_level: ["replica", "logical"],
     default_table_access_method: ["heap"],
     timezone_abbreviations: ["Default", "Australia", "India"],
-    // Those of glibc itself and of AlmaLinux's glibc-langpack-en; no other package of locales is installed.
+    // Locales of glibc and of AlmaLinux's glibc-langpack-en. No other package of locales is installed.
     ...Object.fromEntries(
         ["messages", "monetary", "numeric", "time"].map((kind) => [
             `lc_${kind}`,
             ["C", "POSIX", "C.UTF-8", "en_US.UTF-8"],
         ]),
     ),
-    // Patroni's own connections take it, and not every driver knows every encoding; clients say which they want.
+    // It also applies to Patroni's connections, and not every driver supports every encoding. Clients can choose their own.
     client_encoding: ["UTF8"],
-    // Its folder, plugins, is in none of the packages.
+    // The packages have no folder `plugins`, from which these libraries are loaded.
     local_preload_libraries: [""],
 };
 
-/** Counts of pages, which PostgreSQL wants in sixteens. */
+/** Numbers of pages that PostgreSQL requires to be multiples of 16. */
 const inSixteens =
     /^(commit_timestamp|multixact_member|multixact_offset|notify|serializable|subtransaction|transaction)_buffers$/;
 
-/** Patroni's spellings: those of PostgreSQL but for beginnings of words (`t`, `of`), which Patroni drops. */
+/** Reads Patroni's spellings of a boolean. PostgreSQL also accepts abbreviations (`t`, `of`), but Patroni ignores those. */
 function asBoolean(text: string): boolean | undefined {
     if (/^(on|true|yes|1)$/i.test(text)) return true;
     return /^(off|false|no|0)$/i.test(text) ? false : undefined;
 }
 
-/** What is wrong with a parameter, or undefined. */
+/** The rule that a parameter breaks, or undefined. */
 export function checkParameter(name: string, value: ParameterValue): string | undefined {
     const reason = owned.find(([names]) => names.test(name.toLowerCase()))?.[1];
     if (reason !== undefined) return `cannot be set: ${name} ${reason}`;
@@ -109,7 +106,7 @@ export function checkParameter(name: string, value: ParameterValue): string | un
     return checkValue(canonical, text) ?? checkText(canonical, text);
 }
 
-/** A name with a dot may be an extension's that the packages do not bring; those of the packages are known. */
+/** A name with a dot may belong to an extension that is in none of the packages. Parameters of the packages are known. */
 function unknownName(name: string): string | undefined {
     const [, prefix] = /^([a-z_][a-z0-9_]*)\.[a-z_][a-z0-9_]*$/i.exec(name) ?? [];
     const names = [...canonicalNames.values()];
@@ -118,7 +115,7 @@ function unknownName(name: string): string | undefined {
     return `cannot be set: PostgreSQL 17 has no parameter ${name}${hint === undefined ? "" : `; did you mean ${hint}?`}`;
 }
 
-/** By type, unit, range and list, from PostgreSQL's own table. */
+/** Checks type, unit, range and list of values against PostgreSQL's own table. */
 function checkValue(name: string, text: string): string | undefined {
     const parameter = postgresqlParameters17[name]!;
     const allowed = allowedValues[name];
@@ -149,7 +146,7 @@ function checkNumber(name: string, text: string, parameter: PostgresqlParameter)
     const inRange = value !== undefined && ((value >= min && value <= max!) || value === special);
     if (inRange && !(inSixteens.test(name) && value % 16 !== 0)) return undefined;
 
-    // What nobody reaches need not be said: the largest 32-bit number of no unit, the largest double.
+    // The largest double is no limit in practice, so the message leaves it out.
     const upTo = max! > 1e300 ? undefined : showAmount(max!, unit);
     const range =
         upTo === undefined ? `of at least ${showAmount(min, unit)}` : `from ${showAmount(min, unit)} to ${upTo}`;
@@ -162,7 +159,7 @@ function checkNumber(name: string, text: string, parameter: PostgresqlParameter)
     return `must be ${what} ${range}${besides}${units}${sixteens}${reason === undefined ? "" : `: ${reason}`}`;
 }
 
-/** Texts that PostgreSQL itself judges. What is free text, or names an object in a database, passes. */
+/** Checks texts that PostgreSQL parses. Free text and names of objects in a database are not checked. */
 function checkText(name: string, text: string): string | undefined {
     switch (name) {
         case "DateStyle": {
@@ -202,30 +199,32 @@ const choice = (values: readonly string[]) =>
         .join(" or ")
         .replace(/ or (?=.* or )/g, ", ");
 
-/** An enum that has on and off takes every spelling of them. */
+/** An enum with the values on and off accepts every spelling of them. */
 function enumBoolean(values: readonly string[], text: string): boolean | undefined {
     return values.includes("on") && values.includes("off") ? asBoolean(text) : undefined;
 }
 
-/** Whether a value of `synchronous_commit` has a commit wait for a standby's disk. */
+/** Whether a commit waits for a standby's disk with this value of `synchronous_commit`. */
 export function waitsForStandby(value: ParameterValue): boolean {
     return includes(["remote_apply"], String(value)) || asBoolean(String(value)) === true;
 }
 
-/** A parameter's number in its own unit, or undefined: text, or a number that PostgreSQL does not take. */
+/** A parameter's number in the parameter's unit; undefined if the value is not a number that PostgreSQL accepts. */
 export function numberOf(name: string, value: ParameterValue | undefined): number | undefined {
     const parameter = postgresqlParameters17[name];
     return parameter === undefined || value === undefined ? undefined : parseAmount(String(value), parameter);
 }
 
-/** An amount of memory or disk in MiB; undefined when it is none. */
-export function toMib(name: string, value: ParameterValue | undefined): number | undefined {
+/** An amount of memory or disk in bytes; undefined when it is none. */
+export function bytesOf(name: string, value: ParameterValue | undefined): number | undefined {
     const unit = postgresqlParameters17[name]?.unit;
     const number = numberOf(name, value);
-    return number === undefined || unit === undefined || !unit.endsWith("B") ? undefined : number * baseUnitInMib(unit);
+    return number === undefined || unit === undefined || !unit.endsWith("B")
+        ? undefined
+        : number * baseUnitInBytes(unit);
 }
 
-/** The configured parameters laid over the computed ones; names are compared as PostgreSQL does. */
+/** The computed parameters, overridden by the configured ones. Names are compared as PostgreSQL does. */
 export function mergeParameters(
     computed: Readonly<Record<string, ParameterValue>>,
     configured: Readonly<Record<string, ParameterValue>>,

@@ -1,15 +1,18 @@
 /**
- * PostgreSQL's parameters from the size of its machine.
+ * Computes PostgreSQL's parameters from the size of its machine.
  *
  * Sources: [D] PostgreSQL 17 documentation, "Resource Consumption", "Write Ahead Log", "Query Planning";
  * [T] PGTune's rules for OLTP; [W] PostgreSQL wiki, "Tuning Your PostgreSQL Server" and "Number Of Database
- * Connections". Where a rule has no source it says why.
+ * Connections". A rule without a source states its reason.
  */
 
+import { GIB, MIB } from "./amounts.ts";
+
 export type ParameterValue = string | number | boolean;
-/** Names and values as they stand in postgresql.conf. */
+/** Names and values as in postgresql.conf. */
 export type PostgresqlParameters = Readonly<Record<string, ParameterValue>>;
 
+/** What the parameters are computed from. */
 export interface DatabaseMachineSize {
     readonly memoryGib: number;
     readonly cores: number;
@@ -18,9 +21,10 @@ export interface DatabaseMachineSize {
     readonly dataDiskIsSsd: boolean;
 }
 
-/** What the kernel, etcd, Patroni, PgBouncer and sshd need on a database node besides PostgreSQL. */
+/** Memory of the kernel, etcd, Patroni, PgBouncer and sshd on a database node. */
 const reservedMemoryMib = 512;
 
+/** The parameters whose values the program chooses. */
 export function postgresqlSizing({
     memoryGib,
     cores,
@@ -29,24 +33,24 @@ export function postgresqlSizing({
 }: DatabaseMachineSize): PostgresqlParameters {
     const memoryMib = memoryGib * 1024;
     const diskMib = dataDiskSizeGib * 1024;
-    // A quarter of the memory; the page cache works with the rest [D][T][W].
+    // A quarter of the memory. The page cache uses the rest [D][T][W].
     const sharedBuffersMib = Math.floor(memoryMib / 4);
     const freeMib = memoryMib - sharedBuffersMib - reservedMemoryMib;
-    // PgBouncer pools sessions, so a connection is a working server process: 25 for each GiB leaves it 40 MiB.
+    // PgBouncer pools sessions, so most connections are busy. 25 for each GiB leave 40 MiB to each.
     const maxConnections = clamp(Math.floor(memoryGib * 25), 50, 500);
-    // All connections sorting with three nodes at once must fit into what is left [T].
+    // If all connections sort with three plan nodes at once, they must fit into the free memory [T].
     const workMemMib = clamp(Math.floor(freeMib / (3 * maxConnections)), 4, 64);
-    // Index builds are rare and few [T]; autovacuum's workers run together and get a quarter of it each.
+    // Index builds are rare and few [T]. Autovacuum's workers run at the same time, so each gets a quarter of it.
     const maintenanceWorkMemMib = clamp(Math.floor(memoryMib / 16), 64, 2048);
-    // The disk's share for WAL between checkpoints: seldom checkpoints, yet a quick recovery (16 GiB replay in minutes).
+    // Much WAL between checkpoints makes checkpoints rare. 16 GiB still replay within minutes after a crash.
     const maxWalMib = clamp(Math.floor(diskMib / 10), 512, 16 * 1024);
-    // Half of the cores for one query's helpers, at most four [T].
+    // One query may use half of the cores, at most four [T].
     const workersPerQuery = clamp(Math.floor(cores / 2), 1, 4);
 
     return {
         shared_buffers: mib(sharedBuffersMib),
         huge_pages: "try",
-        // A hint for the planner: shared buffers and page cache together, three quarters of what others leave [D][T].
+        // A hint for the planner: shared buffers and page cache, three quarters of the memory that is not reserved [D][T].
         effective_cache_size: mib(Math.floor((memoryMib - reservedMemoryMib) * 0.75)),
         work_mem: mib(workMemMib),
         maintenance_work_mem: mib(maintenanceWorkMemMib),
@@ -59,27 +63,27 @@ export function postgresqlSizing({
         checkpoint_timeout: "10min",
         checkpoint_completion_target: 0.9,
         wal_compression: "lz4",
-        // Slots keep what replicas need, up to a quarter of the disk: beyond, a dead replica loses its slot, not the primary its disk.
+        // Slots keep the WAL that replicas need. Beyond a quarter of the disk a lost replica loses its slot, so the primary's disk does not fill up.
         max_slot_wal_keep_size: mib(Math.floor(diskMib / 4)),
         max_wal_senders: 10,
         max_replication_slots: 10,
 
-        // One worker a core for queries, and eight for the background (logical replication, extensions).
+        // One worker for each core for queries, and eight for the background (logical replication, extensions).
         max_worker_processes: cores + 8,
         max_parallel_workers: cores,
         max_parallel_workers_per_gather: workersPerQuery,
         max_parallel_maintenance_workers: workersPerQuery,
         autovacuum_max_workers: clamp(Math.floor(cores / 2), 3, 8),
 
-        // Random reads cost nearly what sequential ones do on SSD, and many run at once [D][T].
+        // On SSDs a random read costs nearly as little as a sequential one, and many run at once [D][T].
         random_page_cost: dataDiskIsSsd ? 1.1 : 4,
         effective_io_concurrency: dataDiskIsSsd ? 200 : 2,
-        // Compiling pays for long analytic queries only; for short ones it is a pause.
+        // Compilation speeds up long analytic queries only. It delays short ones.
         jit: "off",
 
-        // A standby's readers must not lose their rows to vacuum on the primary.
+        // Without it, vacuum on the primary cancels queries on a standby.
         hot_standby_feedback: "on",
-        // After a change of leader commits wait until a standby streams from the new one: it tries again soon, not after 5 s.
+        // After a failover, commits wait until a standby streams from the new leader. The default of 5 s would prolong that.
         wal_retrieve_retry_interval: "500ms",
         track_io_timing: "on",
         log_lock_waits: "on",
@@ -87,6 +91,19 @@ export function postgresqlSizing({
         log_autovacuum_min_duration: "10min",
         shared_preload_libraries: "pg_stat_statements",
     };
+}
+
+const HUGE_PAGE_BYTES = 2 * MIB;
+/** Smaller caches gain too little to make up for memory that nothing else can use. */
+const HUGE_PAGES_FROM_BYTES = GIB;
+/** Shared memory beside shared_buffers: WAL buffers, locks, slots. */
+const SHARED_MEMORY_FACTOR = 1.08;
+
+/** How many huge pages of 2 MiB PostgreSQL's shared memory needs. */
+export function hugePages(sharedBuffersBytes: number): number {
+    return sharedBuffersBytes < HUGE_PAGES_FROM_BYTES
+        ? 0
+        : Math.ceil((sharedBuffersBytes * SHARED_MEMORY_FACTOR) / HUGE_PAGE_BYTES);
 }
 
 function clamp(value: number, min: number, max: number): number {

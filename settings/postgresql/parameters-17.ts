@@ -1,6 +1,6 @@
 /**
  * The parameters a configuration file may set, as PostgreSQL 17.12 and the libraries of its
- * packages list them in pg_settings. Made by settings/generate-parameters; do not edit.
+ * packages list them in pg_settings. Made by settings/postgresql/generate-parameters; do not edit.
  */
 export interface PostgresqlParameter {
     readonly type: "boolean" | "integer" | "real" | "enum" | "string";

@@ -1,0 +1,14 @@
+/** What runs on the machines of each role. */
+import type { Role } from "../../cluster/roles.ts";
+import type { MachineConfiguration } from "../machine/configuration.ts";
+import { databaseNode, type DatabaseNodeSecrets } from "./database-node.ts";
+import { jumpHost } from "./jump-host.ts";
+import { loadBalancer } from "./load-balancer.ts";
+import type { MachineSource } from "./machine-source.ts";
+
+/** Everything that is known later than the settings, of all roles together. */
+export type LateValues = DatabaseNodeSecrets;
+
+export const machineConfigurations: Readonly<
+    Record<Role, (source: MachineSource, late: LateValues) => MachineConfiguration>
+> = { jumpHost, database: databaseNode, loadBalancer };
