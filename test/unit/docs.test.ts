@@ -111,7 +111,10 @@ describe("references", () => {
 
     it("to files of the repository, in code spans, lead somewhere", () => {
         const paths = all.flatMap(({ text }) =>
-            found(text, /`((?:cluster|settings|cloud-init|components|recover|local|testbed|bench|tools|test|examples|docs)\/[\w./-]+)`/g),
+            found(
+                text,
+                /`((?:cluster|settings|cloud-init|components|recover|local|testbed|bench|tools|test|examples|docs)\/[\w./-]+)`/g,
+            ),
         );
         expect(paths.length).toBeGreaterThan(5);
         expect(unique(paths).filter((path) => !existsSync(join(root, path)))).toEqual([]);
