@@ -10,7 +10,11 @@ const read = (path: string) => readFileSync(join(root, path), "utf8");
 const inDocs = readdirSync(join(root, "docs"), { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".md"))
     .sort();
-const documents = ["README.md", "README.ru.md", "CHANGELOG.md", ...inDocs.map((name) => `docs/${name}`)];
+const documents = [
+    ...["README.md", "README.ru.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"],
+    ...["tools/README.md", "testbed/cloud/README.md", "testbed/image/README.md"],
+    ...inDocs.map((name) => `docs/${name}`),
+];
 const all = documents.map((path) => ({ path, text: read(path) }));
 
 /** All first groups of a pattern's matches. */
@@ -107,7 +111,10 @@ describe("references", () => {
 
     it("to files of the repository, in code spans, lead somewhere", () => {
         const paths = all.flatMap(({ text }) =>
-            found(text, /`((?:components|settings|cloud-init|testbed|tools|test|examples|docs)\/[\w./-]+)`/g),
+            found(
+                text,
+                /`((?:cluster|settings|cloud-init|components|recover|local|testbed|bench|tools|test|examples|docs)\/[\w./-]+)`/g,
+            ),
         );
         expect(paths.length).toBeGreaterThan(5);
         expect(unique(paths).filter((path) => !existsSync(join(root, path)))).toEqual([]);

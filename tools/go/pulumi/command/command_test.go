@@ -128,8 +128,8 @@ func TestNothingRunsInPreview(t *testing.T) {
 	}
 }
 
-// The engine replaces for changes whose path matches the SDK's replaceOnChanges, "triggers[*]": the plug-in must
-// name the element. What else changes is an update.
+// The plug-in must name the changed element of `triggers`: the engine replaces a resource only if the path of a change
+// matches the SDK's replaceOnChanges, "triggers[*]". Any other change is an update.
 func TestDiffNamesWhatChanged(t *testing.T) {
 	server, err := provider.RawServer("command", "1.2.1", newPlugin(t))(nil)
 	check(t, err)

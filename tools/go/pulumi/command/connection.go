@@ -15,7 +15,7 @@ import (
 	"golang.org/x/crypto/ssh/agent"
 )
 
-// Endpoint is an SSH server and how to log in there.
+// Endpoint is an SSH server with the credentials for it.
 type Endpoint struct {
 	Host               string   `pulumi:"host"`
 	Port               *float64 `pulumi:"port,optional"`
@@ -24,16 +24,16 @@ type Endpoint struct {
 	PrivateKey         *string  `pulumi:"privateKey,optional" provider:"secret"`
 	PrivateKeyPassword *string  `pulumi:"privateKeyPassword,optional" provider:"secret"`
 	AgentSocketPath    *string  `pulumi:"agentSocketPath,optional"`
-	// HostKey is the server's public key, as in known_hosts. Without it any key is accepted.
+	// HostKey is the server's public key, in the format of known_hosts. If it is empty, any key is accepted.
 	HostKey *string `pulumi:"hostKey,optional"`
-	// DialErrorLimit is how many failed attempts are followed by another one; -1: without limit.
+	// DialErrorLimit is the number of retries after a failed attempt; -1 means no limit.
 	DialErrorLimit *int `pulumi:"dialErrorLimit,optional"`
-	// PerDialTimeout is the time for one TCP connection to be made, in seconds; 0: without limit. It does not
+	// PerDialTimeout limits the time to open one TCP connection, in seconds; 0 means no limit. It does not
 	// limit the SSH handshake that follows.
 	PerDialTimeout *int `pulumi:"perDialTimeout,optional"`
 }
 
-// Annotate gives the defaults of the official plug-in.
+// Annotate sets the defaults of the official plug-in.
 func (e *Endpoint) Annotate(a infer.Annotator) {
 	a.SetDefault(&e.Port, 22)
 	a.SetDefault(&e.User, "root")
@@ -47,13 +47,13 @@ type Connection struct {
 	Proxy *ProxyConnection `pulumi:"proxy,optional"`
 }
 
-// Annotate gives the defaults of the official plug-in.
+// Annotate sets the defaults of the official plug-in.
 func (c *Connection) Annotate(a infer.Annotator) { c.Endpoint.Annotate(a) }
 
 // ProxyConnection is a jump host.
 type ProxyConnection struct{ Endpoint }
 
-// Annotate gives the defaults of the official plug-in.
+// Annotate sets the defaults of the official plug-in.
 func (c *ProxyConnection) Annotate(a infer.Annotator) { c.Endpoint.Annotate(a) }
 
 func (e *Endpoint) address() string {
@@ -113,9 +113,9 @@ func parsePrivateKey(pem string, password *string) (ssh.Signer, error) {
 	return ssh.ParsePrivateKey([]byte(pem))
 }
 
-// dial connects and logs in. Through a proxy there are three steps, each retried by itself. The last one, the
-// handshake with the target, is retried over the same TCP connection, which a failed handshake has closed: so
-// a target that accepts connections before it accepts logins is never reached, as with the official plug-in.
+// dial connects and logs in. Through a proxy there are three steps, and each has its own retries. The last step, the
+// handshake with the target, is retried over the same TCP connection, which a failed handshake has closed. So it never
+// reaches a target that accepts connections before it accepts logins. The official plug-in has the same limit.
 func (c *Connection) dial(ctx context.Context) (*ssh.Client, error) {
 	config, err := c.clientConfig()
 	if err != nil {
@@ -142,7 +142,7 @@ func (c *Connection) dial(ctx context.Context) (*ssh.Client, error) {
 		_ = proxy.Close()
 		return nil, fmt.Errorf("proxy: %w", err)
 	}
-	go func() { // the way through the proxy is of no use once the client is closed
+	go func() { // the connection to the proxy is useless once the client is closed
 		_ = client.Wait()
 		_ = proxy.Close()
 	}()
@@ -165,14 +165,15 @@ func (c *Connection) dialThrough(ctx context.Context, proxy *ssh.Client, config 
 	})
 }
 
-// The official plug-in's pauses between attempts: the first, the factor by which they grow, the longest.
+// The official plug-in's pauses between attempts: the first pause, its growth factor, the longest pause.
 const (
 	firstPause  = 100 * time.Millisecond
 	pauseFactor = 1.5
 	maxPause    = 5 * time.Second
 )
 
-// retry calls attempt until it succeeds, has failed limit+1 times (limit -1: never), or ctx is done.
+// retry calls attempt until it succeeds, until it has failed limit+1 times, or until ctx is done. With limit -1
+// the number of failures does not matter.
 func retry[T any](ctx context.Context, what string, limit int, attempt func() (T, error)) (T, error) {
 	limitText := strconv.Itoa(limit)
 	if limit == -1 {

@@ -16,20 +16,20 @@ import (
 // LocalCommand is command:local:Command.
 type LocalCommand struct{}
 
-// LocalCommandArgs are its inputs.
+// LocalCommandArgs are the inputs of LocalCommand.
 type LocalCommandArgs struct {
 	Script
 	Interpreter *[]string `pulumi:"interpreter,optional"`
 	Dir         *string   `pulumi:"dir,optional"`
 }
 
-// LocalCommandState is what it leaves in the state.
+// LocalCommandState is the state of a LocalCommand.
 type LocalCommandState struct {
 	LocalCommandArgs
 	Result
 }
 
-// Annotate gives the official plug-in's type token.
+// Annotate sets the official plug-in's type token.
 func (c *LocalCommand) Annotate(a infer.Annotator) { a.SetToken("local", "Command") }
 
 // Create runs the `create` command.
@@ -49,7 +49,7 @@ func (*LocalCommand) Create(
 	return response, err
 }
 
-// Update runs the `update` command, or `create` again without one.
+// Update runs the `update` command; if there is none, it runs `create` again.
 func (*LocalCommand) Update(
 	ctx context.Context, request infer.UpdateRequest[LocalCommandArgs, LocalCommandState],
 ) (infer.UpdateResponse[LocalCommandState], error) {
@@ -83,7 +83,7 @@ func (args LocalCommandArgs) run(ctx context.Context, command string, previous R
 		interpreter = *args.Interpreter
 	}
 	process := exec.CommandContext(ctx, interpreter[0], append(interpreter[1:], command)...)
-	// An interrupted command is asked to end, with all it has started, before it is killed.
+	// After an interruption, the command and its children first get SIGTERM, and SIGKILL only later.
 	process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	process.Cancel = func() error {
 		err := syscall.Kill(-process.Process.Pid, syscall.SIGTERM)

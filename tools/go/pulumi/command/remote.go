@@ -15,19 +15,19 @@ import (
 // RemoteCommand is command:remote:Command.
 type RemoteCommand struct{}
 
-// RemoteCommandArgs are its inputs.
+// RemoteCommandArgs are the inputs of RemoteCommand.
 type RemoteCommandArgs struct {
 	Script
 	Connection Connection `pulumi:"connection" provider:"secret"`
 }
 
-// RemoteCommandState is what it leaves in the state.
+// RemoteCommandState is the state of a RemoteCommand.
 type RemoteCommandState struct {
 	RemoteCommandArgs
 	Result
 }
 
-// Annotate gives the official plug-in's type token.
+// Annotate sets the official plug-in's type token.
 func (c *RemoteCommand) Annotate(a infer.Annotator) { a.SetToken("remote", "Command") }
 
 // Create runs the `create` command.
@@ -47,7 +47,7 @@ func (*RemoteCommand) Create(
 	return response, err
 }
 
-// Update runs the `update` command, or `create` again without one.
+// Update runs the `update` command; if there is none, it runs `create` again.
 func (*RemoteCommand) Update(
 	ctx context.Context, request infer.UpdateRequest[RemoteCommandArgs, RemoteCommandState],
 ) (infer.UpdateResponse[RemoteCommandState], error) {
@@ -64,7 +64,7 @@ func (*RemoteCommand) Update(
 	return response, err
 }
 
-// Delete runs the `delete` command over the connection of the state.
+// Delete runs the `delete` command, over the connection stored in the state.
 func (*RemoteCommand) Delete(
 	ctx context.Context, request infer.DeleteRequest[RemoteCommandState],
 ) (infer.DeleteResponse, error) {
@@ -87,7 +87,8 @@ func (args RemoteCommandArgs) run(ctx context.Context, command string, previous 
 	}
 	defer session.Close()
 
-	// Servers refuse variables that their AcceptEnv does not name. The user's own must arrive.
+	// Servers refuse variables that their AcceptEnv does not name. The user's own variables must arrive, so their
+	// refusal is an error.
 	for name, value := range args.Environment {
 		if err := session.Setenv(name, value); err != nil {
 			provider.GetLogger(ctx).Error(refusedVariable(name))
@@ -117,8 +118,8 @@ func refusedVariable(name string) string {
 }
 
 // closeWhenInterrupted ends a running command when the user interrupts the update. A timeout of the resource
-// (customTimeouts) is not an interruption: the official plug-in ends its attempts to connect then, but not a
-// command that runs, so commands need deadlines of their own.
+// (customTimeouts) is no interruption: like the official plug-in, this one then stops its attempts to connect, but
+// not a running command. So commands need their own deadlines.
 func closeWhenInterrupted(ctx context.Context, client *ssh.Client) (release func()) {
 	stop := context.AfterFunc(ctx, func() {
 		if errors.Is(ctx.Err(), context.Canceled) {

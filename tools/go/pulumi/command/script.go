@@ -11,7 +11,7 @@ import (
 	provider "github.com/pulumi/pulumi-go-provider"
 )
 
-// Script is what local and remote commands have in common: when to run what.
+// Script has the inputs that local and remote commands share: which command runs when.
 type Script struct {
 	Triggers *[]any  `pulumi:"triggers,optional" provider:"replaceOnChanges"`
 	Create   *string `pulumi:"create,optional"`
@@ -24,7 +24,7 @@ type Script struct {
 	AddPreviousOutputInEnv *bool             `pulumi:"addPreviousOutputInEnv,optional"`
 }
 
-// onUpdate is the command that a changed input runs.
+// onUpdate returns the command that runs after a changed input.
 func (s Script) onUpdate() *string {
 	if s.Update != nil {
 		return s.Update
@@ -32,13 +32,13 @@ func (s Script) onUpdate() *string {
 	return s.Create
 }
 
-// Result is what a command leaves in the state.
+// Result is the part of the state that a command's output fills.
 type Result struct {
 	Stdout string `pulumi:"stdout"`
 	Stderr string `pulumi:"stderr"`
 }
 
-// environment is that of the earlier run's results, which commands get unless they decline.
+// previous returns the results of the earlier run as environment variables, unless the inputs switch that off.
 func (s Script) previous(result Result) map[string]string {
 	variables := map[string]string{}
 	if s.AddPreviousOutputInEnv != nil && !*s.AddPreviousOutputInEnv {
@@ -53,12 +53,12 @@ func (s Script) previous(result Result) map[string]string {
 	return variables
 }
 
-// logs tells whether a stream ("stdout", "stderr") is shown while the command runs.
+// logs reports whether a stream ("stdout" or "stderr") is shown while the command runs.
 func (s Script) logs(stream string) bool {
 	return s.Logging == nil || *s.Logging == stream || *s.Logging == "stdoutAndStderr"
 }
 
-// output collects what a command prints, and shows it line by line while the command runs.
+// output collects a command's output, and shows it line by line while the command runs.
 type output struct {
 	stdout, stderr io.Writer
 
@@ -78,7 +78,7 @@ func newOutput(ctx context.Context, script Script) *output {
 		for lines.Scan() {
 			provider.GetLogger(ctx).InfoStatus(lines.Text())
 		}
-		_, _ = io.Copy(io.Discard, reader) // a line longer than the scanner takes must not block the command
+		_, _ = io.Copy(io.Discard, reader) // a line too long for the scanner must not block the command
 	}()
 	return o
 }
@@ -90,8 +90,8 @@ func (o *output) collect(buffer *bytes.Buffer, show bool) io.Writer {
 	return io.MultiWriter(buffer, &o.both)
 }
 
-// result is called once, when the command has ended with err. Like the official plug-in's, the message of a
-// failure holds the whole command and its output: secrets belong on standard input.
+// result is called once, when the command has ended with err. As in the official plug-in, the message of a
+// failure contains the whole command and its output, so secrets belong on standard input.
 func (o *output) result(command string, err error) (Result, error) {
 	_ = o.shown.Close()
 	<-o.done

@@ -21,11 +21,11 @@ type sshServer struct {
 	hostKey ssh.Signer
 
 	mutex sync.Mutex
-	// accepted are the keys that may log in; without one every handshake fails.
+	// accepted lists the keys that may log in; if it is empty, every handshake fails.
 	accepted []ssh.PublicKey
 	// attempts counts connections.
 	attempts int
-	// environment is what AcceptEnv would allow: names of variables.
+	// environment lists the names of the variables that AcceptEnv would allow.
 	environment map[string]bool
 }
 
@@ -170,7 +170,7 @@ func (s *sshServer) session(connection ssh.Conn, request ssh.NewChannel) {
 	}
 }
 
-// publicKey is the server's host key as in known_hosts.
+// publicKey returns the server's host key in the format of known_hosts.
 func (s *sshServer) publicKey() string {
 	return strings.TrimSpace(string(ssh.MarshalAuthorizedKey(s.hostKey.PublicKey())))
 }

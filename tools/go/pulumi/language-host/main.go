@@ -1,9 +1,9 @@
 // Command language-host is pulumi-language-nodejs: the process through which the Pulumi engine runs
 // Node.js programs, generates SDKs and installs dependencies.
 //
-// Pulumi's own host is released as a binary only (its Go module is not published), so on a machine that
-// reaches nothing but package registries this one takes its place. It does what this project needs of the
-// host: TypeScript programs, npm, local packages (sdks/…), policy packs and plug-ins written in TypeScript.
+// It replaces Pulumi's own host on a machine that reaches only package registries, because Pulumi releases that
+// host as a binary and does not publish its Go module. It supports what this project needs: TypeScript programs,
+// npm, local packages (sdks/…), policy packs, and plug-ins written in TypeScript.
 package main
 
 import (
@@ -21,18 +21,18 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// Schemas of whole clouds are larger than gRPC's default limit of 4 MiB; this is the engine's own limit.
+// This is the engine's own limit. gRPC's default of 4 MiB is too small for the schema of a whole cloud.
 const maxMessageBytes = 400 << 20
 
-// host answers the engine; its methods are spread over run.go and packages.go.
+// host answers the engine; its methods are in run.go and packages.go.
 type host struct {
 	pb.UnimplementedLanguageRuntimeServer
-	// engine is the address of the engine's own gRPC server; programs log through it.
+	// engine is the address of the engine's own gRPC server, to which programs send their logs.
 	engine string
 }
 
 func main() {
-	// Flags that the engine may pass to Pulumi's own host and that have no meaning here.
+	// The engine may pass these flags to Pulumi's own host; they have no meaning here.
 	flags := flag.NewFlagSet("language-host", flag.ContinueOnError)
 	flags.String("tracing", "", "ignored")
 	flags.String("root", "", "ignored")
@@ -47,8 +47,8 @@ func main() {
 	server := grpc.NewServer(grpc.MaxRecvMsgSize(maxMessageBytes), grpc.MaxSendMsgSize(maxMessageBytes))
 	pb.RegisterLanguageRuntimeServer(server, &host{engine: flags.Arg(0)})
 
-	// The engine ends its plug-ins with SIGINT and waits for them. Asking for the signal matters even when it
-	// was ignored at start (a job of a non-interactive shell): the engine would wait for seconds otherwise.
+	// The engine ends its plug-ins with SIGINT and waits for them. The handler is necessary even if the signal was
+	// ignored at the start (a job of a non-interactive shell): otherwise the engine would wait for seconds.
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	go func() {

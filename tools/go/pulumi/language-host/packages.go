@@ -14,15 +14,15 @@ import (
 	pb "github.com/pulumi/pulumi/sdk/v3/proto/go"
 )
 
-// GetRequiredPackages names the plug-ins a program needs before it runs. None: they are in place already, and
-// the engine finds each one when the program first uses it.
+// GetRequiredPackages lists the plug-ins that must be installed before a program runs. The list is empty, because
+// they are installed already, and the engine finds each one when the program first uses it.
 func (h *host) GetRequiredPackages(
 	context.Context, *pb.GetRequiredPackagesRequest,
 ) (*pb.GetRequiredPackagesResponse, error) {
 	return &pb.GetRequiredPackagesResponse{}, nil
 }
 
-// InstallDependencies is what `pulumi install` does in the program's folder.
+// InstallDependencies does the work of `pulumi install` in the program's folder.
 func (h *host) InstallDependencies(
 	request *pb.InstallDependenciesRequest, stream pb.LanguageRuntime_InstallDependenciesServer,
 ) error {

@@ -15,11 +15,11 @@ import (
 	pb "github.com/pulumi/pulumi/sdk/v3/proto/go"
 )
 
-// The exit status with which the Node.js runner says "failed, and I have already reported why".
+// The exit status of a Node.js runner that failed and has already reported the reason.
 const exitReported = 32
 
-// runner finds one of the Node.js SDK's entry points, e.g. cmd/run, from the program in directory as Node.js
-// does: in the nearest node_modules that has it, this directory's or that of one above it.
+// runner finds an entry point of the Node.js SDK, such as cmd/run, for the program in directory. It searches as
+// Node.js does: in the nearest node_modules that has it, of this directory or one above.
 func runner(directory, name string) (string, error) {
 	for folder := directory; ; folder = filepath.Dir(folder) {
 		path := filepath.Join(folder, "node_modules", "@pulumi", "pulumi", "cmd", name)
@@ -44,7 +44,7 @@ func (h *host) Run(ctx context.Context, request *pb.RunRequest) (*pb.RunResponse
 		return nil, err
 	}
 	options := request.Info.Options.AsMap()
-	// Node.js's own arguments; here without quotes around any.
+	// Node.js's own arguments; quotes are not supported.
 	nodeArguments, _ := options["nodeargs"].(string)
 	arguments := append(strings.Fields(nodeArguments),
 		entry,
@@ -84,9 +84,9 @@ func (h *host) Run(ctx context.Context, request *pb.RunRequest) (*pb.RunResponse
 	return &pb.RunResponse{}, nil
 }
 
-// configuration is the stack's, as the JSON texts that the Node.js SDK reads.
+// configuration returns the stack's configuration, as the JSON texts that the Node.js SDK reads.
 func configuration(request *pb.RunRequest) (values, secretKeys string, err error) {
-	// gRPC delivers empty collections as nil, which JSON would show as null.
+	// gRPC delivers empty collections as nil, which JSON would encode as null.
 	config, keys := request.Config, request.ConfigSecretKeys
 	if config == nil {
 		config = map[string]string{}
@@ -123,7 +123,7 @@ func (h *host) RunPlugin(request *pb.RunPluginRequest, stream pb.LanguageRuntime
 	}
 	plugin.Env = append(os.Environ(), request.Env...)
 
-	var lock sync.Mutex // a gRPC stream takes one sender at a time
+	var lock sync.Mutex // a gRPC stream allows one sender at a time
 	plugin.Stdout = writer(func(data []byte) error {
 		lock.Lock()
 		defer lock.Unlock()
@@ -142,7 +142,7 @@ func (h *host) RunPlugin(request *pb.RunPluginRequest, stream pb.LanguageRuntime
 	return stream.Send(&pb.RunPluginResponse{Output: &pb.RunPluginResponse_Exitcode{Exitcode: int32(status)}})
 }
 
-// exitStatus separates "it ran and exited so" from "it could not be run".
+// exitStatus distinguishes a process that ran and exited from one that could not be started.
 func exitStatus(err error) (int, error) {
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
@@ -151,7 +151,7 @@ func exitStatus(err error) (int, error) {
 	return 0, err
 }
 
-// writer makes an io.Writer of a function that takes the data over.
+// writer turns a function that receives the data into an io.Writer.
 type writer func([]byte) error
 
 func (write writer) Write(data []byte) (int, error) {

@@ -13,14 +13,14 @@ import (
 // ID is random:index/randomId:RandomId: bytes that make names unique.
 type ID struct{}
 
-// IDArgs are its inputs.
+// IDArgs are the inputs of ID.
 type IDArgs struct {
 	Keepers    map[string]string `pulumi:"keepers,optional"`
 	ByteLength int               `pulumi:"byteLength"`
 	Prefix     *string           `pulumi:"prefix,optional"`
 }
 
-// IDState is what it leaves in the state.
+// IDState is the state of an ID.
 type IDState struct {
 	IDArgs
 	B64Std string `pulumi:"b64Std"`
@@ -29,7 +29,7 @@ type IDState struct {
 	Hex    string `pulumi:"hex"`
 }
 
-// Annotate gives the official plug-in's type token.
+// Annotate sets the official plug-in's type token.
 func (i *ID) Annotate(a infer.Annotator) { a.SetToken("index/randomId", "RandomId") }
 
 // Create draws the bytes.
@@ -57,20 +57,20 @@ func (*ID) Create(_ context.Context, request infer.CreateRequest[IDArgs]) (infer
 // Bytes is random:index/randomBytes:RandomBytes: secret bytes, for keys.
 type Bytes struct{}
 
-// BytesArgs are its inputs.
+// BytesArgs are the inputs of Bytes.
 type BytesArgs struct {
 	Keepers map[string]string `pulumi:"keepers,optional"`
 	Length  int               `pulumi:"length"`
 }
 
-// BytesState is what it leaves in the state.
+// BytesState is the state of Bytes.
 type BytesState struct {
 	BytesArgs
 	Base64 string `pulumi:"base64" provider:"secret"`
 	Hex    string `pulumi:"hex" provider:"secret"`
 }
 
-// Annotate gives the official plug-in's type token.
+// Annotate sets the official plug-in's type token.
 func (b *Bytes) Annotate(a infer.Annotator) { a.SetToken("index/randomBytes", "RandomBytes") }
 
 // Create draws the bytes.

@@ -1,8 +1,8 @@
-// Command random is pulumi-resource-random: values that are drawn once and then kept in the state.
+// Command random is pulumi-resource-random: random values that are drawn once and then kept in the state.
 //
-// It stands in for the official plug-in of @pulumi/random 4.21.2 where that cannot be downloaded. Every changed
-// input draws a new value (the resource is replaced). Which outputs are secret, the SDK tells the engine. Here are
-// RandomPassword, RandomString, RandomId and RandomBytes; the others are not used by this project.
+// It replaces the official plug-in of @pulumi/random 4.21.2 where that cannot be downloaded. Every changed input
+// draws a new value, because the resource is replaced. The SDK tells the engine which outputs are secret. The plug-in
+// has RandomPassword, RandomString, RandomId and RandomBytes; this project does not use the others.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 )
 
-// version is that of the SDK in package.json; the build sets it.
+// version is the version of the SDK in package.json; the build sets it.
 var version string
 
 func main() {

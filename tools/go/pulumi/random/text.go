@@ -12,9 +12,9 @@ import (
 )
 
 // TextArgs are the inputs of RandomPassword and RandomString: the length, and for each class of characters
-// whether it may occur and how often it must.
+// whether it is allowed and how many are required.
 type TextArgs struct {
-	// Keepers are arbitrary values whose change draws a new text.
+	// Keepers are arbitrary values; a change of one draws a new text.
 	Keepers         map[string]string `pulumi:"keepers,optional"`
 	Length          int               `pulumi:"length"`
 	Lower           *bool             `pulumi:"lower,optional"`
@@ -29,7 +29,7 @@ type TextArgs struct {
 	OverrideSpecial *string           `pulumi:"overrideSpecial,optional"`
 }
 
-// withDefaults is what the state shows: every class allowed, none demanded.
+// withDefaults returns the inputs as the state shows them: by default every class is allowed and none is required.
 func (args TextArgs) withDefaults() TextArgs {
 	yes, none := true, 0
 	if args.Numeric == nil {
@@ -49,7 +49,7 @@ func (args TextArgs) withDefaults() TextArgs {
 	return args
 }
 
-// draw needs arguments with defaults.
+// draw requires arguments with defaults.
 func (args TextArgs) draw() (string, error) {
 	special := "!@#$%&*()-_=+[]{}<>:?"
 	if args.OverrideSpecial != nil && *args.OverrideSpecial != "" {
@@ -83,7 +83,7 @@ func (args TextArgs) draw() (string, error) {
 	for len(drawn) < args.Length {
 		drawn = append(drawn, pick(alphabet))
 	}
-	for i := len(drawn) - 1; i > 0; i-- { // Fisher-Yates: the demanded characters must not all stand in front
+	for i := len(drawn) - 1; i > 0; i-- { // Fisher-Yates, so that the required characters are not all at the beginning
 		j := below(i + 1)
 		drawn[i], drawn[j] = drawn[j], drawn[i]
 	}
@@ -99,7 +99,7 @@ func pick(characters string) rune {
 func below(limit int) int {
 	number, err := rand.Int(rand.Reader, big.NewInt(int64(limit)))
 	if err != nil {
-		panic(err) // the operating system's source of randomness failed: nothing may go on
+		panic(err) // the operating system's source of randomness failed, so the program must stop
 	}
 	return int(number.Int64())
 }
@@ -107,14 +107,14 @@ func below(limit int) int {
 // Password is random:index/randomPassword:RandomPassword.
 type Password struct{}
 
-// PasswordState is what it leaves in the state.
+// PasswordState is the state of a Password.
 type PasswordState struct {
 	TextArgs
 	Result     string `pulumi:"result" provider:"secret"`
 	BcryptHash string `pulumi:"bcryptHash" provider:"secret"`
 }
 
-// Annotate gives the official plug-in's type token.
+// Annotate sets the official plug-in's type token.
 func (p *Password) Annotate(a infer.Annotator) { a.SetToken("index/randomPassword", "RandomPassword") }
 
 // Create draws a password.
@@ -122,7 +122,7 @@ func (*Password) Create(
 	_ context.Context, request infer.CreateRequest[TextArgs],
 ) (infer.CreateResponse[PasswordState], error) {
 	response := infer.CreateResponse[PasswordState]{
-		ID:     "none", // as the official plug-in: the value must not show in the id
+		ID:     "none", // as in the official plug-in, because the id must not show the value
 		Output: PasswordState{TextArgs: request.Inputs.withDefaults()},
 	}
 	if request.DryRun {
@@ -132,22 +132,22 @@ func (*Password) Create(
 	if err != nil {
 		return response, err
 	}
-	// bcrypt takes 72 bytes; the official plug-in cuts longer passwords for the hash as well.
+	// bcrypt accepts 72 bytes; the official plug-in truncates longer passwords for the hash too.
 	hash, err := bcrypt.GenerateFromPassword([]byte(text)[:min(len(text), 72)], bcrypt.DefaultCost)
 	response.Output.Result, response.Output.BcryptHash = text, string(hash)
 	return response, err
 }
 
-// String is random:index/randomString:RandomString: for what is not secret.
+// String is random:index/randomString:RandomString, for values that are not secret.
 type String struct{}
 
-// StringState is what it leaves in the state.
+// StringState is the state of a String.
 type StringState struct {
 	TextArgs
 	Result string `pulumi:"result"`
 }
 
-// Annotate gives the official plug-in's type token.
+// Annotate sets the official plug-in's type token.
 func (s *String) Annotate(a infer.Annotator) { a.SetToken("index/randomString", "RandomString") }
 
 // Create draws a text.

@@ -23,21 +23,21 @@ import (
 type CertificateArgs struct {
 	AllowedUses         []string `pulumi:"allowedUses"`
 	ValidityPeriodHours int      `pulumi:"validityPeriodHours"`
-	// EarlyRenewalHours before its end the certificate counts as expired: the next update replaces it.
+	// EarlyRenewalHours before its end the certificate counts as expired, and the next update replaces it.
 	EarlyRenewalHours *int  `pulumi:"earlyRenewalHours,optional"`
 	IsCaCertificate   *bool `pulumi:"isCaCertificate,optional"`
 	MaxPathLength     *int  `pulumi:"maxPathLength,optional"`
 	SetSubjectKeyID   *bool `pulumi:"setSubjectKeyId,optional"`
 }
 
-// Annotate gives the defaults of the official plug-in.
+// Annotate sets the defaults of the official plug-in.
 func (args *CertificateArgs) Annotate(a infer.Annotator) {
 	a.SetDefault(&args.EarlyRenewalHours, 0)
 	a.SetDefault(&args.IsCaCertificate, false)
 	a.SetDefault(&args.SetSubjectKeyID, false)
 }
 
-// CertificateState is what both kinds leave in the state.
+// CertificateState is the state of both kinds.
 type CertificateState struct {
 	CertPem           string `pulumi:"certPem"`
 	ReadyForRenewal   bool   `pulumi:"readyForRenewal"`
@@ -67,8 +67,8 @@ var extendedKeyUsages = map[string]x509.ExtKeyUsage{
 	"ocsp_signing":     x509.ExtKeyUsageOCSPSigning,
 }
 
-// sign completes the template (subject, names) and signs it with the parent's key; a nil parent stands for the
-// certificate itself. It returns the certificate's serial number, the resource's id.
+// sign completes the template (subject, names) and signs it with the parent's key; a nil parent means a
+// self-signed certificate. It returns the certificate's serial number, which is the resource's id.
 func (args CertificateArgs) sign(
 	template, parent *x509.Certificate, public crypto.PublicKey, key crypto.Signer,
 ) (id string, state CertificateState, err error) {
@@ -134,7 +134,7 @@ func subjectKeyID(public crypto.PublicKey) ([]byte, error) {
 	return hash[:], err
 }
 
-// dueForRenewal tells whether a certificate has come within its hours of early renewal.
+// dueForRenewal reports whether a certificate is within its hours of early renewal.
 func (state CertificateState) dueForRenewal(args CertificateArgs, now time.Time) (bool, error) {
 	if state.ValidityEndTime == "" {
 		return false, nil
@@ -146,8 +146,8 @@ func (state CertificateState) dueForRenewal(args CertificateArgs, now time.Time)
 	return !now.Before(end.Add(-time.Duration(*args.EarlyRenewalHours) * time.Hour)), nil
 }
 
-// diff compares inputs field by field. Every change replaces the certificate but that of earlyRenewalHours,
-// and so does the time of its renewal.
+// diff compares inputs field by field. Every change except that of earlyRenewalHours replaces the certificate;
+// so does the time of its renewal.
 func diff(olds, news any, due bool) provider.DiffResponse {
 	response := provider.DiffResponse{DetailedDiff: map[string]provider.PropertyDiff{}}
 	compare(reflect.ValueOf(olds), reflect.ValueOf(news), response.DetailedDiff)

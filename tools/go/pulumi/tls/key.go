@@ -22,20 +22,20 @@ import (
 // PrivateKey is tls:index/privateKey:PrivateKey.
 type PrivateKey struct{}
 
-// PrivateKeyArgs are its inputs.
+// PrivateKeyArgs are the inputs of PrivateKey.
 type PrivateKeyArgs struct {
 	Algorithm  string  `pulumi:"algorithm"` // RSA, ECDSA or ED25519
 	EcdsaCurve *string `pulumi:"ecdsaCurve,optional"`
 	RsaBits    *int    `pulumi:"rsaBits,optional"`
 }
 
-// Annotate gives the defaults of the official plug-in.
+// Annotate sets the defaults of the official plug-in.
 func (args *PrivateKeyArgs) Annotate(a infer.Annotator) {
 	a.SetDefault(&args.EcdsaCurve, "P224")
 	a.SetDefault(&args.RsaBits, 2048)
 }
 
-// PrivateKeyState is what it leaves in the state. The OpenSSH forms are empty for curve P224, which SSH lacks.
+// PrivateKeyState is the state of a PrivateKey. For curve P224, which SSH lacks, the OpenSSH forms are empty.
 type PrivateKeyState struct {
 	PrivateKeyArgs
 	PrivateKeyPem              string `pulumi:"privateKeyPem" provider:"secret"`
@@ -47,7 +47,7 @@ type PrivateKeyState struct {
 	PublicKeyFingerprintSha256 string `pulumi:"publicKeyFingerprintSha256"`
 }
 
-// Annotate gives the official plug-in's type token.
+// Annotate sets the official plug-in's type token.
 func (k *PrivateKey) Annotate(a infer.Annotator) { a.SetToken("index/privateKey", "PrivateKey") }
 
 // Create generates a key.
@@ -135,7 +135,7 @@ func encodePem(kind string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }
 
-// parseKey reads a private key in any of the PEM forms written above but OpenSSH's, and names its algorithm.
+// parseKey reads a private key in any PEM form written above except OpenSSH's, and returns its algorithm.
 func parseKey(text string) (crypto.Signer, string, error) {
 	block, _ := pem.Decode([]byte(text))
 	if block == nil {

@@ -11,11 +11,11 @@ import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 )
 
-// LocallySignedCert is tls:index/locallySignedCert:LocallySignedCert: a request, signed by an authority whose
-// key is at hand.
+// LocallySignedCert is tls:index/locallySignedCert:LocallySignedCert: a request that is signed with the key of an
+// authority.
 type LocallySignedCert struct{}
 
-// LocallySignedCertArgs are its inputs.
+// LocallySignedCertArgs are the inputs of LocallySignedCert.
 type LocallySignedCertArgs struct {
 	CertificateArgs
 	CertRequestPem  string `pulumi:"certRequestPem"`
@@ -23,17 +23,17 @@ type LocallySignedCertArgs struct {
 	CaPrivateKeyPem string `pulumi:"caPrivateKeyPem" provider:"secret"`
 }
 
-// Annotate gives the defaults of the official plug-in.
+// Annotate sets the defaults of the official plug-in.
 func (args *LocallySignedCertArgs) Annotate(a infer.Annotator) { args.CertificateArgs.Annotate(a) }
 
-// LocallySignedCertState is what it leaves in the state.
+// LocallySignedCertState is the state of a LocallySignedCert.
 type LocallySignedCertState struct {
 	LocallySignedCertArgs
 	CertificateState
 	CaKeyAlgorithm string `pulumi:"caKeyAlgorithm"`
 }
 
-// Annotate gives the official plug-in's type token.
+// Annotate sets the official plug-in's type token.
 func (c *LocallySignedCert) Annotate(a infer.Annotator) {
 	a.SetToken("index/locallySignedCert", "LocallySignedCert")
 }
@@ -74,7 +74,7 @@ func (*LocallySignedCert) Create(
 	return response, err
 }
 
-// Diff adds the time of renewal to what changed.
+// Diff adds the time of renewal to the changes.
 func (*LocallySignedCert) Diff(
 	_ context.Context, request infer.DiffRequest[LocallySignedCertArgs, LocallySignedCertState],
 ) (infer.DiffResponse, error) {
@@ -82,7 +82,7 @@ func (*LocallySignedCert) Diff(
 	return diff(request.State.LocallySignedCertArgs, request.Inputs, due), err
 }
 
-// Update takes over what does not change the certificate.
+// Update stores inputs that do not change the certificate.
 func (*LocallySignedCert) Update(
 	_ context.Context, request infer.UpdateRequest[LocallySignedCertArgs, LocallySignedCertState],
 ) (infer.UpdateResponse[LocallySignedCertState], error) {

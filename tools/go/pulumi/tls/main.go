@@ -1,9 +1,9 @@
 // Command tls is pulumi-resource-tls: private keys and X.509 certificates that are kept in the state.
 //
-// It stands in for the official plug-in of @pulumi/tls 5.6.1 where that cannot be downloaded, and keeps its
-// behaviour: a changed input makes a new key or certificate (the resource is replaced), and so does the time of
-// a certificate's renewal. Which outputs are secret, the SDK tells the engine. Not here, because not used: the
-// write-only inputs (…Wo) and the functions.
+// It replaces the official plug-in of @pulumi/tls 5.6.1 where that cannot be downloaded, and has its behaviour. A
+// changed input creates a new key or certificate, because the resource is replaced; so does the time of a
+// certificate's renewal. The SDK tells the engine which outputs are secret. The write-only inputs (…Wo) and the
+// functions are missing, because this project does not use them.
 package main
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 )
 
-// version is that of the SDK in package.json; the build sets it.
+// version is the version of the SDK in package.json; the build sets it.
 var version string
 
 func main() {

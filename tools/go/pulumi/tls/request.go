@@ -15,24 +15,24 @@ import (
 // CertRequest is tls:index/certRequest:CertRequest.
 type CertRequest struct{}
 
-// CertRequestArgs are its inputs.
+// CertRequestArgs are the inputs of CertRequest.
 type CertRequestArgs struct {
 	AlternativeNames
 	PrivateKeyPem string   `pulumi:"privateKeyPem" provider:"secret"`
 	Subject       *Subject `pulumi:"subject,optional"`
 }
 
-// CertRequestState is what it leaves in the state.
+// CertRequestState is the state of a CertRequest.
 type CertRequestState struct {
 	CertRequestArgs
 	CertRequestPem string `pulumi:"certRequestPem"`
 	KeyAlgorithm   string `pulumi:"keyAlgorithm"`
 }
 
-// Annotate gives the official plug-in's type token.
+// Annotate sets the official plug-in's type token.
 func (r *CertRequest) Annotate(a infer.Annotator) { a.SetToken("index/certRequest", "CertRequest") }
 
-// Create signs the request with the key it is for.
+// Create signs the request with its own key.
 func (*CertRequest) Create(
 	_ context.Context, request infer.CreateRequest[CertRequestArgs],
 ) (infer.CreateResponse[CertRequestState], error) {

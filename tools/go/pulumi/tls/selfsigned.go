@@ -8,10 +8,10 @@ import (
 	"github.com/pulumi/pulumi-go-provider/infer"
 )
 
-// SelfSignedCert is tls:index/selfSignedCert:SelfSignedCert, for example that of an authority.
+// SelfSignedCert is tls:index/selfSignedCert:SelfSignedCert, for example an authority's certificate.
 type SelfSignedCert struct{}
 
-// SelfSignedCertArgs are its inputs.
+// SelfSignedCertArgs are the inputs of SelfSignedCert.
 type SelfSignedCertArgs struct {
 	CertificateArgs
 	AlternativeNames
@@ -20,20 +20,20 @@ type SelfSignedCertArgs struct {
 	SetAuthorityKeyID *bool    `pulumi:"setAuthorityKeyId,optional"`
 }
 
-// Annotate gives the defaults of the official plug-in.
+// Annotate sets the defaults of the official plug-in.
 func (args *SelfSignedCertArgs) Annotate(a infer.Annotator) {
 	args.CertificateArgs.Annotate(a)
 	a.SetDefault(&args.SetAuthorityKeyID, false)
 }
 
-// SelfSignedCertState is what it leaves in the state.
+// SelfSignedCertState is the state of a SelfSignedCert.
 type SelfSignedCertState struct {
 	SelfSignedCertArgs
 	CertificateState
 	KeyAlgorithm string `pulumi:"keyAlgorithm"`
 }
 
-// Annotate gives the official plug-in's type token.
+// Annotate sets the official plug-in's type token.
 func (c *SelfSignedCert) Annotate(a infer.Annotator) {
 	a.SetToken("index/selfSignedCert", "SelfSignedCert")
 }
@@ -71,7 +71,7 @@ func (*SelfSignedCert) Create(
 	return response, err
 }
 
-// Diff adds the time of renewal to what changed.
+// Diff adds the time of renewal to the changes.
 func (*SelfSignedCert) Diff(
 	_ context.Context, request infer.DiffRequest[SelfSignedCertArgs, SelfSignedCertState],
 ) (infer.DiffResponse, error) {
@@ -79,7 +79,7 @@ func (*SelfSignedCert) Diff(
 	return diff(request.State.SelfSignedCertArgs, request.Inputs, due), err
 }
 
-// Update takes over what does not change the certificate.
+// Update stores inputs that do not change the certificate.
 func (*SelfSignedCert) Update(
 	_ context.Context, request infer.UpdateRequest[SelfSignedCertArgs, SelfSignedCertState],
 ) (infer.UpdateResponse[SelfSignedCertState], error) {

@@ -22,7 +22,7 @@ type Subject struct {
 	EmailAddress       *string  `pulumi:"emailAddress,optional"`
 }
 
-// The object identifier of an e-mail address in a name (PKCS #9).
+// The object identifier of an e-mail address in a subject (PKCS #9).
 var emailAddress = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 1}
 
 func (s *Subject) name() pkix.Name {
@@ -60,7 +60,7 @@ func list(value *string) []string {
 	return []string{*value}
 }
 
-// AlternativeNames are what the certificate is valid for.
+// AlternativeNames lists the names and addresses for which the certificate is valid.
 type AlternativeNames struct {
 	DNSNames    []string `pulumi:"dnsNames,optional"`
 	IPAddresses []string `pulumi:"ipAddresses,optional"`

@@ -103,7 +103,7 @@ func TestPrivateKeysInAllForms(t *testing.T) {
 	}
 }
 
-// authority makes a CA and a certificate it signed for ipAddresses and dnsNames.
+// authority creates a CA and a certificate that the CA has signed for ipAddresses and dnsNames.
 func authority(t *testing.T, hours, earlyHours float64) (ca *x509.Certificate, inputs, state property.Map) {
 	t.Helper()
 	_, caKey := create(t, "PrivateKey", object{"algorithm": text("ECDSA"), "ecdsaCurve": text("P256")})
