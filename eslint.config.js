@@ -12,6 +12,7 @@ const mayImport = {
     "cloud-init": ["cluster", "settings"],
     components: ["cluster", "settings", "cloud-init", "sdks"],
     ".": ["cluster", "settings", "cloud-init", "components", "sdks"],
+    render: ["cluster", "settings", "cloud-init"],
     testbed: [],
     local: ["cluster", "components", "testbed"],
     bench: ["cloud-init", "cluster", "docs", "local", "testbed"],

@@ -62,7 +62,8 @@ describe.each(Object.entries(configurations))("with %s", (_, configuration) => {
             const expected = machine.configuration.files
                 .filter((file) => file.secret === true || (file.owner ?? "root:root") !== "root:root")
                 .map(({ path }) => path);
-            expect(changed.sort()).toEqual([...expected, "/var/lib/postgres-ha/secrets-received"].sort());
+            const own = ["described.json", "secrets-received"].map((name) => `/var/lib/postgres-ha/${name}`);
+            expect(changed.sort()).toEqual([...expected, ...own].sort());
         });
 
         it("has every file with its owner and permissions", async () => {
