@@ -21,8 +21,8 @@ export const ports = {
     replicas: 5001,
     statistics: 7000,
     /**
-     * Those of a load balancer that a network load balancer leads to, with more than one load balancer. An internal
-     * one takes its targets' ports for itself, so that nobody else reaches them: 5000 and 5001 stay open beside it.
+     * Ports of a load balancer that a network load balancer forwards to, if there are several load balancers. An internal
+     * one reserves its targets' ports: no other client reaches them. So 5000 and 5001 stay open besides.
      */
     balancedLeader: 5010,
     balancedReplicas: 5011,

@@ -45,7 +45,7 @@ export class ClusterCheck extends pulumi.ComponentResource {
             { parent: this, dependsOn: [...cluster.ready, ...loadBalancer.configured, ...joined, jumpHost.configured] },
         );
         this.verdict = check.stdout;
-        // What the check warned of is told by every `up` until a later check no longer does.
+        // Every `up` repeats the warnings of the last check.
         check.stdout.apply((said) =>
             said
                 .split("\n")

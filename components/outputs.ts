@@ -32,8 +32,8 @@ export interface Endpoint {
 }
 
 /**
- * The stack's outputs: the contract with applications. The endpoints are published only after the
- * check saw them work; renaming one breaks whoever reads it.
+ * The stack's outputs: the contract with applications. The endpoints are published only after the check has succeeded.
+ * Renaming an output breaks the stacks that read it.
  */
 export function clusterOutputs(sources: OutputSources) {
     const { authority, credentials, jumpHost, cluster, loadBalancer, check } = sources;

@@ -190,7 +190,7 @@ function runProgram(folder: string, wanted: readonly Wanted[], configuration: Pr
     };
     const options = { cwd: project, environment };
     pulumi(["stack", "init", "lookup", "--non-interactive"], options);
-    // Lookups that find nothing are told as errors: what counts is the file.
+    // A lookup that finds nothing is an error for Pulumi; the file decides.
     return run(["preview", "--stack", "lookup", "--non-interactive", "--color=never"], options).output;
 }
 
@@ -213,7 +213,7 @@ function providerConfiguration(stack: string): ProviderConfiguration {
     for (const [key, { value, secret: isSecret }] of Object.entries(all)) {
         const [namespace, name = ""] = key.split(":");
         if (namespace !== "yandex" || value === undefined) continue;
-        // A key's file may be told by a path from here; the lookup runs elsewhere.
+        // The path of a key file may be relative to this folder; the lookup runs elsewhere.
         const told = name === "serviceAccountKeyFile" && existsSync(value) ? resolve(value) : value;
         if (isSecret || credentials.includes(name)) secret[variable(name)] = told;
         else plain[key] = told;

@@ -71,7 +71,7 @@ export function parseSettings(raw: Readonly<Record<string, unknown>>, secretKeys
     const mistakes: Mistake[] = unknownKeys(raw, Object.keys(declared));
     const values: Record<string, unknown> = {};
     for (const [name, { kind, default: fallback }] of Object.entries<Key>(declared)) {
-        const { success, data, error } = kind.safeParse(raw[name] ?? fallback, { reportInput: true });
+        const { success, data, error } = kind.safeParse(name in raw ? raw[name] : fallback, { reportInput: true });
         if (success) values[name] = data;
         error?.issues.forEach((issue) =>
             mistakes.push({ key: path(name, issue.path), value: issue.input, rule: issue.message }),

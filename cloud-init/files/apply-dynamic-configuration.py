@@ -6,7 +6,7 @@ runs this; the first one changes Patroni's configuration, the others find nothin
 node's PostgreSQL waits for a restart, it is restarted in its turn, while no other node is: replicas
 first, then the leader, which hands over to a synchronous standby before. Where a parameter that
 standbys must not have lower than their leader goes down, the leader is the first, and restarts in
-place. Nobody restarts while another node is not well, so a value with which PostgreSQL does not start
+place. No node restarts while another one is not well, so a value with which PostgreSQL does not start
 costs one node; with the value put back, Patroni starts that one again by itself. Does nothing where
 Patroni does not run yet: its first start reads the same values from its bootstrap section.
 
@@ -36,7 +36,7 @@ TRY_SECONDS = 30
 # The limits lie in one another: five slow nodes may restart one after another within what apply gives this script, and
 # within the wait of one-after-another for the lock; a node's own restart is counted from when it has the lock.
 DEADLINE_SECONDS = 1650
-# Without anybody's restart being done: a node that is not configured now must not keep the leader waiting for ever.
+# Without a restart of any node: a node that is not configured in this run must not block the leader for ever.
 TURN_SECONDS = 480
 # Another node may have restarted a moment ago, or be on its first boot.
 OTHERS_SECONDS = 120
@@ -101,7 +101,7 @@ def same(wanted, found):
 
 
 def difference(desired, actual):
-    """The PATCH that turns actual into desired. Parameters that nobody asks for any more are removed."""
+    """The PATCH that turns actual into desired. Parameters that are no longer desired are removed."""
     patch = {}
     for key, value in desired.items():
         if isinstance(value, dict):
@@ -242,7 +242,7 @@ def control_data():
 
 def leader_still_has_more(own):
     """Whether this standby would start with what it has, because its leader has not been restarted yet. Patroni would keep
-    the old values, and leave another restart pending; and of the leader it tells everybody up to two rounds later."""
+    the old values, and leave another restart pending; and it reports the leader's state up to two rounds late."""
     new_values = lowered(own)
     if own["role"] != "replica" or not new_values:
         return False
@@ -313,7 +313,7 @@ def unwell(member):
 
 
 def look_at_others(cluster, own):
-    """What keeps this node from restarting: the state of the others, or that nobody could take the lead over with
+    """What keeps this node from restarting: the state of the others, or that no standby could become leader with
     everything acknowledged. None when nothing does."""
     states = []
     for member in cluster["members"]:
@@ -394,7 +394,7 @@ def apply():
     change_dynamic_configuration(desired)
 
     # Patroni notices in its next round, within loop_wait; a parameter that needs a restart then sets pending_restart.
-    # Whoever found the change already made waits as well: it may have been made a moment ago. The round begins now on
+    # A node that found the change already made waits as well: it may have been made a moment ago. The round begins now on
     # the node that made it, and by this patch, which removes a key that is not there, on the others.
     request("/config", "PATCH", {"no_such_key": None})
     time.sleep(request("/config").get("loop_wait", 10) + 2)

@@ -13,7 +13,7 @@ trap 'rm -f "$errors"' EXIT
 # The script is read once and kept in memory: it holds verifiers of passwords and may be needed again.
 sql=$(cat)
 connection="host=$hosts port=5432 dbname=postgres user=postgres target_session_attrs=primary connect_timeout=3"
-# A limit of the configuration for everybody's statements is not one for a database that is being made.
+# The configured limit for statements does not apply to the creation of a database.
 connection+=" options='-c statement_timeout=0 -c transaction_timeout=0 -c lock_timeout=0'"
 connection+=" sslmode=verify-full sslrootcert=/etc/postgres-ha/tls/ca.crt passfile=/etc/postgres-ha/superuser.pgpass"
 

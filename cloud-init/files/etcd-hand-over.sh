@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# If this node is etcd's leader, hands the lead to another healthy member.
+# If this node is etcd's leader, transfers the leadership to another healthy member.
 set -euo pipefail
 
 # shellcheck source=/dev/null

@@ -66,7 +66,7 @@ join() {
     own=$(awk -F ', ' -v url="$peer_url" '$4 == url' <<<"$1")
     IFS='|' read -r id known_name client_url < <(awk -F ', ' '{ print $1 "|" $3 "|" $5 }' <<<"$own")
     if [ -n "$known_name" ] && [ -z "$client_url" ]; then
-        start_as_configured # everybody's first boot
+        start_as_configured # the first boot of all members
     fi
     if [ -n "$client_url" ]; then
         echo "etcd-join: the cluster knows $name as member $id, whose data is lost: it is replaced"

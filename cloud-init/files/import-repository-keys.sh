@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Fetches the keys that repositories are signed with and lays each where /etc/yum.repos.d names it, but only if it is the
-# one that the program knows: neither a mirror nor anybody between chooses what its signatures are checked with.
+# one that the program knows: neither a mirror nor a host between can choose the key that signatures are checked with.
 # Reads /etc/postgres-ha/repository-keys, lines of FINGERPRINT FILE URL. A file that is right is not fetched again.
 # Exit status: 0, 65 when trying again is of no use, 1 when it may be.
 set -euo pipefail

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Prints the packages that the cluster's other nodes run, NAME-VERSION-RELEASE on a line each: the leader's if it
-answers, else those of the first node that does. Prints nothing where nobody answers, as when a cluster is made.
+answers, else those of the first node that does. Prints nothing if no node answers, as when a cluster is created.
 
 Each node tells its own in a header of Patroni's answers (see describe-node). Reads /etc/postgres-ha/cluster.json:
 {"members": [{name, fqdn, address}]}, and more for others. Takes a second at most where no node is there.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Takes nodes that are no longer planned out of the cluster, before their machines go: the lead is handed
-# over, then etcd forgets the member. Works for machines that are dead already. (Nodes that are new come in
+# Takes nodes that are no longer planned out of the cluster, before their machines are deleted: a switchover
+# first, then etcd removes the member. Works for machines that are dead already. (Nodes that are new come in
 # by themselves, see etcd-join.)
 # Usage: reconcile-members DEADLINE_SECONDS NAME...
 set -euo pipefail

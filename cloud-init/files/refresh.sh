@@ -8,7 +8,7 @@ action=$1
 unit=$2
 state=$(systemctl is-active "$unit") || true
 case $action-$state in
-# Nobody waits for a service that starts: it may do so for long, as PgBouncer waits for PostgreSQL.
+# Does not wait for a service that is starting: that can take long, as PgBouncer waits for PostgreSQL.
 reload-activating) exec systemctl --no-block reload-or-restart "$unit" ;;
 reload-active | reload-reloading) exec timeout 120 systemctl reload-or-restart "$unit" ;;
 restart-active | restart-activating | restart-reloading) exec timeout 120 systemctl restart "$unit" ;;

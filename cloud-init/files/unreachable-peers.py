@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Has the kernel refuse Patroni's questions to nodes that no longer answer.
 
-Before a replica takes the lead it asks every node that the failsafe key names, the lost one among them, and waits 2 s for
+Before a replica becomes leader it asks every node that the failsafe key names, the lost one among them, and waits 2 s for
 it (Patroni 4, fetch_node_status): writes would wait with it. A node counts as lost when its kernel has neither
 accepted nor refused a connection for three seconds, which is what Patroni would find out as well, later. An entry lives
 for 5 s unless it is renewed: should this program end, Patroni asks again. Runs for as long as its service does.
@@ -55,7 +55,7 @@ def set_refused(address, refused):
     commands = f"add {element} {address} }}\ndelete {element} {address} }}\n"
     if refused:
         commands += f"add {element} {address} timeout {ENTRY_SECONDS}s }}\n"
-    # Whoever reloads the machine's firewall takes this table with it.
+    # A reload of the machine's firewall removes this table.
     if not nft(commands) and not nft(TABLE + commands):
         raise RuntimeError("the kernel does not take the table")
 

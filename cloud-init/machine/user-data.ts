@@ -17,7 +17,7 @@ export interface MachineIdentity {
     readonly timeZone: string;
 }
 
-/** Packages from slow mirrors; whoever waits for the machine has a shorter limit of their own. */
+/** Slow mirrors take long. What waits for the machine has a shorter limit of its own. */
 const FIRST_BOOT_DEADLINE_SECONDS = 3600;
 
 /** The unit that starts everything which needs secrets. */
@@ -95,7 +95,7 @@ export function renderUserData(identity: MachineIdentity, configuration: Machine
 export function renderBundle(configuration: MachineConfiguration): string {
     const marker: MachineFile = { path: SECRETS_MARKER, content: "", mode: "0644" };
     const everything = allFiles(configuration);
-    // Units first: systemd has to know them anew before a service is told to take its changed files.
+    // Units first: systemd must have loaded them before a service is reloaded.
     const isUnit = (file: MachineFile) => file.path.startsWith("/etc/systemd/system/");
     const files = [
         described(configuration, everything),

@@ -95,7 +95,7 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
             ...watchingScript({
                 file: "describe-node.sh",
                 description: "Let Patroni tell which packages this node has",
-                // What every transaction of dnf ends with; rpm's own database is written to by whoever only asks it.
+                // Every transaction of dnf ends with a write to it. rpm's own database is written to by mere queries, too.
                 path: "/var/lib/dnf/history.sqlite",
                 arguments: ["--reload"],
             }),
@@ -112,9 +112,9 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
 }
 
 /**
- * More than any lag: a pebibyte. In the synchronous modes only a standby with everything acknowledged may lead. The limit
- * would count what nobody was told of as well: with more of that than the limit under way (a bulk load, a slow standby)
- * when the leader is lost, Patroni would let nobody lead.
+ * More than any lag: a pebibyte. In the synchronous modes only a standby with all acknowledged commits may become leader.
+ * Patroni's limit also counts WAL that was never acknowledged. During a bulk load it could disqualify every standby, so it is
+ * switched off there.
  */
 const anyLagBytes = 1024 ** 5;
 

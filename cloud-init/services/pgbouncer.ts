@@ -55,7 +55,7 @@ export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): S
             { path: CONFIG, content: configuration(inputs), onChange: [refresh("reload", "pgbouncer.service")] },
             {
                 path: USER_LIST,
-                // The superuser is listed because PgBouncer knows nobody else; without a password, see hostBasedAuthentication.
+                // The superuser is listed, without a password, because PgBouncer knows no other user; see hostBasedAuthentication.
                 content: `"${sqlRoles.poolerLookup}" "${secrets.lookupPassword}"\n"${sqlRoles.superuser}" ""\n`,
                 owner: "pgbouncer:pgbouncer",
                 mode: "0600",
@@ -96,7 +96,7 @@ export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): S
 
 /**
  * Who may come in. Applications: over TLS, with a password. Administrators: to the console, from this machine, as the
- * operating system knows them. Nobody else over the socket, and nobody to the console over the network.
+ * operating system knows them. No other user connects over the socket, and none to the console over the network.
  */
 function hostBasedAuthentication(): string {
     return [

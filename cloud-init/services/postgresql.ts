@@ -117,7 +117,7 @@ function transparentHugePages(): MachineFile {
 }
 
 /**
- * PgBouncer and everybody else on the node reach PostgreSQL here: over the loopback, verified by the certificate's
+ * PgBouncer and all other programs on the node reach PostgreSQL here: over the loopback, verified by the certificate's
  * 127.0.0.1, or over the socket, in a folder that only PostgreSQL's account may write to.
  */
 export const localEndpoint = { host: "127.0.0.1", socketDirectory: "/run/postgresql", port: ports.postgresql } as const;

@@ -9,7 +9,7 @@ const KEY_BYTES = 32;
  *
  * The salt follows from role and password, so that setting the same password again changes nothing:
  * PgBouncer logs clients in to the server with keys that belong to the verifier it saw, and a new salt would
- * lock out whoever is connected. The password must be random and ASCII, because such a salt lets a guess be
+ * lock out clients that are connected. The password must be random and ASCII, because such a salt lets a guess be
  * tested without the iterations.
  */
 export function scramVerifier(role: string, password: string): string {

@@ -441,7 +441,7 @@ describe("preview", () => {
 });
 
 describe("other shapes", () => {
-    it("five nodes in three zones share racks with nobody in their zone", async () => {
+    it("five nodes in three zones: nodes of one zone are in different racks", async () => {
         const five = await runProgram({ databaseNodes: 5, quotas: largeQuotas });
         expect(
             five
@@ -560,7 +560,7 @@ describe("other shapes", () => {
             expect(file).toContain("10.10.0.9");
         });
 
-        it("admit the cloud's health checks and nobody else to the port that is asked", () => {
+        it("admit only the cloud's health checks to the port of the health check", () => {
             const { ingresses } = two.named("VpcSecurityGroup", "main-lb").inputs;
             expect(
                 ingresses

@@ -46,7 +46,7 @@ describe("a preview with the policies", () => {
         expect(status, output).toBe(0);
     });
 
-    it("stops where SSH is open to everybody, unless that is said to be meant", async () => {
+    it("refuses SSH that is open to the whole Internet, unless the policy's configuration allows it", async () => {
         configure({ adminCidrs: ["0.0.0.0/0"], allowSshFromAnywhere: true });
         const refused = await preview();
         expect(refused.status).not.toBe(0);
@@ -55,7 +55,7 @@ describe("a preview with the policies", () => {
         expect(meant.status, meant.output).toBe(0);
     });
 
-    it("stops where data is not protected, unless that is said to be meant", async () => {
+    it("refuses data without protection, unless the policy's configuration allows it", async () => {
         configure({ deletionProtection: false });
         const refused = await preview();
         expect(refused.status).not.toBe(0);
@@ -75,7 +75,7 @@ describe("a refused configuration", () => {
     /** Where a program failed, and what Node.js shows of an error. */
     const noise = /^\s*at |unhandled|ConfigurationError|mistakes:|RunError|stack trace/m;
 
-    it("is told in its readable lines, without a secret", async () => {
+    it("is reported in readable lines, without a secret", async () => {
         configure({
             sshPublicKeys: privateKey,
             ntpServers: privateKey,
@@ -103,7 +103,7 @@ describe("a refused configuration", () => {
         expect(output).not.toMatch(noise);
     });
 
-    it("is told in the cloud's words where an image's family does not exist", async () => {
+    it("is reported in the cloud's words if an image family does not exist", async () => {
         configure({ imageFamily: "no-such-family" });
         const { status, output } = await preview();
         expect(status).not.toBe(0);

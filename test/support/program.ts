@@ -49,7 +49,7 @@ export interface RunOptions {
     readonly exists?: (name: string, type: string) => boolean;
 }
 
-/** What providers would answer, beside the inputs; the engine marks the secrets among it. */
+/** What providers would answer, besides the inputs; the engine marks the secrets in it. */
 function outputsOf(type: string, name: string, inputs: Record<string, any>): Record<string, any> {
     switch (type.split(":").at(-1)) {
         case "PrivateKey":

@@ -131,7 +131,7 @@ describe("etcd-settle-version", () => {
 });
 
 describe("etcd", () => {
-    it("answers whoever shows a certificate of the cluster's, and nobody else", async () => {
+    it("answers only clients with a certificate of the cluster's authority", async () => {
         const { ETCDCTL_CACERT } = environment();
         const refused = await scratch.run("etcdctl", [
             "--endpoints",
@@ -170,7 +170,7 @@ describe("etcd", () => {
 });
 
 describe("etcd-leader-away", () => {
-    it("leaves the lead where PostgreSQL's leader is not", async () => {
+    it("leaves the leadership on a node that is not PostgreSQL's leader", async () => {
         await leadHere();
         expect(await scratch.run(installed("etcd-leader-away"))).toMatchObject({ status: 0 });
         expect(await leader()).toBe(own);

@@ -137,7 +137,7 @@ describe("PostgreSQL's files", () => {
         expect(await asSuperuser("SHOW ssl")).toBe("on");
     });
 
-    it("let nobody in without TLS or a password", async () => {
+    it("admit no client without TLS or a password", async () => {
         expect(
             await asSuperuser(
                 "SELECT type, database, user_name, auth_method FROM pg_hba_file_rules WHERE type = 'host' OR (auth_method <> 'scram-sha-256' AND user_name <> '{postgres}')",

@@ -28,7 +28,7 @@ async function prepare(machine: RenderedMachine): Promise<{ scratch: ScratchMach
     return { scratch, applied };
 }
 
-/** What systemd finds wrong with units; it must be told to say so here and not to the kernel's log. */
+/** What systemd finds wrong with units; its log goes to standard error here, not to the kernel. */
 const verifyUnits = (scratch: ScratchMachine, units: readonly string[]) =>
     scratch.run("systemd-analyze", ["verify", "--man=no", "--recursive-errors=no", ...units], {
         env: { SYSTEMD_LOG_TARGET: "console" },

@@ -51,7 +51,7 @@ describe.each(clusters)("with %s", (_, cluster) => {
         }
     });
 
-    it("nobody but the owner and its group may read a private key or a password", () => {
+    it("only the owner and its group can read a private key or a password", () => {
         const sensitive = files.filter(
             ({ content }) =>
                 /PRIVATE KEY-----/.test(content) ||
@@ -64,7 +64,7 @@ describe.each(clusters)("with %s", (_, cluster) => {
         }
     });
 
-    it("no path is anybody's to write but root's", () => {
+    it("only root can write to any file", () => {
         for (const { path, mode = "0644" } of files) expect(Number.parseInt(mode, 8) & 0o022, path).toBe(0);
     });
 
@@ -224,7 +224,7 @@ describe("Patroni's callbacks", () => {
         return (action: string) => fileOf(machine, `/etc/postgres-ha/callbacks/${action}`);
     };
 
-    it("are all told to Patroni, and each has a script, which nobody but Patroni's account reads", () => {
+    it("are all configured in Patroni, and each has a script that only Patroni's account can read", () => {
         const machine = machineOf(renderCluster(), "database");
         const { callbacks } = parse(fileOf(machine, "/etc/patroni/patroni.yml").content).postgresql;
         expect(Object.keys(callbacks)).toEqual([...callbackActions]);

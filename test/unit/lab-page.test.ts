@@ -108,7 +108,7 @@ describe("what a command printed", () => {
         expect(compare(expected, output)).toMatch(/^page\.md:3: db-1\$ look\nExpected/);
     });
 
-    it("is shown beside what was expected", () => {
+    it("is shown next to the expected output", () => {
         expect(compare(["one", "three"], "one\ntwo\n")).toBe(
             [
                 "page.md:3: db-1$ look",

@@ -210,7 +210,7 @@ esac`,
             .map((call) => call.replace(/.*member /, ""));
     const joined = configuration.replace("state: new", "state: existing");
 
-    it("goes on where there is data, asking nobody", async () => {
+    it("continues where there is data, without asking other members", async () => {
         prepare({ members: [first, ...others], cluster: "old" });
         scratch.write({ path: "/var/lib/etcd/postgres-ha/member/wal", content: "" });
         expect(await run()).toMatchObject({ status: 0 });
@@ -218,7 +218,7 @@ esac`,
         expect(await scratch.calls()).toEqual([]); // not even the mount
     });
 
-    it("starts a new cluster where nobody answers and PostgreSQL has never run", async () => {
+    it("starts a new cluster if no member answers and PostgreSQL has never run", async () => {
         prepare({ cluster: "young" });
         expect(await run()).toMatchObject({ status: 0 });
         expect(await result()).toBe(configuration);
@@ -325,7 +325,7 @@ esac`,
         ]);
     });
 
-    it("hands the lead over before, to a synchronous standby that stays", async () => {
+    it("does a switchover before, to a synchronous standby that stays", async () => {
         prepare(five, ["db-1 Replica", "db-2 Replica", "db-3 Quorum Standby", "db-4 Leader", "db-5 Quorum Standby"]);
         expect(await run()).toMatchObject({ status: 0 });
         expect(await changes()).toEqual([
@@ -335,7 +335,7 @@ esac`,
         ]);
     });
 
-    it("does not take the lead away from a node whose place nobody can take, and says that it is not done", async () => {
+    it("keeps the leader if no other node can become leader, and reports that it is not done", async () => {
         prepare(five, ["db-4 Leader", "db-5 Quorum Standby"]);
         const { status, stderr } = await run(3);
         expect(status).toBe(1);

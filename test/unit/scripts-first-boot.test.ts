@@ -198,14 +198,14 @@ describe("first-boot", () => {
             expect(choose([null, null, null])).toEqual([]);
         });
 
-        it("takes a second at most where nobody is there", async () => {
+        it("takes a second at most if no node exists", async () => {
             scratch.write(installedScript("peer-packages.py"), {
                 path: "/etc/postgres-ha/cluster.json",
                 content: JSON.stringify({
                     members: ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map((address) => ({ address })),
                 }),
             });
-            // Packets that nobody answers, as where a machine is yet to come.
+            // Packets without an answer, as before a machine exists.
             const result = await scratch.bash(
                 `ip link add silent type veth peer name other; ip link set other up; ip address add 192.0.2.9/24 dev silent; ip link set silent up; ip neighbour add 192.0.2.1 lladdr 02:00:00:00:00:01 dev silent; time ${installed("peer-packages")}`,
             );
@@ -299,7 +299,7 @@ describe("the watchdog", () => {
         ["which Patroni may open", "mknod /dev/watchdog c 10 130; chown postgres /dev/watchdog;", "i6300ESB timer"],
         ["which only root may open", "mknod -m 0600 /dev/watchdog c 10 130;", "none"],
         ["which is not there", "", "none"],
-    ])("%s is told to whoever asks Patroni", async (_, devices, expected) => {
+    ])("Patroni reports %s", async (_, devices, expected) => {
         scratch.write(
             installedScript("describe-node.sh"),
             { path: "/etc/postgres-ha/first-boot.conf", content: "PACKAGES=(etcd jq)\n" },

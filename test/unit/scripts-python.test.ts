@@ -32,7 +32,7 @@ describe("apply-dynamic-configuration", () => {
         });
     });
 
-    it("removes parameters that nobody asks for any more, and no other keys", () => {
+    it("removes parameters that are no longer desired, and no other keys", () => {
         expect(
             difference(
                 { postgresql: { parameters: { a: 1 } } },
@@ -326,7 +326,7 @@ describe("apply-dynamic-configuration", () => {
             expect(next(member("a", "leader"), member("b", "replica", lowered), member("c", "replica"))).toEqual(["b"]);
         });
 
-        it("nobody where nothing waits", () => {
+        it("none if nothing waits", () => {
             expect(next(member("a", "leader"), member("b", "replica"))).toEqual([]);
         });
 
@@ -659,7 +659,7 @@ describe("check-cluster", () => {
         const remarks = (...told: readonly object[]) =>
             callPython("check-cluster.py", "remarks", [cluster], { told_by: told }).returned;
 
-        it("says nothing of nodes that are alike, and of a watchdog that nobody promised", () => {
+        it("reports neither equal nodes nor a watchdog that is not configured", () => {
             expect(remarks(headers("3.6.6-1"), headers("3.6.6-1"), headers("3.6.6-1"))).toEqual([]);
         });
 

@@ -70,7 +70,7 @@ describe("import-repository-keys", () => {
             )
         ).stdout;
 
-    it("lays the key that it was told of where dnf looks for it", async () => {
+    it("puts the expected key where dnf looks for it", async () => {
         expect(await run(vendor.armored)).toMatchObject({
             status: 0,
             stdout: expect.stringContaining(`${url} holds ${vendor.fingerprint}, as it must`),
@@ -86,7 +86,7 @@ describe("import-repository-keys", () => {
         expect(await trusted()).toBe("");
     });
 
-    it("refuses a second key beside the right one", async () => {
+    it("refuses a second key next to the right one", async () => {
         const { status, stderr } = await run(gpg("--armor", "--export", vendor.fingerprint, other.fingerprint));
         expect(status).toBe(65);
         expect(stderr).toContain(`holds ${vendor.fingerprint} ${other.fingerprint}, but`);

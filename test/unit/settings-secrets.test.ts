@@ -10,7 +10,7 @@ const tail = "c2VjcmV0IQ";
 const privateKey = `-----BEGIN OPENSSH PRIVATE KEY-----\n${body}\n${tail}\n-----END OPENSSH PRIVATE KEY-----\n`;
 const iamToken = "t1.9euelZqLmZ2Wk5SMjJ6Vi8qPz5ydne3rnpWaipKKl8mVnYmZy5WMzc3l8_dTKUZD-e9xLxxZ";
 
-/** What is configured, and what of it nobody may see. */
+/** What is configured, and which part of it must not be shown. */
 const cases: readonly (readonly [what: string, given: Record<string, unknown>, secrets: readonly string[]])[] = [
     ["a private key among public ones", { sshPublicKeys: privateKey }, [body, tail]],
     ["a private key's lines as a list", { sshPublicKeys: privateKey.trim().split("\n") }, [body, tail]],
