@@ -28,8 +28,25 @@ describe("one-after-another", () => {
         );
         expect(await run()).toMatchObject({ status: 0, stdout: "ran one with two words\n" });
         expect((await scratch.calls())[1]).toMatch(
-            /^etcdctl lock --ttl=60 \/postgres-ha\/one-after-another -- timeout 540 sh -c /,
+            /^etcdctl lock --ttl=60 \/postgres-ha\/one-after-another -- timeout 540 bash -c .* sh -c echo ran/,
         );
+    });
+
+    it("waits for the lock again if etcd stops before the command has begun, and runs the command once", async () => {
+        scratch.stub(
+            "/usr/local/bin/etcdctl",
+            '[ "$1" = lock ] || exit 0; [ -e /tmp/stopped ] || { touch /tmp/stopped; exit 1; }; while [ "$1" != -- ]; do shift; done; shift; exec "$@"',
+        );
+        expect(await run()).toMatchObject({ status: 0, stdout: "ran one with two words\n" });
+    });
+
+    it("does not repeat a command that failed", async () => {
+        scratch.stub(
+            "/usr/local/bin/etcdctl",
+            '[ "$1" = lock ] || exit 0; while [ "$1" != -- ]; do shift; done; shift; exec "$@"',
+        );
+        const result = await scratch.run(installed("one-after-another"), ["sh", "-c", "echo ran; exit 1"]);
+        expect(result).toMatchObject({ status: 1, stdout: "ran\n" });
     });
 
     it("runs it at once where etcd has no quorum", async () => {
