@@ -1,7 +1,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import { configureCommand, renderBundle } from "../cloud-init/machine/user-data.ts";
+import { configureCommand } from "../cloud-init/machine/user-data.ts";
 import type { Machine } from "./machine.ts";
 import { keepManifest } from "./manifest.ts";
 import { connection, type SshTarget } from "./ssh.ts";
@@ -84,7 +84,7 @@ export function configureMachine(
                 ),
             ),
             revisions: [machine.revision],
-            stdin: pulumi.secret(machine.configuration.apply(renderBundle)),
+            stdin: machine.bundle,
             deadlineSeconds: APPLY_SECONDS + machine.readyTimeoutSeconds,
         },
         opts,

@@ -52,6 +52,8 @@ export class Machine extends pulumi.ComponentResource {
     /** How the program's Commands log in. */
     readonly ssh: SshTarget;
     readonly configuration: pulumi.Output<MachineConfiguration>;
+    /** What the Command that configures the machine sends to it. */
+    readonly bundle: pulumi.Output<string>;
     /** Of the machine's size and configuration, see revision.ts. */
     readonly revision: pulumi.Output<string>;
     /** How long the machine, and then the cluster, may take to become ready. */
@@ -66,6 +68,7 @@ export class Machine extends pulumi.ComponentResource {
         const dataDisk = args.dataDisk && this.dataDisk(`${name}-data`, args, args.dataDisk);
         this.node = args.node;
         this.configuration = args.configuration;
+        this.bundle = pulumi.secret(args.configuration.apply(renderBundle));
         this.announceChanges = args.context.announceChanges;
         this.readyTimeoutSeconds = settings.readyTimeoutMinutes * 60;
         this.revision = this.drawRevision(name, args);
@@ -152,13 +155,13 @@ export class Machine extends pulumi.ComponentResource {
         );
     }
 
-    private drawRevision(name: string, { context, role, dataDisk, configuration }: MachineArgs): pulumi.Output<string> {
+    private drawRevision(name: string, { context, role, dataDisk }: MachineArgs): pulumi.Output<string> {
         const { platformId, machines } = context.settings;
         const { cores, coreFraction, memoryGib, bootDisk }: MachineSettings = machines[role];
         const size = { platformId, cores, coreFraction, memoryGib, bootDisk, dataDisk };
         return revision(
             name,
-            { size: pulumi.output(JSON.stringify(size)), configuration: configuration.apply(renderBundle) },
+            { size: pulumi.output(JSON.stringify(size)), configuration: this.bundle },
             { parent: this },
         );
     }

@@ -1,7 +1,7 @@
 /** The running cluster, observed and changed from inside its machines instead of through its endpoints. */
 import { nodeTls, ports } from "../cluster/names.ts";
 import { executeInGuest, initProcess } from "../testbed/machines/guest.ts";
-import { machineId, onMachine } from "./machines.ts";
+import { machineId, onMachine, switchover } from "./machines.ts";
 import type { Outputs } from "./outputs.ts";
 import { site } from "./this-testbed.ts";
 import { monotonicMilliseconds } from "./workload/records.ts";
@@ -63,18 +63,7 @@ export class Cluster {
     async moveLeader(to: string): Promise<void> {
         const { leader } = await this.roles();
         if (leader === to) return;
-        await onMachine(
-            to,
-            "patronictl",
-            "-c",
-            "/etc/patroni",
-            "switchover",
-            "--leader",
-            leader,
-            "--candidate",
-            to,
-            "--force",
-        );
+        await switchover(to, leader, to);
         await this.whole(60, 2);
     }
 
@@ -223,24 +212,6 @@ export class Cluster {
     private statuses(): Promise<NodeStatus[]> {
         return Promise.all(this.nodes.map(statusOf));
     }
-}
-
-/** Runs SQL as the superuser on a node, over its local socket. @returns psql's unaligned output */
-export async function superuserSql(name: string, statement: string, timeoutSeconds = 60): Promise<string> {
-    const command = [
-        "psql",
-        "--host=/run/postgresql",
-        "--username=postgres",
-        "--no-psqlrc",
-        "--quiet",
-        "--tuples-only",
-        "--no-align",
-        "--set=ON_ERROR_STOP=1",
-        `--command=${statement}`,
-    ];
-    const { exitCode, stdout, stderr } = await executeInGuest(site, machineId(name), command, { timeoutSeconds });
-    if (exitCode !== 0) throw new Error(`${name}: ${stderr.trim()}`);
-    return stdout.trim();
 }
 
 /** Asks both services of a node in one call, because entering a machine costs more than the questions. */

@@ -28,6 +28,16 @@ export async function members(from = "db-1"): Promise<{ Member: string; Role: st
     return JSON.parse(output) as Awaited<ReturnType<typeof members>>;
 }
 
+/**
+ * Has Patroni switch PostgreSQL over.
+ * @param on the node that asks for it
+ * @param to the new leader's host name. Default: Patroni chooses
+ */
+export async function switchover(on: string, leader: string, to?: string): Promise<void> {
+    const candidate = to === undefined ? [] : ["--candidate", to];
+    await onMachine(on, "patronictl", "-c", "/etc/patroni", "switchover", "--leader", leader, ...candidate, "--force");
+}
+
 /** Runs SQL as the superuser on a node, over its local socket. @returns psql's unaligned output */
 export async function superuserSql(name: string, statement: string, timeoutSeconds = 60): Promise<string> {
     const command = [

@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { parse } from "yaml";
 
 import { allFiles } from "../cloud-init/machine/user-data.ts";
-import { ConfigurationError, parseSettings, type Settings } from "../settings/index.ts";
+import { parseSettings, type Settings } from "../settings/index.ts";
 import { machineText, plannedMachines } from "./machine-text.ts";
 
 const PREFIX = "postgres-ha:";
@@ -68,6 +68,6 @@ function main(words: readonly string[]): number {
 try {
     process.exitCode = main(process.argv.slice(2));
 } catch (error) {
-    console.error(error instanceof ConfigurationError || error instanceof Error ? error.message : error);
+    console.error(error instanceof Error ? error.message : error);
     process.exitCode = 1;
 }

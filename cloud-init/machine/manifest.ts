@@ -5,13 +5,14 @@ import type { MachineConfiguration } from "./configuration.ts";
 import { consequenceOf } from "./scripts.ts";
 import { allFiles } from "./user-data.ts";
 
-/**
- * By name of a file, of a part of a file, of a package or a unit: its fingerprint, and what a change of it does. Both in one
- * text, so that a diff of the state shows a line for each.
- */
-export type Manifest = Readonly<Record<string, string>>;
+/** By name of a file, of a part of a file, of a package or a unit. */
+export type Manifest = Readonly<Record<string, ManifestItem>>;
 
-const SEPARATOR = " ";
+export interface ManifestItem {
+    readonly fingerprint: string;
+    /** What a change of it does, empty where nothing needs mention. */
+    readonly consequence: string;
+}
 
 /**
  * The manifest of a machine.
@@ -21,7 +22,7 @@ export function manifest(configuration: MachineConfiguration, key: string): Mani
     const fingerprint = (name: string, text: string) =>
         createHmac("sha256", key).update(`${name}\0${text}`).digest("hex").slice(0, 8);
     const item = (name: string, text: string, consequence: string) =>
-        [name, [fingerprint(name, text), consequence].join(SEPARATOR).trim()] as const;
+        [name, { fingerprint: fingerprint(name, text), consequence }] as const;
     const { packages, units, unitsWithSecrets, unawaitedUnits } = configuration;
     return Object.fromEntries([
         ...packages.map((name) => item(`package ${name}`, "", "installation")),
@@ -40,20 +41,18 @@ function consequences(commands: readonly string[]): string {
 
 /** What changes on a machine, a line each: `/etc/haproxy/haproxy.cfg changes: reload of haproxy`. */
 export function changes(before: Manifest, after: Manifest): readonly string[] {
-    const said = (name: string, verb: string, value: string) => {
-        const [, ...consequence] = value.split(SEPARATOR);
-        return consequence.length === 0 ? `${name} ${verb}` : `${name} ${verb}: ${consequence.join(SEPARATOR)}`;
-    };
+    const said = (name: string, verb: string, { consequence }: ManifestItem) =>
+        consequence === "" ? `${name} ${verb}` : `${name} ${verb}: ${consequence}`;
     const isFile = (name: string) => name.startsWith("/");
     return [
-        ...Object.entries(after).flatMap(([name, value]) => {
+        ...Object.entries(after).flatMap(([name, item]) => {
             const old = before[name];
-            if (old === undefined) return [said(name, "is new", value)];
-            return old.split(SEPARATOR)[0] === value.split(SEPARATOR)[0] ? [] : [said(name, "changes", value)];
+            if (old === undefined) return [said(name, "is new", item)];
+            return old.fingerprint === item.fingerprint ? [] : [said(name, "changes", item)];
         }),
-        ...Object.entries(before).flatMap(([name, value]) => {
+        ...Object.entries(before).flatMap(([name, item]) => {
             if (name in after) return [];
-            return isFile(name) ? [said(name, "is removed", value)] : [`${name} is no longer described`];
+            return isFile(name) ? [said(name, "is removed", item)] : [`${name} is no longer described`];
         }),
     ];
 }

@@ -1,32 +1,21 @@
 /** An administrator's own operations. */
-import { onMachine } from "../machines.ts";
+import { switchover } from "../machines.ts";
 import type { Fault } from "./fault.ts";
 
-/** @param candidate whether the switchover names the new leader */
-const switchover =
-    (candidate: boolean): Fault["inject"] =>
+/** @param toCandidate whether the switchover names the new leader */
+const underLoad =
+    (toCandidate: boolean): Fault["inject"] =>
     async (cluster) => {
         const { leader, replicas } = await cluster.roles();
-        const to = candidate ? ["--candidate", replicas[0]!] : [];
-        await onMachine(
-            replicas[0]!,
-            "patronictl",
-            "-c",
-            "/etc/patroni",
-            "switchover",
-            "--leader",
-            leader,
-            ...to,
-            "--force",
-        );
+        await switchover(replicas[0]!, leader, toCandidate ? replicas[0] : undefined);
     };
 
 export const operationFaults: readonly Fault[] = [
-    { name: "switchover", title: "Switchover under load", writeGapGoalSeconds: 1, inject: switchover(false) },
+    { name: "switchover", title: "Switchover under load", writeGapGoalSeconds: 1, inject: underLoad(false) },
     {
         name: "switchover-to-candidate",
         title: "Switchover to a named candidate",
         writeGapGoalSeconds: 1,
-        inject: switchover(true),
+        inject: underLoad(true),
     },
 ];

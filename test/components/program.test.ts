@@ -6,6 +6,7 @@ import { flowsOf, type Flow, type Party } from "../../cluster/flows.ts";
 import type { Role } from "../../cluster/roles.ts";
 import { isSecret, openTexts, runProgram, unknownValue, type ProgramRun, type Registered } from "../support/program.ts";
 import { configurations, largeQuotas, minimalConfiguration } from "../support/rendered-cluster.ts";
+import { machineCounts } from "../support/machine-counts.ts";
 
 const keys = (resources: readonly Registered[]) =>
     resources.map(({ type, name, parent }) => `${type} ${name} < ${parent}`).sort();
@@ -136,7 +137,7 @@ describe("security groups", () => {
         clusterName: "main",
         zones: ["ru-central1-a", "ru-central1-b", "ru-central1-d"],
         network: { cidr: "10.10.0.0/16" },
-        machines: { jumpHost: { count: 1 }, database: { count: 3 }, loadBalancer: { count: 1 } },
+        machines: machineCounts({ database: 3, loadBalancer: 1 }),
     };
     const plan: AddressPlan = addressPlan(cluster);
     const ranges: Record<Party, readonly string[]> = {

@@ -17,6 +17,7 @@ import { eventually } from "../../local/eventually.ts";
 import { members, onMachine } from "../../local/machines.ts";
 import type { Outputs } from "../../local/outputs.ts";
 import { caFile, folder, repository, site } from "../../local/this-testbed.ts";
+import { machineCounts } from "../support/machine-counts.ts";
 
 /**
  * The life of one stack: created, used, inspected, changed and destroyed. The tests share it, in this order.
@@ -228,7 +229,7 @@ describe("security", () => {
             clusterName: "main",
             zones: ["ru-central1-a", "ru-central1-b", "ru-central1-d"],
             network: { cidr: "10.10.0.0/16" },
-            machines: { jumpHost: { count: 1 }, database: { count: 3 }, loadBalancer: { count: 1 } },
+            machines: machineCounts({ database: 3, loadBalancer: 1 }),
         });
         const context = { plan, adminCidrs: ["203.0.113.10/32"], clientCidrs: ["10.10.0.0/16"] };
         const inCidr = (cidr: string, address: string) =>

@@ -9,7 +9,7 @@ import { clusterUp } from "./support/what-is-up.ts";
 import { sql } from "../../local/sql.ts";
 import { local, pulumi, stackOutputs } from "../../local/commands.ts";
 import { eventually } from "../../local/eventually.ts";
-import { machineId, members, onMachine } from "../../local/machines.ts";
+import { machineId, members, onMachine, switchover } from "../../local/machines.ts";
 import { repository, site } from "../../local/this-testbed.ts";
 
 /** Database nodes that are lost for good, and a cluster that grows and shrinks. The rows must survive everything. */
@@ -196,18 +196,7 @@ describe("the number of database nodes", () => {
     });
 
     test("shrinks to three, and the leadership moves to one of them", async () => {
-        await onMachine(
-            "db-1",
-            "patronictl",
-            "-c",
-            "/etc/patroni",
-            "switchover",
-            "--leader",
-            await leader(),
-            "--candidate",
-            "main-db-5",
-            "--force",
-        );
+        await switchover("db-1", await leader(), "main-db-5");
         await configure(3);
         await local();
         expect(nodes(3)).toContain(await leader());

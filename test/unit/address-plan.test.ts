@@ -9,6 +9,7 @@ import {
     type Node,
 } from "../../cluster/address-plan.ts";
 import { roleNames } from "../../cluster/roles.ts";
+import { machineCounts } from "../support/machine-counts.ts";
 
 const zones = ["ru-central1-a", "ru-central1-b", "ru-central1-d"];
 
@@ -27,11 +28,9 @@ const input: fc.Arbitrary<AddressPlanInput> = fc.record({
     clusterName: fc.constantFrom("main", "orders"),
     zones: fc.integer({ min: 1, max: 3 }).map((count) => zones.slice(0, count)),
     network: fc.record({ cidr: network }),
-    machines: fc.record({
-        jumpHost: fc.constant({ count: 1 }),
-        database: fc.record({ count: fc.constantFrom(1, 3, 5) }),
-        loadBalancer: fc.record({ count: fc.integer({ min: 1, max: 4 }) }),
-    }),
+    machines: fc
+        .record({ database: fc.constantFrom(1, 3, 5), loadBalancer: fc.integer({ min: 1, max: 4 }) })
+        .map(machineCounts),
 });
 
 const machines = (plan: AddressPlan): Node[] => [
@@ -50,7 +49,7 @@ describe("addressPlan", () => {
             clusterName: "main",
             zones,
             network: { cidr: "10.10.0.0/16" },
-            machines: { jumpHost: { count: 1 }, database: { count: 5 }, loadBalancer: { count: 2 } },
+            machines: machineCounts({ database: 5, loadBalancer: 2 }),
         });
         expect(plan.subnets).toEqual([
             { zone: "ru-central1-a", cidr: "10.10.0.0/19", dnsServer: "10.10.0.2" },
@@ -75,7 +74,7 @@ describe("addressPlan", () => {
                 clusterName: "main",
                 zones,
                 network: { cidr: "10.10.0.0/16" },
-                machines: { jumpHost: { count: 1 }, database: { count: 3 }, loadBalancer: { count } },
+                machines: machineCounts({ database: 3, loadBalancer: count }),
             });
         expect(plan(1).networkLoadBalancer).toBeUndefined();
         expect(plan(2).networkLoadBalancer).toEqual({ zone: "ru-central1-a", address: "10.10.0.9" });
@@ -130,7 +129,7 @@ describe("addressPlan", () => {
                 const before = addressPlan(value);
                 const grown = addressPlan({
                     ...value,
-                    machines: { jumpHost: { count: 1 }, database: { count: 5 }, loadBalancer: { count: 4 } },
+                    machines: machineCounts({ database: 5, loadBalancer: 4 }),
                 });
                 for (const role of roleNames)
                     expect(grown.nodes[role].slice(0, before.nodes[role].length)).toEqual(before.nodes[role]);
@@ -163,7 +162,7 @@ describe("addressPlan", () => {
                 clusterName: "main",
                 zones,
                 network: { cidr },
-                machines: { jumpHost: { count: 1 }, database: { count: 3 }, loadBalancer: { count: 1 } },
+                machines: machineCounts({ database: 3, loadBalancer: 1 }),
             }),
         ).toThrow(new RangeError(message));
     });
@@ -173,7 +172,7 @@ describe("addressPlan", () => {
             clusterName: "main",
             zones,
             network: { cidr: "10.10.0.0/16" },
-            machines: { jumpHost: { count: 1 }, database: { count: 3 }, loadBalancer: { count: 1 } },
+            machines: machineCounts({ database: 3, loadBalancer: 1 }),
         };
         expect(() => addressPlan({ ...valid, machines: { ...valid.machines, database: { count: 6 } } })).toThrow(
             "6 database nodes: must be 1 to 5",

@@ -10,13 +10,14 @@ import {
     type SecurityGroupRule,
 } from "../../cluster/flows.ts";
 import { roleNames, type Role } from "../../cluster/roles.ts";
+import { machineCounts } from "../support/machine-counts.ts";
 
 const context: FlowContext = {
     plan: addressPlan({
         clusterName: "main",
         zones: ["ru-central1-a", "ru-central1-b", "ru-central1-d"],
         network: { cidr: "10.10.0.0/16" },
-        machines: { jumpHost: { count: 1 }, database: { count: 3 }, loadBalancer: { count: 2 } },
+        machines: machineCounts({ database: 3, loadBalancer: 2 }),
     }),
     adminCidrs: ["203.0.113.10/32"],
     clientCidrs: ["10.10.0.0/16", "10.20.0.0/16"],
@@ -162,7 +163,7 @@ describe("a network load balancer", () => {
                 clusterName: "main",
                 zones: ["ru-central1-a"],
                 network: { cidr: "10.10.0.0/16" },
-                machines: { jumpHost: { count: 1 }, database: { count: 3 }, loadBalancer: { count: 1 } },
+                machines: machineCounts({ database: 3, loadBalancer: 1 }),
             }),
         };
         expect(flowsOf(one.plan).some(({ balanced }) => balanced)).toBe(false);

@@ -10,12 +10,13 @@ import { addressPlan } from "../../cluster/address-plan.ts";
 import { connectionStrings } from "../../cluster/connection-strings.ts";
 import { knownHosts, sshConfiguration } from "../../cluster/ssh-configuration.ts";
 import { sshKeyPair } from "../support/certificates.ts";
+import { machineCounts } from "../support/machine-counts.ts";
 
 const cluster = {
     clusterName: "main",
     zones: ["ru-central1-a", "ru-central1-b"],
     network: { cidr: "10.10.0.0/16" },
-    machines: { jumpHost: { count: 1 }, database: { count: 3 }, loadBalancer: { count: 2 } },
+    machines: machineCounts({ database: 3, loadBalancer: 2 }),
 };
 const plan = addressPlan(cluster);
 
