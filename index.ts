@@ -42,7 +42,7 @@ const context = {
 const jumpHost = new JumpHost(`${clusterName}-jump`, { context, authority });
 const cluster = new DatabaseCluster(`${clusterName}-db`, { context, authority, credentials, jumpHost });
 const loadBalancer = new LoadBalancer(`${clusterName}-lb`, { context, authority, jumpHost });
-const check = new ClusterCheck(`${clusterName}-check`, { cluster, loadBalancer, jumpHost, credentials });
+const check = new ClusterCheck(`${clusterName}-check`, { context, cluster, loadBalancer, jumpHost, credentials });
 
 export const {
     leaderEndpoint,

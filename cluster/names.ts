@@ -51,6 +51,9 @@ export const sqlRoles = {
     healthCheck: "health_check",
 } as const;
 
+/** The database that is always there: for what belongs to no application. */
+export const maintenanceDatabase = "postgres";
+
 /** What Patroni calls a script back for (its manual, "YAML Configuration Settings", `callbacks`). */
 export const callbackActions = ["on_start", "on_stop", "on_restart", "on_role_change", "on_reload"] as const;
 export type CallbackAction = (typeof callbackActions)[number];

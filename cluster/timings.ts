@@ -9,7 +9,7 @@
  *   lease left, p95: ttl − 0.05 · loop_wait                   19.9    24.9     44.8
  *   etcd notices the lease's end (looks every 0.5 s)           0.5     0.5      0.5
  *   race: Patroni asks the others (and not the dead one,
- *     see unreachable-peers.py: it would wait 2 s for it)      0.3     0.3      0.3
+ *     see unreachable_peers.py: it would wait 2 s for it)      0.3     0.3      0.3
  *   promotion of the standby                                   0.5     0.5      0.5
  *   HAProxy finds it: rise × down check interval         ≤     0.25    0.25     2.0
  *   sum                                                       21.5    26.5     48.1

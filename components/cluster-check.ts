@@ -1,13 +1,15 @@
 import * as pulumi from "@pulumi/pulumi";
 
-import { checkClusterCommand } from "../cloud-init/roles/database-node.ts";
+import { checkClusterCommand, checkClusterInput } from "../cloud-init/roles/database-node.ts";
 import { remoteCommand } from "./commands.ts";
 import type { Credentials } from "./credentials.ts";
 import type { DatabaseCluster } from "./database-cluster.ts";
 import type { JumpHost } from "./jump-host.ts";
 import type { LoadBalancer } from "./load-balancer.ts";
+import type { ClusterContext } from "./machine.ts";
 
 export interface ClusterCheckArgs {
+    readonly context: ClusterContext;
     readonly cluster: DatabaseCluster;
     readonly loadBalancer: LoadBalancer;
     readonly jumpHost: JumpHost;
@@ -26,7 +28,8 @@ export class ClusterCheck extends pulumi.ComponentResource {
 
     constructor(name: string, args: ClusterCheckArgs, opts?: pulumi.ComponentResourceOptions) {
         super("postgres-ha:index:ClusterCheck", name, {}, opts);
-        const { cluster, loadBalancer, jumpHost, credentials } = args;
+        const { context, cluster, loadBalancer, jumpHost, credentials } = args;
+        const { users } = context.settings.postgresql;
         const { readyTimeoutSeconds } = jumpHost.machine;
         const machines = [jumpHost.machine, ...cluster.machines, ...loadBalancer.machines];
         const joined =
@@ -34,10 +37,11 @@ export class ClusterCheck extends pulumi.ComponentResource {
         const check = remoteCommand(
             name,
             {
-                machine: cluster.machines[0]!,
+                machine: jumpHost.machine,
+                target: cluster.anyNode,
                 jumpHost: jumpHost.ssh,
                 create: checkClusterCommand(readyTimeoutSeconds),
-                stdin: pulumi.secret(pulumi.jsonStringify({ password: credentials.healthCheck })),
+                stdin: pulumi.secret(credentials.healthCheck.apply((password) => checkClusterInput(password, users))),
                 revisions: [...machines.map((machine) => machine.revision), cluster.objectsRevision],
                 triggers: [...machines.map(({ instance }) => instance.id), ...joined.map(({ id }) => id)],
                 deadlineSeconds: readyTimeoutSeconds,

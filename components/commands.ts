@@ -7,9 +7,11 @@ import { keepManifest } from "./manifest.ts";
 import { connection, type SshTarget } from "./ssh.ts";
 
 export interface RemoteCommandArgs {
-    /** The machine the command belongs to: it goes with it. */
+    /** The machine the command belongs to: it goes with it, and runs again on a new one. */
     readonly machine: Machine;
-    /** The way to the machine. @default none: the machine has a public address */
+    /** Where it runs. @default on that machine */
+    readonly target?: SshTarget;
+    /** The way there. @default none: the machine has a public address */
     readonly jumpHost?: SshTarget;
     /** Idempotent, with a deadline of its own; runs again when anything here changes. */
     readonly create: pulumi.Input<string>;
@@ -36,7 +38,7 @@ export function remoteCommand(
     return new command.remote.Command(
         name,
         {
-            connection: connection(args.machine.ssh, args.jumpHost),
+            connection: connection(args.target ?? args.machine.ssh, args.jumpHost),
             create: withRevisions(args),
             ...(args.stdin === undefined ? {} : { stdin: args.stdin }),
             triggers: [args.machine.instance.id, ...(args.triggers ?? [])],
@@ -61,8 +63,11 @@ function withRevisions({ create, revisions = [] }: RemoteCommandArgs): pulumi.In
 /** The dials of ssh.ts last no longer than seven minutes; a command kills itself up to half a minute after its deadline. */
 const CONNECT_SECONDS = 480;
 
-/** configure.sh's limits before it waits for the units: for files, file systems that grow, and nodes that restart in turn. */
-const APPLY_SECONDS = 1800 + 300 + 1750;
+/**
+ * What configure has before it waits for the units: five slow nodes may restart PostgreSQL one after another, 7 minutes each,
+ * after as many restarted etcd, and a file system may grow.
+ */
+const CHANGE_SECONDS = 3900;
 
 /**
  * Sends a machine its configuration, secrets included, and waits until cloud-init is done and the
@@ -80,12 +85,12 @@ export function configureMachine(
             jumpHost,
             create: pulumi.unsecret(
                 machine.configuration.apply((configuration) =>
-                    configureCommand(configuration, machine.readyTimeoutSeconds),
+                    configureCommand(configuration, CHANGE_SECONDS, machine.readyTimeoutSeconds),
                 ),
             ),
             revisions: [machine.revision],
             stdin: machine.bundle,
-            deadlineSeconds: APPLY_SECONDS + machine.readyTimeoutSeconds,
+            deadlineSeconds: CHANGE_SECONDS + machine.readyTimeoutSeconds,
         },
         opts,
     );

@@ -8,13 +8,14 @@ import {
     reconcileMembersCommand,
 } from "../cloud-init/roles/database-node.ts";
 import { databaseObjectsSql } from "../cloud-init/services/database-objects.ts";
-import { peer, type Node } from "../cluster/address-plan.ts";
+import type { Node } from "../cluster/address-plan.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
 import { configureMachine, remoteCommand } from "./commands.ts";
 import type { Credentials } from "./credentials.ts";
 import type { JumpHost } from "./jump-host.ts";
 import { Machine, type ClusterContext } from "./machine.ts";
 import { revision } from "./revision.ts";
+import type { SshTarget } from "./ssh.ts";
 
 export interface DatabaseClusterArgs {
     readonly context: ClusterContext;
@@ -30,6 +31,8 @@ export class DatabaseCluster extends pulumi.ComponentResource {
     readonly ready: readonly command.remote.Command[];
     /** Of roles and databases, see revision.ts. */
     readonly objectsRevision: pulumi.Output<string>;
+    /** A node that answers, for what any of them can do. */
+    readonly anyNode: SshTarget;
 
     constructor(name: string, args: DatabaseClusterArgs, opts?: pulumi.ComponentResourceOptions) {
         super("postgres-ha:index:DatabaseCluster", name, {}, opts);
@@ -45,10 +48,36 @@ export class DatabaseCluster extends pulumi.ComponentResource {
         );
         const sql = databaseObjects(args);
         this.objectsRevision = revision(`${name}-objects`, { sql }, child);
+        const revisions = this.machines.map((machine) => machine.revision);
+        this.anyNode = jumpHost.findAny(`${name}-any`, this.machines, [...revisions, this.objectsRevision], {
+            ...child,
+            dependsOn: throughJumpHost,
+        });
+        const deadlineSeconds = this.machines[0]!.readyTimeoutSeconds;
+        const onAnyNode = {
+            machine: jumpHost.machine,
+            target: this.anyNode,
+            jumpHost: jumpHost.ssh,
+            triggers: this.machines.map(({ instance }) => instance.id),
+        };
         this.ready = [
-            this.reconciledMembers(`${name}-members`, args, { ...child, dependsOn: configured }),
-            // Waits for a leader on the node itself, so it need not wait for all of them here.
-            this.createdObjects(`${name}-objects`, sql, args, { ...child, dependsOn: configured.slice(0, 1) }),
+            // Nodes that are no longer planned leave the cluster. Pulumi deletes their machines after everything else.
+            remoteCommand(
+                `${name}-members`,
+                { ...onAnyNode, create: reconcileMembersCommand(deadlineSeconds), revisions, deadlineSeconds },
+                { ...child, dependsOn: configured },
+            ),
+            remoteCommand(
+                `${name}-objects`,
+                {
+                    ...onAnyNode,
+                    create: createDatabaseObjectsCommand(deadlineSeconds),
+                    revisions: [this.objectsRevision],
+                    stdin: pulumi.secret(sql),
+                    deadlineSeconds: deadlineSeconds + SQL_SECONDS,
+                },
+                { ...child, dependsOn: configured },
+            ),
         ];
         this.registerOutputs({});
     }
@@ -87,48 +116,6 @@ export class DatabaseCluster extends pulumi.ComponentResource {
                 protect: settings.deletionProtection,
             },
             { parent: this },
-        );
-    }
-
-    /** Nodes that are no longer planned leave the cluster. Pulumi deletes their machines after everything else. */
-    private reconciledMembers(
-        name: string,
-        { context, jumpHost }: DatabaseClusterArgs,
-        opts: pulumi.CustomResourceOptions,
-    ) {
-        const deadlineSeconds = this.machines[0]!.readyTimeoutSeconds;
-        return remoteCommand(
-            name,
-            {
-                machine: this.machines[0]!,
-                jumpHost: jumpHost.ssh,
-                create: reconcileMembersCommand(context.plan.nodes.database.map(peer), deadlineSeconds),
-                revisions: this.machines.map((machine) => machine.revision),
-                deadlineSeconds,
-            },
-            opts,
-        );
-    }
-
-    /** Creates roles and databases on the leader, wherever it is. The first node only runs the command. */
-    private createdObjects(
-        name: string,
-        sql: pulumi.Output<string>,
-        { context, jumpHost }: DatabaseClusterArgs,
-        opts: pulumi.CustomResourceOptions,
-    ) {
-        const deadlineSeconds = this.machines[0]!.readyTimeoutSeconds;
-        return remoteCommand(
-            name,
-            {
-                machine: this.machines[0]!,
-                jumpHost: jumpHost.ssh,
-                create: createDatabaseObjectsCommand(context.plan.nodes.database.map(peer), deadlineSeconds),
-                revisions: [this.objectsRevision],
-                stdin: pulumi.secret(sql),
-                deadlineSeconds: deadlineSeconds + SQL_SECONDS,
-            },
-            opts,
         );
     }
 }

@@ -2,7 +2,7 @@ import type * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as yandex from "@pulumi/yandex";
 
-import { jumpHost, waitForSshCommand } from "../cloud-init/roles/jump-host.ts";
+import { findBySshCommand, jumpHost, waitForSshCommand } from "../cloud-init/roles/jump-host.ts";
 import type { CertificateAuthority } from "./certificate-authority.ts";
 import { configureMachine, remoteCommand } from "./commands.ts";
 import { Machine, type ClusterContext } from "./machine.ts";
@@ -56,12 +56,11 @@ export class JumpHost extends pulumi.ComponentResource {
      *   as invalid.
      */
     open(name: string, machines: readonly Machine[], opts: pulumi.CustomResourceOptions): command.remote.Command[] {
-        const targets = machines.map(({ node }) => `${node.hostname}=${node.address}`);
         const reachable = remoteCommand(
             name,
             {
                 machine: this.machine,
-                create: waitForSshCommand(targets, this.machine.readyTimeoutSeconds),
+                create: waitForSshCommand(sshTargets(machines), this.machine.readyTimeoutSeconds),
                 triggers: machines.map(({ instance }) => instance.id),
                 deadlineSeconds: this.machine.readyTimeoutSeconds,
             },
@@ -69,4 +68,38 @@ export class JumpHost extends pulumi.ComponentResource {
         );
         return [reachable, this.configured];
     }
+
+    /**
+     * Finds a machine that answers, for what any of them can do. One that is lost then stops nothing but what is its own.
+     * @param revisions of what runs there: it is looked for anew with each
+     */
+    findAny(
+        name: string,
+        machines: readonly Machine[],
+        revisions: readonly pulumi.Output<string>[],
+        opts: pulumi.CustomResourceOptions,
+    ): SshTarget {
+        const found = remoteCommand(
+            name,
+            {
+                machine: this.machine,
+                create: findBySshCommand(sshTargets(machines), this.machine.readyTimeoutSeconds),
+                revisions,
+                triggers: machines.map(({ instance }) => instance.id),
+                deadlineSeconds: this.machine.readyTimeoutSeconds,
+            },
+            opts,
+        );
+        // A preview may have the answer of an earlier list, with a machine that is to go.
+        const answering = found.stdout.apply(
+            (said) => machines.find(({ node }) => node.hostname === said.trim()) ?? machines[0]!,
+        );
+        return {
+            ...machines[0]!.ssh,
+            host: answering.apply(({ address }) => address),
+            hostKey: answering.apply(({ hostKey }) => hostKey),
+        };
+    }
 }
+
+const sshTargets = (machines: readonly Machine[]) => machines.map(({ node }) => `${node.hostname}=${node.address}`);

@@ -84,8 +84,8 @@ export class Cluster {
         await onMachine(
             from,
             "bash",
-            "-c",
-            `. /etc/profile.d/postgres-ha-etcd.sh; ETCDCTL_ENDPOINTS=https://127.0.0.1:${ports.etcdClient} etcdctl move-leader ${id}`,
+            "-lc",
+            `ETCDCTL_ENDPOINTS=https://127.0.0.1:${ports.etcdClient} etcdctl move-leader ${id}`,
         );
     }
 
@@ -96,8 +96,8 @@ export class Cluster {
                 const text = await onMachine(
                     name,
                     "bash",
-                    "-c",
-                    `. /etc/profile.d/postgres-ha-etcd.sh; ETCDCTL_ENDPOINTS=https://127.0.0.1:${ports.etcdClient} etcdctl endpoint status --write-out=fields`,
+                    "-lc",
+                    `ETCDCTL_ENDPOINTS=https://127.0.0.1:${ports.etcdClient} etcdctl endpoint status --write-out=fields`,
                 );
                 const field = (key: string): bigint =>
                     BigInt(new RegExp(`^"${key}" : (\\d+)$`, "m").exec(text)?.[1] ?? 0);

@@ -26,6 +26,7 @@ const levels: Readonly<Record<string, () => Promise<Outcome>>> = {
         failures: [],
     }),
     tools: goTests,
+    program: programTests,
     testbed: () => vitest("unit", { package: "testbed" }),
     unit: () => vitest("unit"),
     components: () => vitest("components"),
@@ -47,6 +48,28 @@ async function goTests(): Promise<Outcome> {
         totals: none,
         failures: [],
     };
+}
+
+/** Tests of the program on the machines, with Python's own runner. A test that is left out counts as skipped. */
+async function programTests(): Promise<Outcome> {
+    const lines: string[] = [];
+    const options = [
+        "-B",
+        "-W",
+        "error",
+        "-m",
+        "unittest",
+        "discover",
+        "--top-level-directory=.",
+        "--start-directory=tests",
+    ];
+    const status = await run("/usr/bin/python3", options, undefined, "cloud-init/program", lines);
+    const said = lines.join("\n");
+    const count = (pattern: RegExp) => Number(pattern.exec(said)?.[1] ?? 0);
+    const failed = count(/failures=(\d+)/) + count(/errors=(\d+)/);
+    const skipped = count(/skipped=(\d+)/);
+    const passed = count(/^Ran (\d+) test/m) - failed - skipped;
+    return { success: status === 0 && passed > 0, totals: { passed, failed, skipped }, failures: [] };
 }
 
 /** Files of system tests that run on a second testbed, beside the others. They take about half of the time. */
@@ -95,6 +118,7 @@ interface RunOptions {
 /**
  * Runs a program of this checkout, or of another one.
  * @param workingFolder its working directory in this checkout. @default the repository
+ * @param lines takes the lines of its output. @default they are only printed
  * @returns its exit status
  */
 function run(
@@ -102,6 +126,7 @@ function run(
     args: readonly string[] = [],
     beside?: RunOptions["beside"],
     workingFolder = "",
+    lines?: string[],
 ): Promise<number> {
     const child = beside
         ? spawn("tools/run", [command, ...args], {
@@ -109,9 +134,16 @@ function run(
               env: beside.environment,
               stdio: ["ignore", "pipe", "pipe"],
           })
-        : spawn(command, args, { cwd: join(repository, workingFolder), stdio: "inherit" });
+        : spawn(command, args, {
+              cwd: join(repository, workingFolder),
+              stdio: lines ? ["ignore", "pipe", "pipe"] : "inherit",
+          });
     for (const stream of [child.stdout, child.stderr]) {
-        if (stream) createInterface({ input: stream }).on("line", (line) => console.log(`| ${line}`));
+        if (!stream) continue;
+        createInterface({ input: stream }).on("line", (line) => {
+            lines?.push(line);
+            console.log(beside ? `| ${line}` : line);
+        });
     }
     return new Promise((resolve, reject) => child.on("error", reject).on("close", (status) => resolve(status ?? 1)));
 }

@@ -32,8 +32,9 @@ DESCRIBED = "var/lib/postgres-ha/described.json"
 WRITTEN = "var/lib/postgres-ha/written.json"
 # What the image had in a file's place, saved by cloud-init before it wrote the project's own.
 IMAGE = "var/lib/postgres-ha/image"
-# All of apply, in seconds. configure ends apply after 1800. etcd's members restart one after another in it.
-DEADLINE_SECONDS = 1780
+# What apply has for all of it: whoever starts it says so, in seconds. etcd's members restart one after another in it.
+BUDGET = "REMAINING_SECONDS"
+DEFAULT_SECONDS = 1800
 # A command gets this much less than what is left, so that it can say why it failed.
 MARGIN_SECONDS = 20
 # What earlier versions wrote without recording it, by the SHA-256 of the content: another content is another author's.
@@ -132,7 +133,7 @@ def run(command, seconds):
         check=True,
         timeout=seconds,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, "REMAINING_SECONDS": str(max(1, int(seconds - MARGIN_SECONDS)))},
+        env={**os.environ, BUDGET: str(max(1, int(seconds - MARGIN_SECONDS)))},
     )
 
 
@@ -189,14 +190,14 @@ def remove(root, deadline):
 
 
 def main():
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    # A little less, so that it can say what took so long before it is ended.
+    deadline = time.monotonic() + float(os.environ.get(BUDGET, DEFAULT_SECONDS)) - MARGIN_SECONDS
     parser = argparse.ArgumentParser()
     parser.add_argument("--root", default="/")
     parser.add_argument("--remove", action="store_true")
     options = parser.parse_args()
     if options.remove:
-        seconds = os.environ.get("REMAINING_SECONDS")
-        remove(options.root, deadline if seconds is None else time.monotonic() + int(seconds))
+        remove(options.root, deadline)
         return
     # Only root can give files away; tests run as any user below a root of their own.
     keep_owner = options.root != "/"

@@ -85,7 +85,7 @@ done
 if [ "${#missing[@]}" -gt 0 ]; then
     [ ! -e /etc/postgres-ha/repository-keys ] || retry "$directory/import-repository-keys"
     peers=()
-    [ ! -x "$directory/peer-packages" ] || mapfile -t peers < <("$directory/peer-packages")
+    [ ! -x /usr/local/bin/postgres-ha ] || mapfile -t peers < <(/usr/local/bin/postgres-ha peer-packages)
     choose_versions
     log "installing ${wanted[*]}"
     until install "${wanted[@]}"; do

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { MachineFile } from "./configuration.ts";
+import { programPath } from "./program.ts";
 
 /** Where the project's own scripts lie on a machine. */
 export const scriptDirectory = "/usr/local/libexec/postgres-ha";
@@ -36,8 +37,8 @@ export function consequenceOf(command: string): string | undefined {
     switch (program) {
         case "refresh":
             return `${rest[0]} of ${rest[1]!.replace(/\.service$/, "")}`;
-        case "one-after-another":
-            return `${consequenceOf(rest.join(" "))}, node after node`;
+        case programPath:
+            return rest[0] === "restart-etcd" ? "restart of etcd, node after node" : undefined;
         case "first-boot":
             return "installation of missing packages, start of new units";
         case "import-repository-keys":

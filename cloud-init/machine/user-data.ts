@@ -129,10 +129,18 @@ function described(configuration: MachineConfiguration, all: readonly MachineFil
     };
 }
 
-/** Takes the bundle on standard input; ends when cloud-init is done and every unit of the machine runs. */
-export function configureCommand(configuration: MachineConfiguration, deadlineSeconds: number): string {
+/**
+ * Takes the bundle on standard input; ends when cloud-init is done and every unit of the machine runs.
+ * @param changeSeconds the budget of all changes, see configure.sh
+ * @param waitSeconds how long the units may take after that
+ */
+export function configureCommand(
+    configuration: MachineConfiguration,
+    changeSeconds: number,
+    waitSeconds: number,
+): string {
     const units = [...configuration.units, ...configuration.unitsWithSecrets];
-    return `sudo ${scriptDirectory}/configure ${deadlineSeconds} ${units.join(" ")}`;
+    return `sudo env CHANGE_SECONDS=${changeSeconds} ${scriptDirectory}/configure ${waitSeconds} ${units.join(" ")}`;
 }
 
 /** Every file of a machine: its parts' own, and those that it has because of how it is set up. */

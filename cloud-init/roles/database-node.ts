@@ -1,12 +1,21 @@
 import { entrances, peer } from "../../cluster/address-plan.ts";
-import { nodeTls, sqlRoles, tlsGroup, type Peer } from "../../cluster/names.ts";
+import { maintenanceDatabase, nodeTls, ports, sqlRoles, tlsGroup } from "../../cluster/names.ts";
 import { mergeParts, type MachineConfiguration, type ServicePart } from "../machine/configuration.ts";
-import { refresh, script, scriptDirectory } from "../machine/scripts.ts";
-import { etcd } from "../services/etcd.ts";
-import { patroni, type PatroniSecrets } from "../services/patroni.ts";
+import { descriptionPath, type MachineDescription } from "../machine/description.ts";
+import { programCommand, programFiles } from "../machine/program.ts";
+import { refresh, scriptDirectory } from "../machine/scripts.ts";
+import { etcd, etcdPaths } from "../services/etcd.ts";
+import { patroni, patroniPaths, type PatroniSecrets } from "../services/patroni.ts";
 import { patroniCallbacks } from "../services/patroni-callbacks.ts";
-import { pgbouncer, type PgbouncerSecrets } from "../services/pgbouncer.ts";
-import { binDirectory, dataDirectory, dataMountPoint, postgresql } from "../services/postgresql.ts";
+import { consoleDatabase, pgbouncer, socketDirectory, type PgbouncerSecrets } from "../services/pgbouncer.ts";
+import {
+    binDirectory,
+    dataDirectory,
+    dataMountPoint,
+    localEndpoint,
+    postgresql,
+    postgresUser,
+} from "../services/postgresql.ts";
 import { basePart, type Certificate, type MachineSource } from "./machine-source.ts";
 
 export interface DatabaseNodeSecrets extends Certificate, PatroniSecrets, PgbouncerSecrets {}
@@ -18,15 +27,11 @@ export function databaseNode(source: MachineSource, secrets: DatabaseNodeSecrets
     const { timings, synchronousMode } = highAvailability;
     const { majorVersion, hugePages, parameters, restartParameters } = settings.postgresql;
     const cluster = { clusterName, self: peer(node), members: plan.nodes.database.map(peer) };
-    return mergeParts([
-        basePart("database", source, secrets),
-        certificate(secrets),
+    const services = [
         etcd({
             ...cluster,
             timings: timings.etcd,
             tcpRetransmissions: timings.tcp.retransmissions,
-            dataMountPoint,
-            postgresqlDataDirectory: dataDirectory(majorVersion),
         }),
         postgresql({ version: majorVersion, hugePages }),
         patroni(
@@ -46,12 +51,18 @@ export function databaseNode(source: MachineSource, secrets: DatabaseNodeSecrets
             },
             secrets,
         ),
-        patroniCallbacks(highAvailability.callbacks),
         pgbouncer(
             { ...settings.pgbouncer, adminUser: ssh.user, postgresqlVersion: majorVersion, timings: timings.tcp },
             secrets,
         ),
-        administration(source, secrets),
+    ];
+    const packages = services.flatMap((part) => part.packages ?? []);
+    return mergeParts([
+        basePart("database", source, secrets),
+        certificate(secrets),
+        ...services,
+        patroniCallbacks(highAvailability.callbacks),
+        program(describe(source, packages), secrets),
     ]);
 }
 
@@ -76,50 +87,107 @@ function certificate(secrets: Certificate): ServicePart {
     };
 }
 
-/** What the cluster-wide Commands need on a node: scripts, the lists of machines and users, the superuser's password. */
-function administration({ settings, plan }: MachineSource, secrets: PatroniSecrets): ServicePart {
-    const { majorVersion, users } = settings.postgresql;
-    const cluster = {
-        members: plan.nodes.database.map(peer),
-        loadBalancers: entrances(plan),
-        users,
-        synchronousMode: settings.highAvailability.synchronousMode,
-        binDirectory: binDirectory(majorVersion),
-        dataDirectory: dataDirectory(majorVersion),
-    };
+/** The program, what it knows of the machine, and the superuser's password. */
+function program(description: MachineDescription, secrets: PatroniSecrets): ServicePart {
+    // They read both when they start.
+    const restartGuards = ["unreachable-peers.service", "pgbouncer-guard.service"].map((unit) =>
+        refresh("restart", unit),
+    );
     return {
         files: [
-            script("create-database-objects.sh"),
-            script("reconcile-members.sh"),
-            script("check-cluster.py"),
-            script("end-of-wal.py"),
-            script("peer-packages.py"),
+            ...programFiles(restartGuards),
             {
-                path: "/etc/postgres-ha/cluster.json",
-                content: `${JSON.stringify(cluster, undefined, 2)}\n`,
+                path: descriptionPath,
+                content: `${JSON.stringify(description, undefined, 2)}\n`,
+                onChange: restartGuards,
             },
             {
-                path: "/etc/postgres-ha/superuser.pgpass",
+                path: PASSWORD_FILE,
                 content: `*:*:*:${sqlRoles.superuser}:${secrets.superuserPassword}\n`,
-                owner: "postgres:postgres",
+                owner: `${postgresUser.name}:${postgresUser.name}`,
                 mode: "0600",
                 secret: true,
+            },
+            // configure.sh of version 0.1.0 calls it by this name, once, when it brings the program to a machine.
+            {
+                path: `${scriptDirectory}/apply-dynamic-configuration`,
+                content: `#!/bin/sh\nexec ${programCommand("apply-dynamic-configuration")}\n`,
+                mode: "0755",
             },
         ],
     };
 }
 
-/** Runs on one database node with the SQL of `databaseObjectsSql` on standard input. */
-export function createDatabaseObjectsCommand(members: readonly Peer[], deadlineSeconds: number): string {
-    return `sudo ${scriptDirectory}/create-database-objects ${deadlineSeconds} ${members.map((member) => member.address).join(" ")}`;
+const PASSWORD_FILE = "/etc/postgres-ha/superuser.pgpass";
+
+function describe({ settings, plan, node }: MachineSource, packages: readonly string[]): MachineDescription {
+    const { majorVersion } = settings.postgresql;
+    const {
+        etcdClient,
+        etcdPeer,
+        postgresql: postgresqlPort,
+        pgbouncer: pgbouncerPort,
+        patroni: patroniPort,
+        leader,
+        replicas,
+    } = ports;
+    const { superuser, rewind, healthCheck } = sqlRoles;
+    return {
+        clusterName: settings.clusterName,
+        name: node.hostname,
+        members: plan.nodes.database.map(peer),
+        loadBalancers: entrances(plan),
+        synchronousMode: settings.highAvailability.synchronousMode,
+        packages,
+        watchdog: settings.highAvailability.watchdog,
+        ports: {
+            etcdClient,
+            etcdPeer,
+            postgresql: postgresqlPort,
+            pgbouncer: pgbouncerPort,
+            patroni: patroniPort,
+            leader,
+            replicas,
+        },
+        sqlRoles: { superuser, rewind, healthCheck },
+        tls: nodeTls,
+        etcd: etcdPaths,
+        patroni: patroniPaths,
+        postgresql: {
+            account: postgresUser.name,
+            mountPoint: dataMountPoint,
+            dataDirectory: dataDirectory(majorVersion),
+            binDirectory: binDirectory(majorVersion),
+            socketDirectory: localEndpoint.socketDirectory,
+            passwordFile: PASSWORD_FILE,
+            database: maintenanceDatabase,
+        },
+        pgbouncer: { socketDirectory, console: consoleDatabase },
+    };
 }
 
-/** Runs on one of the nodes that stay: takes the others out of the cluster. */
-export function reconcileMembersCommand(members: readonly Peer[], deadlineSeconds: number): string {
-    return `sudo ${scriptDirectory}/reconcile-members ${deadlineSeconds} ${members.map((member) => member.name).join(" ")}`;
+/** Runs on any database node, with the SQL of `databaseObjectsSql` on standard input. */
+export function createDatabaseObjectsCommand(deadlineSeconds: number): string {
+    return `sudo ${programCommand("create-database-objects", deadlineSeconds)}`;
 }
 
-/** Runs on one database node with `{"password": …}` of the health check's role on standard input. */
+/** Runs on any of the nodes that stay: takes the others out of the cluster. */
+export function reconcileMembersCommand(deadlineSeconds: number): string {
+    return `sudo ${programCommand("reconcile-members", deadlineSeconds)}`;
+}
+
+/** Runs on any database node, with `checkClusterInput` on standard input. */
 export function checkClusterCommand(deadlineSeconds: number): string {
-    return `sudo ${scriptDirectory}/check-cluster ${deadlineSeconds}`;
+    return `sudo ${programCommand("check-cluster", deadlineSeconds)}`;
+}
+
+/** @param healthCheckPassword of the health check's role */
+export function checkClusterInput(
+    healthCheckPassword: string,
+    users: readonly { readonly name: string; readonly databases: readonly string[] }[],
+): string {
+    return JSON.stringify({
+        password: healthCheckPassword,
+        users: users.map(({ name, databases }) => ({ name, databases })),
+    });
 }

@@ -11,3 +11,8 @@ export function jumpHost(source: MachineSource, authority: Authority): MachineCo
 export function waitForSshCommand(targets: readonly string[], deadlineSeconds: number): string {
     return `${scriptDirectory}/wait-for-ssh ${deadlineSeconds} ${targets.join(" ")}`;
 }
+
+/** Runs on the jump host and ends when SSH answers on any target, each `NAME=ADDRESS`; prints the target's name. */
+export function findBySshCommand(targets: readonly string[], deadlineSeconds: number): string {
+    return `${scriptDirectory}/wait-for-ssh ${deadlineSeconds} --any ${targets.join(" ")}`;
+}

@@ -1,4 +1,4 @@
-import { sqlRoles } from "../../cluster/names.ts";
+import { maintenanceDatabase, sqlRoles } from "../../cluster/names.ts";
 import { scramVerifier } from "./scram.ts";
 
 export interface DatabaseObjects {
@@ -27,7 +27,7 @@ export function databaseObjectsSql(objects: DatabaseObjects): string {
         ...role(sqlRoles.poolerLookup, objects.lookupPassword),
         ...role(sqlRoles.healthCheck, objects.healthCheckPassword),
         ...objects.users.flatMap((user) => role(user.name, user.password)),
-        ...closeDatabase("postgres", [sqlRoles.poolerLookup, sqlRoles.healthCheck, sqlRoles.rewind]),
+        ...closeDatabase(maintenanceDatabase, [sqlRoles.poolerLookup, sqlRoles.healthCheck, sqlRoles.rewind]),
         ...lookupFunction(),
         ...healthCheckTable(),
         ...objects.databases.flatMap((database) => [

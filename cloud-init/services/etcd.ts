@@ -4,8 +4,8 @@ import type { Timings } from "../../cluster/timings.ts";
 import { dropIn } from "./base.ts";
 import { nodeTls, ports, tlsGroup, type Peer } from "../../cluster/names.ts";
 import type { ServicePart } from "../machine/configuration.ts";
-import { timedScript } from "../machine/script-units.ts";
-import { refresh, script, scriptDirectory } from "../machine/scripts.ts";
+import { timedCommand } from "../machine/command-units.ts";
+import { programCommand } from "../machine/program.ts";
 
 export interface EtcdInputs {
     /** Makes members of different clusters refuse each other. */
@@ -13,17 +13,18 @@ export interface EtcdInputs {
     readonly self: Peer;
     readonly members: readonly Peer[];
     readonly timings: Timings["etcd"];
-    /** The data disk, and PostgreSQL's data on it: there on a machine that replaces a lost one and got its disk. */
-    readonly dataMountPoint: string;
-    readonly postgresqlDataDirectory: string;
     /** See Timings.tcp.retransmissions; the kernel knows it for the whole machine only. */
     readonly tcpRetransmissions: number;
 }
 
-const CONFIG = "/etc/postgres-ha/etcd.yaml";
-/** What etcd-join makes of it. */
 const RUNTIME_DIRECTORY = "postgres-ha-etcd";
-const RUNTIME_CONFIG = `/run/${RUNTIME_DIRECTORY}/etcd.yaml`;
+
+export const etcdPaths = {
+    configuration: "/etc/postgres-ha/etcd.yaml",
+    /** What etcd-join makes of it. */
+    runtimeConfiguration: `/run/${RUNTIME_DIRECTORY}/etcd.yaml`,
+    dataDirectory: "/var/lib/etcd/postgres-ha",
+} as const;
 
 /** Patroni's key space is a few kilobytes; the quota only bounds a mistake. */
 const QUOTA_BYTES = 1024 ** 3;
@@ -41,7 +42,7 @@ export function etcd(inputs: EtcdInputs): ServicePart {
     };
     const config = {
         name: self.name,
-        "data-dir": "/var/lib/etcd/postgres-ha",
+        "data-dir": etcdPaths.dataDirectory,
         "listen-peer-urls": peerUrl(self),
         "listen-client-urls": `${clientUrl},https://127.0.0.1:${ports.etcdClient}`,
         "initial-advertise-peer-urls": peerUrl(self),
@@ -67,9 +68,9 @@ export function etcd(inputs: EtcdInputs): ServicePart {
         unitsWithSecrets: ["etcd.service", "etcd-leader-away.timer"],
         files: [
             {
-                path: CONFIG,
+                path: etcdPaths.configuration,
                 content: stringify(config, { lineWidth: 0 }),
-                onChange: [restartOneAfterAnother("etcd.service")],
+                onChange: [programCommand("restart-etcd")],
             },
             dropIn("etcd.service", {
                 Unit: { StartLimitIntervalSec: "0" },
@@ -77,10 +78,10 @@ export function etcd(inputs: EtcdInputs): ServicePart {
                     // With a configuration file etcd ignores its environment; do not leave a misleading one.
                     EnvironmentFile: "",
                     RuntimeDirectory: RUNTIME_DIRECTORY,
-                    ExecStartPre: `+${scriptDirectory}/etcd-join ${CONFIG} ${RUNTIME_CONFIG} ${inputs.dataMountPoint} ${inputs.postgresqlDataDirectory}`,
-                    ExecStart: ["", `/usr/bin/etcd --config-file ${RUNTIME_CONFIG}`],
+                    ExecStartPre: `+${programCommand("etcd-join")}`,
+                    ExecStart: ["", `/usr/bin/etcd --config-file ${etcdPaths.runtimeConfiguration}`],
                     // Before Patroni asks for it.
-                    ExecStartPost: `+-${scriptDirectory}/etcd-settle-version`,
+                    ExecStartPost: `+-${programCommand("etcd-settle-version")}`,
                     Restart: "always",
                     RestartSec: "1",
                     // A leader waits for its first vote; the others may still be booting.
@@ -102,26 +103,19 @@ export function etcd(inputs: EtcdInputs): ServicePart {
                     "",
                 ].join("\n"),
             },
-            script("etcd-join.sh"),
-            script("etcd-settle-version.sh"),
-            script("etcd-hand-over.sh"),
             {
                 path: "/etc/sysctl.d/92-postgres-ha-etcd.conf",
                 content: `net.ipv4.tcp_retries2 = ${inputs.tcpRetransmissions}\n`,
                 onChange: ["systemctl restart systemd-sysctl || true"],
             },
-            script("one-after-another.sh"),
-            ...timedScript({
-                file: "etcd-leader-away.sh",
+            ...timedCommand({
+                name: "etcd-leader-away",
+                command: programCommand("etcd-leader-away"),
                 description: "Keep etcd's leader off the node of PostgreSQL's leader",
                 after: "etcd.service",
                 everySeconds: 10,
+                timeoutSeconds: 20,
             }),
         ],
     };
-}
-
-/** The command that restarts a unit while no other node restarts anything; nothing when it does not run. */
-export function restartOneAfterAnother(unitName: string): string {
-    return `/usr/local/libexec/postgres-ha/one-after-another ${refresh("restart", unitName)}`;
 }

@@ -1,6 +1,6 @@
 import type { ServicePart } from "../machine/configuration.ts";
 import { postgresUser } from "./postgresql.ts";
-import { script, scriptDirectory } from "../machine/scripts.ts";
+import { programCommand } from "../machine/program.ts";
 
 /** What Patroni calls back for (its manual, "YAML Configuration Settings", `callbacks`). */
 export const callbackActions = ["on_start", "on_stop", "on_restart", "on_role_change", "on_reload"] as const;
@@ -9,7 +9,7 @@ export type CallbackAction = (typeof callbackActions)[number];
 /** The text of a script for each action that needs one. */
 export type PatroniCallbacks = { readonly [Action in CallbackAction]?: string | undefined };
 
-const DIRECTORY = "/etc/postgres-ha/callbacks";
+export const callbackDirectory = "/etc/postgres-ha/callbacks";
 
 /**
  * The scripts of Patroni's callbacks. They are looked up at each callback, so a changed one needs no reload. They may
@@ -18,9 +18,8 @@ const DIRECTORY = "/etc/postgres-ha/callbacks";
 export function patroniCallbacks(callbacks: PatroniCallbacks): ServicePart {
     return {
         files: [
-            script("patroni-callback.sh"),
             ...callbackActions.map((action) => ({
-                path: `${DIRECTORY}/${action}`,
+                path: `${callbackDirectory}/${action}`,
                 content: executable(callbacks[action] ?? NOTHING),
                 owner: `root:${postgresUser.name}`,
                 mode: "0750",
@@ -32,7 +31,7 @@ export function patroniCallbacks(callbacks: PatroniCallbacks): ServicePart {
 
 /** Patroni's `postgresql.callbacks`: every action leaves a line in the journal, whether a script is configured or not. */
 export function callbackCommands(): Record<CallbackAction, string> {
-    const command = `/usr/bin/systemd-cat --identifier=patroni-callback ${scriptDirectory}/patroni-callback`;
+    const command = `/usr/bin/systemd-cat --identifier=patroni-callback ${programCommand("patroni-callback")}`;
     return Object.fromEntries(callbackActions.map((action) => [action, command])) as Record<CallbackAction, string>;
 }
 

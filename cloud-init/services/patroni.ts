@@ -3,9 +3,9 @@ import { stringify } from "yaml";
 import type { Timings } from "../../cluster/timings.ts";
 import type { PostgresqlParameters } from "../../settings/postgresql/sizing.ts";
 import { dropIn } from "./base.ts";
-import { nodeTls, ports, sqlRoles, tlsGroup, type Peer } from "../../cluster/names.ts";
+import { maintenanceDatabase, nodeTls, ports, sqlRoles, tlsGroup, type Peer } from "../../cluster/names.ts";
 import type { FileEntry, MachineFile, ServicePart } from "../machine/configuration.ts";
-import { callbackCommands } from "./patroni-callbacks.ts";
+import { callbackCommands, callbackDirectory } from "./patroni-callbacks.ts";
 import { socketDirectory } from "./pgbouncer.ts";
 import {
     administratorMap,
@@ -17,8 +17,9 @@ import {
     localParameters,
     postgresUser,
 } from "./postgresql.ts";
-import { guardScript, timedScript, watchingScript } from "../machine/script-units.ts";
-import { refresh, script, scriptDirectory } from "../machine/scripts.ts";
+import { guardCommand, timedCommand, watchingCommand } from "../machine/command-units.ts";
+import { programCommand } from "../machine/program.ts";
+import { refresh } from "../machine/scripts.ts";
 
 export interface PatroniInputs {
     /** Patroni's scope: the cluster's name. */
@@ -51,10 +52,19 @@ export interface PatroniSecrets {
     readonly rewindPassword: string;
 }
 
-const DIRECTORY = "/etc/patroni";
-const DYNAMIC = "/etc/postgres-ha/patroni-dynamic.json";
+/** Patroni reads every file of its directory. */
+export const patroniPaths = {
+    configurationDirectory: "/etc/patroni",
+    dynamicConfiguration: "/etc/postgres-ha/patroni-dynamic.json",
+    nodeConfiguration: "/etc/patroni/node.yml",
+    callbackDirectory,
+} as const;
+const DIRECTORY = patroniPaths.configurationDirectory;
 
-/** Patroni on one node. It reads every file of its directory, so that secrets have a file of their own. */
+/** A running Patroni learns it, too. */
+const describeNode = programCommand("describe-node", "--reload");
+
+/** Patroni on one node. Its secrets have a file of their own. */
 export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): ServicePart {
     return {
         packages: ["patroni", "patroni-etcd"],
@@ -63,7 +73,7 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
         unitsWithSecrets: ["patroni.service", "replica-guard.timer", "unreachable-peers.service"],
         files: [
             {
-                path: DYNAMIC,
+                path: patroniPaths.dynamicConfiguration,
                 content: `${JSON.stringify(dynamicConfiguration(inputs.dynamic), undefined, 2)}\n`,
                 entries: dynamicEntries(inputs.dynamic),
             },
@@ -87,26 +97,32 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
                     // The file without the secrets: what patronictl does needs only a certificate.
                     `export PATRONICTL_CONFIG_FILE=${DIRECTORY}/patroni.yml`,
                     // libpq tries both folders in turn: port 5432 is in the first, 6432 in the second.
-                    `export PGHOST=${localEndpoint.socketDirectory},${socketDirectory} PGUSER=${sqlRoles.superuser} PGDATABASE=postgres`,
+                    `export PGHOST=${localEndpoint.socketDirectory},${socketDirectory} PGUSER=${sqlRoles.superuser} PGDATABASE=${maintenanceDatabase}`,
                     "",
                 ].join("\n"),
             },
-            script("apply-dynamic-configuration.py"),
-            ...watchingScript({
-                file: "describe-node.sh",
+            ...watchingCommand({
+                name: "describe-node",
+                command: describeNode,
                 description: "Let Patroni tell which packages this node has",
                 // Every transaction of dnf ends with a write to it. rpm's own database is written to by mere queries, too.
                 path: "/var/lib/dnf/history.sqlite",
-                arguments: ["--reload"],
             }),
-            ...timedScript({
-                file: "replica-guard.sh",
+            ...timedCommand({
+                name: "replica-guard",
+                command: programCommand("replica-guard"),
                 description: "Copy a replica anew that lacks WAL which the leader has removed",
                 after: "patroni.service",
                 everySeconds: 30,
                 timeoutSeconds: 60,
             }),
-            ...unreachablePeers(inputs),
+            ...guardCommand({
+                name: "unreachable-peers",
+                command: programCommand("unreachable-peers"),
+                description: "Refuse connections to nodes that do not answer",
+                after: "nftables.service network-online.target",
+                cleanUp: "-/usr/sbin/nft delete table inet unreachable_peers",
+            }),
         ],
     };
 }
@@ -242,21 +258,10 @@ function secretConfiguration(secrets: PatroniSecrets): object {
     };
 }
 
-/** Spares a leader race the wait for the node that was lost. */
-function unreachablePeers({ self, members }: PatroniInputs): MachineFile[] {
-    return guardScript({
-        file: "unreachable-peers.py",
-        description: "Refuse connections to nodes that do not answer",
-        after: "nftables.service network-online.target",
-        arguments: members.filter(({ name }) => name !== self.name).map(({ address }) => address),
-        cleanUp: "-/usr/sbin/nft delete table inet unreachable_peers",
-    });
-}
-
 /** PGDG ships the unit as Type=simple or notify, and with Restart=no: settle what matters here. */
 function service({ watchdog }: PatroniInputs): MachineFile {
     const readyWatchdog = ["+-/usr/sbin/modprobe softdog", `+-/usr/bin/chown ${postgresUser.name} /dev/watchdog`];
-    const describe = `+-${scriptDirectory}/describe-node`;
+    const describe = `+-${programCommand("describe-node")}`;
     return dropIn("patroni.service", {
         Unit: {
             After: "etcd.service network-online.target time-sync.target",

@@ -1,9 +1,10 @@
 import type { Timings } from "../../cluster/timings.ts";
 import { dropIn } from "./base.ts";
-import { nodeTls, ports, sqlRoles, tlsGroup } from "../../cluster/names.ts";
+import { maintenanceDatabase, nodeTls, ports, sqlRoles, tlsGroup } from "../../cluster/names.ts";
 import type { ServicePart } from "../machine/configuration.ts";
 import { ADMINISTRATORS, administratorMap, binDirectory, localEndpoint } from "./postgresql.ts";
-import { guardScript } from "../machine/script-units.ts";
+import { guardCommand } from "../machine/command-units.ts";
+import { programCommand } from "../machine/program.ts";
 import { refresh } from "../machine/scripts.ts";
 
 export interface PgbouncerInputs {
@@ -84,11 +85,11 @@ export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): S
                     OOMScoreAdjust: "-800",
                 },
             }),
-            ...guardScript({
-                file: "pgbouncer-guard.sh",
+            ...guardCommand({
+                name: "pgbouncer-guard",
+                command: programCommand("pgbouncer-guard"),
                 description: "End a PgBouncer that does not answer, or whose PostgreSQL is away",
                 wants: "pgbouncer.service",
-                arguments: [isReady],
             }),
         ],
     };
@@ -100,17 +101,17 @@ export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): S
  */
 function hostBasedAuthentication(): string {
     return [
-        `local ${CONSOLE} ${sqlRoles.superuser} peer map=${ADMINISTRATORS}`,
+        `local ${consoleDatabase} ${sqlRoles.superuser} peer map=${ADMINISTRATORS}`,
         "local all all reject",
         `host all ${sqlRoles.superuser} all reject`,
-        `host ${CONSOLE} all all reject`,
+        `host ${consoleDatabase} all all reject`,
         "hostssl all all all scram-sha-256",
         "",
     ].join("\n");
 }
 
 /** PgBouncer's own database, whose statements are SHOW and the like. */
-const CONSOLE = "pgbouncer";
+export const consoleDatabase = "pgbouncer";
 
 /** pgbouncer.ini. */
 export function configuration(inputs: PgbouncerInputs): string {
@@ -125,7 +126,7 @@ export function configuration(inputs: PgbouncerInputs): string {
         admin_users: sqlRoles.superuser,
         auth_file: USER_LIST,
         auth_user: sqlRoles.poolerLookup,
-        auth_dbname: "postgres",
+        auth_dbname: maintenanceDatabase,
         auth_query: `SELECT role_name, verifier FROM ${sqlRoles.poolerLookup}.verifier($1)`,
         client_tls_sslmode: "require",
         client_tls_protocols: "secure",

@@ -36,12 +36,7 @@ const aheadMib = 64;
 
 /** The leader's WAL position in bytes, as Patroni has published it. */
 async function publishedPosition(node: string): Promise<number> {
-    const values = await onMachine(
-        node,
-        "bash",
-        "-c",
-        ". /etc/profile.d/postgres-ha-etcd.sh; etcdctl get --prefix --print-value-only /service/",
-    );
+    const values = await onMachine(node, "bash", "-lc", "etcdctl get --prefix --print-value-only /service/");
     return Number(/"optime":\s*(\d+)/.exec(values)?.[1] ?? 0);
 }
 

@@ -209,6 +209,10 @@ describe("security groups", () => {
     });
 });
 
+/** Commands that any database node can run, and the one that answers here. */
+const onAnyNode = ["main-db-members", "main-db-objects", "main-check"];
+const answering = "main-db-2";
+
 describe("commands", () => {
     it("are these", () => {
         expect(
@@ -220,6 +224,7 @@ describe("commands", () => {
             "main-db-1-configured",
             "main-db-2-configured",
             "main-db-3-configured",
+            "main-db-any",
             "main-db-members",
             "main-db-objects",
             "main-db-reachable",
@@ -259,9 +264,10 @@ describe("commands", () => {
     it("verify the host key on each hop, and dial a finite number of times", () => {
         for (const { name, inputs, options } of commands()) {
             const { proxy, ...target } = inputs["connection"];
-            expect(target.hostKey, name).toBe(`ssh-ed25519 ${options.deletedWith}-host-key`);
+            const machine = onAnyNode.includes(name) ? answering : options.deletedWith;
+            expect(target.hostKey, name).toBe(`ssh-ed25519 ${machine}-host-key`);
             expect(target.dialErrorLimit).toBeGreaterThan(0);
-            if (options.deletedWith === "main-jump") {
+            if (machine === "main-jump") {
                 expect(proxy).toBeUndefined();
                 expect(target.host).toBe("198.51.100.7");
             } else {
@@ -269,6 +275,16 @@ describe("commands", () => {
                 expect(proxy.dialErrorLimit).toBeGreaterThan(0);
                 expect(target.host).toMatch(/^10\.10\./);
             }
+        }
+    });
+
+    it("that any database node can run go to one that answers", () => {
+        const find = run.named("Command", "main-db-any");
+        expect(find.inputs["create"]).toMatch(/wait-for-ssh \d+ --any main-db-1=\S+ main-db-2=\S+ main-db-3=\S+ #/);
+        for (const name of onAnyNode) {
+            expect(run.named("Command", name).inputs["connection"].host, name).toBe(
+                run.named("ComputeInstance", answering).inputs["networkInterfaces"][0].ipAddress,
+            );
         }
     });
 
@@ -283,12 +299,12 @@ describe("commands", () => {
         }
     });
 
-    it("take nodes out once all others are configured, and make roles and databases as soon as the first one can look for a leader", () => {
+    it("take nodes out and make roles and databases once all nodes are configured", () => {
         const configured = ["main-db-1-configured", "main-db-2-configured", "main-db-3-configured"];
         const waitsFor = (name: string) =>
             run.named("Command", name).options.dependencies.filter((dependency) => dependency?.endsWith("-configured"));
         expect(waitsFor("main-db-members")).toEqual(configured);
-        expect(waitsFor("main-db-objects")).toEqual(configured.slice(0, 1));
+        expect(waitsFor("main-db-objects")).toEqual(configured);
     });
 
     it("check the cluster last, and again when a machine's configuration changes", async () => {
@@ -323,6 +339,10 @@ describe("commands", () => {
         for (const { name } of machines()) expect(carried(`${name}-configured`)).toEqual([`${name}-revision`]);
         expect(carried("main-db-objects")).toEqual(["main-db-objects-revision"]);
         expect(carried("main-check")).toEqual([...machineRevisions, "main-db-objects-revision"].sort());
+        // Looked for anew whenever one of those runs that go there.
+        expect(carried("main-db-any")).toEqual(
+            [...machineRevisions.filter((name) => name.startsWith("main-db-")), "main-db-objects-revision"].sort(),
+        );
     });
 
     it("belong to a machine's size as well: one that did not survive another size is looked at when it gets its old one back", async () => {
@@ -354,7 +374,7 @@ describe("secrets", () => {
                 .filter(({ sent }) => sent["stdin"] === undefined)
                 .map(({ name }) => name)
                 .sort(),
-        ).toEqual(["main-db-members", "main-db-reachable", "main-lb-reachable"]);
+        ).toEqual(["main-db-any", "main-db-members", "main-db-reachable", "main-lb-reachable"]);
     });
 
     it("are not in user-data, but for the machine's own SSH host key, and so metadata is secret", () => {

@@ -70,7 +70,7 @@ function outputsOf(type: string, name: string, inputs: Record<string, any>): Rec
         case "VpcAddress":
             return { externalIpv4Address: { ...inputs["externalIpv4Address"], address: "198.51.100.7" } };
         case "Command":
-            return { stdout: "done", stderr: "" };
+            return { stdout: String(inputs["create"]).includes("--any") ? "main-db-2\n" : "done", stderr: "" };
         default:
             return {};
     }

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "vitest";
 
+import { programPath } from "../../cloud-init/machine/program.ts";
 import { clusterUp } from "./support/what-is-up.ts";
 import { sql } from "../../local/sql.ts";
 import { local, pulumi, stackOutputs } from "../../local/commands.ts";
@@ -102,7 +103,7 @@ describe("the check reports", () => {
             "db-1",
             "bash",
             "-c",
-            `/usr/local/libexec/postgres-ha/check-cluster 1 <<<'{"password": "none"}'`,
+            `${programPath} check-cluster 1 <<<'{"password": "none", "users": []}'`,
         ).catch((failure: Error) => failure.message);
         return /the cluster is not healthy after 1 s: ([^]*?)\n--- /.exec(error)?.[1] ?? error;
     };
@@ -152,7 +153,7 @@ describe("the check reports", () => {
         expect(await reason()).toMatch(
             /^Patroni's configuration is not the one asked for: vacuum_cost_limit, ttl differ/,
         );
-        await onMachine("db-1", "/usr/local/libexec/postgres-ha/apply-dynamic-configuration");
+        await onMachine("db-1", programPath, "apply-dynamic-configuration");
         await onMachine("db-1", "bash", "-lc", "patronictl pause");
         expect(await reason()).toMatch(/^Patroni is paused, .*patronictl resume/);
         await onMachine("db-1", "bash", "-lc", "patronictl resume --wait");

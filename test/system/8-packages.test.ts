@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 
+import { programPath } from "../../cloud-init/machine/program.ts";
 import { clusterUp } from "./support/what-is-up.ts";
 import { local, pulumi } from "../../local/commands.ts";
 import { eventually } from "../../local/eventually.ts";
@@ -56,7 +57,7 @@ describe("a replaced node", () => {
         for (const peer of ["db-1", "db-3"]) {
             await onMachine(peer, "dnf", "--quiet", "--assumeyes", "downgrade", older);
         }
-        const peerPackages = () => onMachine("db-1", "/usr/local/libexec/postgres-ha/peer-packages");
+        const peerPackages = () => onMachine("db-1", programPath, "peer-packages");
         expect(
             await eventually(30, peerPackages, (packages) => packages.includes(older.replace(".x86_64", ""))),
         ).toContain("postgresql17-server-");

@@ -1,8 +1,8 @@
-/** Three real etcd members with the rendered configuration, and the scripts that use them. */
+/** Three real etcd members with the rendered configuration, and what the program does with them. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse, stringify } from "yaml";
 
-import { installed } from "../support/scripts.ts";
+import { programPath } from "../../cloud-init/machine/program.ts";
 import {
     authority,
     fileOf,
@@ -17,6 +17,22 @@ const cluster = renderCluster();
 const machine = machineOf(cluster, "database");
 const addresses = cluster.plan.nodes.database.map(({ address }) => address);
 const scratch = new ScratchMachine("machine", addresses);
+const program = (...words: readonly string[]) => scratch.run(programPath, words);
+
+/** What Patroni says of this node: that it leads where there is /tmp/leads. */
+const patroni = `
+import http.server, json, os, ssl
+class Patroni(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"role": "primary" if os.path.exists("/tmp/leads") else "replica"}).encode())
+server = http.server.HTTPServer(("127.0.0.1", 8008), Patroni)
+context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+context.load_cert_chain("/etc/postgres-ha/tls/node.crt", "/etc/postgres-ha/tls/node.key")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+`;
 
 beforeAll(async () => {
     writeUserDataFiles(scratch, parse(machine.userData).write_files);
@@ -35,11 +51,14 @@ beforeAll(async () => {
             content: stringify({ ...config, "data-dir": `/tmp/etcd-${index}`, "listen-client-urls": clients }),
         });
     }
+    // The unit is there, and a restart takes a while.
     scratch.stub(
-        "/usr/local/bin/curl",
-        'case "$*" in *:8008*) test -e /tmp/leads ;; *) exec /usr/bin/curl "$@" ;; esac',
+        "/usr/local/bin/systemctl",
+        "[ $1 != restart ] || { echo in >>/tmp/order; sleep 0.5; echo out >>/tmp/order; }",
     );
+    scratch.write({ path: "/tmp/patroni.py", content: patroni });
     await scratch.boot();
+    await scratch.bash("python3 /tmp/patroni.py >/tmp/patroni.log 2>&1 </dev/null &");
     await start(0, 1);
     await healthy(addresses.slice(0, 2));
 });
@@ -117,7 +136,7 @@ describe("etcd-settle-version", () => {
         await leadHere();
         expect(await version()).toBe("3.0.0");
         await start(2);
-        expect(await scratch.run(installed("etcd-settle-version"))).toMatchObject({ status: 0, stderr: "" });
+        expect(await program("etcd-settle-version")).toMatchObject({ status: 0, stderr: "" });
         expect(await version()).toMatch(/^3\.[4-9]\.0$/);
         expect(await leader()).not.toBe(own);
     });
@@ -125,7 +144,7 @@ describe("etcd-settle-version", () => {
     it("leaves a cluster alone that has decided", async () => {
         await healthy(addresses);
         await leadHere();
-        expect(await scratch.run(installed("etcd-settle-version"))).toMatchObject({ status: 0, stderr: "" });
+        expect(await program("etcd-settle-version")).toMatchObject({ status: 0, stderr: "" });
         expect(await leader()).toBe(own);
     });
 });
@@ -172,34 +191,48 @@ describe("etcd", () => {
 describe("etcd-leader-away", () => {
     it("leaves the leadership on a node that is not PostgreSQL's leader", async () => {
         await leadHere();
-        expect(await scratch.run(installed("etcd-leader-away"))).toMatchObject({ status: 0 });
+        expect(await program("etcd-leader-away")).toMatchObject({ status: 0 });
         expect(await leader()).toBe(own);
     });
 
     it("hands it to another member where PostgreSQL's leader is", async () => {
         await leadHere();
         await scratch.run("touch", ["/tmp/leads"]);
-        expect(await scratch.run(installed("etcd-leader-away"))).toMatchObject({ status: 0, stderr: "" });
+        expect(await program("etcd-leader-away")).toMatchObject({ status: 0, stderr: "" });
         expect(await leader()).not.toBe(own);
     });
 });
 
-describe("one-after-another", () => {
-    const script = installed("one-after-another");
+describe("restart-etcd", () => {
+    const order = async () => (await scratch.run("cat", ["/tmp/order"])).stdout;
 
-    it("lets one command in at a time", async () => {
-        const one = `${script} sh -c 'echo in >>/tmp/order; sleep 0.5; echo out >>/tmp/order'`;
-        expect(await scratch.bash(`${one} & ${one} & wait %1 && wait %2`)).toMatchObject({ status: 0 });
-        expect((await scratch.run("cat", ["/tmp/order"])).stdout).toBe("in\nout\nin\nout\n");
+    it("lets one node in at a time", async () => {
+        const one = `${programPath} restart-etcd`;
+        const result = await scratch.bash(`${one} & ${one} & wait %1 && wait %2`);
+        expect(result.status, result.output).toBe(0);
+        expect(await order()).toBe("in\nout\nin\nout\n");
+        expect(result.stdout).toContain(`waiting for ${cluster.plan.nodes.database[0].hostname}: restart of etcd`);
     });
 
-    it("passes the command's failure on", async () => {
-        expect((await scratch.run(script, ["sh", "-c", "exit 7"])).status).not.toBe(0);
+    it("leaves no lock behind", async () => {
+        const { stdout } = await scratch.run("etcdctl", ["get", "--prefix", "/postgres-ha"], { env: environment() });
+        expect(stdout).toBe("");
     });
 
-    it("runs the command although etcd has no quorum", async () => {
-        await scratch.bash("kill -9 $(cat /tmp/etcd-1.pid /tmp/etcd-2.pid)");
-        const result = await scratch.run(script, ["echo", "ran"]);
-        expect(result).toMatchObject({ status: 0, stdout: expect.stringContaining("ran") });
+    it("restarts nothing while another member is away", async () => {
+        await scratch.bash("kill -9 $(cat /tmp/etcd-2.pid)");
+        const result = await scratch.bash(`REMAINING_SECONDS=3 ${programPath} restart-etcd`);
+        expect(result.status).toBe(1);
+        expect(result.stderr).toMatch(
+            /not restarted, because not every other node is well: main-db-3: etcd does not answer/,
+        );
+        expect(await order()).toBe("in\nout\nin\nout\n");
+    });
+
+    it("restarts without a lock where etcd has no quorum", async () => {
+        await scratch.bash("kill -9 $(cat /tmp/etcd-1.pid)");
+        const result = await program("restart-etcd");
+        expect(result).toMatchObject({ status: 0, stdout: expect.stringContaining("etcd has no quorum") });
+        expect(await order()).toBe("in\nout\nin\nout\nin\nout\n");
     });
 });

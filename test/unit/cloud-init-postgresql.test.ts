@@ -82,8 +82,7 @@ beforeAll(async () => {
 });
 afterAll(() => scratch.remove());
 
-const createObjects = () =>
-    scratch.bash(createDatabaseObjectsCommand(members, 30), { input: databaseObjectsSql(objects) });
+const createObjects = () => scratch.bash(createDatabaseObjectsCommand(30), { input: databaseObjectsSql(objects) });
 
 /** As the superuser over the local socket. */
 const asSuperuser = async (sql: string, database = "postgres") =>
@@ -401,7 +400,7 @@ describe("create-database-objects", () => {
             \endif
             CREATE TABLE afterwards ();
         `;
-        const result = await scratch.bash(createDatabaseObjectsCommand(members, 30), { input: goesAwayOnce });
+        const result = await scratch.bash(createDatabaseObjectsCommand(30), { input: goesAwayOnce });
         expect(result.status, result.output).toBe(0);
         expect(await asSuperuser("SELECT count(*) FROM pg_class WHERE relname IN ('interrupted', 'afterwards')")).toBe(
             "2",
@@ -410,7 +409,7 @@ describe("create-database-objects", () => {
     });
 
     it("does not repeat a statement that is wrong, and shows what psql said", async () => {
-        const result = await scratch.bash(createDatabaseObjectsCommand(members, 30), {
+        const result = await scratch.bash(createDatabaseObjectsCommand(30), {
             input: "SELECT 1/0;\nCREATE TABLE never ();",
         });
         expect(result.status).toBe(1);
@@ -424,7 +423,7 @@ describe("create-database-objects", () => {
         try {
             writeUserDataFiles(nobody, parse(machine.userData).write_files);
             nobody.stub("/usr/local/bin/sudo", 'exec "$@"');
-            const result = await nobody.bash(createDatabaseObjectsCommand(members, 1), { input: "SELECT 1;" });
+            const result = await nobody.bash(createDatabaseObjectsCommand(1), { input: "SELECT 1;" });
             expect(result.status).toBe(1);
             expect(result.stderr).toMatch(
                 /no leader to connect to within 1 s:\n[\s\S]*Network is unreachable|connection/,

@@ -1,4 +1,5 @@
 /** What cloud-init makes of a machine, judged by the programs that will read it: each gets its files in their places. */
+import { programPath } from "../../cloud-init/machine/program.ts";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 
@@ -209,16 +210,18 @@ describe.each(Object.entries(configurations))("with %s", (_, configuration) => {
             });
 
             it("tells by Patroni's API what it is made of, in a file that Patroni finds valid", async () => {
-                const packages = machine.configuration.packages.map((name) =>
-                    /^(postgresql|patroni|etcd|pgbouncer)/.test(name) ? `${name}-1.2-3PGDG.rhel9` : `${name}-1-1.el9`,
+                const names = machine.configuration.packages.filter((name) =>
+                    /^(postgresql|patroni|etcd|pgbouncer)/.test(name),
                 );
+                const packages = names.map((name) => `${name}-1.2-3PGDG.rhel9`);
                 const rpm = [
-                    "#!/bin/sh",
+                    "#!/bin/bash",
+                    `[ "$(printf '%s\\n' "\${@:4}" | sort)" = "$(printf '%s\\n' ${names.join(" ")} | sort)" ] || exit 99`,
                     `printf '%s\\n' ${packages.join(" ")} 'package gone is not installed'`,
                     "exit 1",
                 ].join("\n");
                 const described = await scratch.bash(
-                    `cat >/usr/local/bin/rpm; chmod 0755 /usr/local/bin/rpm; /usr/local/libexec/postgres-ha/describe-node; cat /etc/patroni/node.yml`,
+                    `cat >/usr/local/bin/rpm; chmod 0755 /usr/local/bin/rpm; ${programPath} describe-node; cat /etc/patroni/node.yml`,
                     { input: rpm },
                 );
                 expect(described.stderr).toBe("");
@@ -226,7 +229,7 @@ describe.each(Object.entries(configurations))("with %s", (_, configuration) => {
                 expect(parse(described.stdout)).toEqual({
                     restapi: {
                         https_extra_headers: {
-                            "Postgres-Ha-Packages": packages.filter((name) => name.includes("PGDG")).join(" "),
+                            "Postgres-Ha-Packages": packages.join(" "),
                             ...(promised ? { "Postgres-Ha-Watchdog": "none" } : {}),
                         },
                     },

@@ -7,7 +7,7 @@ import {
     createDatabaseObjectsCommand,
     reconcileMembersCommand,
 } from "../../cloud-init/roles/database-node.ts";
-import { waitForSshCommand } from "../../cloud-init/roles/jump-host.ts";
+import { findBySshCommand, waitForSshCommand } from "../../cloud-init/roles/jump-host.ts";
 import { script, scriptDirectory } from "../../cloud-init/machine/scripts.ts";
 import { configureCommand } from "../../cloud-init/machine/user-data.ts";
 import { configurations, machineOf, renderCluster } from "../support/rendered-cluster.ts";
@@ -15,20 +15,19 @@ import { scriptNames } from "../support/scripts.ts";
 
 const cluster = renderCluster(configurations["five nodes, safe, strict, two load balancers, a mirror"]);
 const members = cluster.plan.nodes.database.map(({ hostname, fqdn, address }) => ({ name: hostname, fqdn, address }));
+const targets = members.map(({ name, address }) => `${name}=${address}`);
 const commands = {
-    configure: configureCommand(machineOf(cluster, "database").configuration, 900),
-    objects: createDatabaseObjectsCommand(members, 300),
-    members: reconcileMembersCommand(members, 300),
+    configure: configureCommand(machineOf(cluster, "database").configuration, 3900, 900),
+    objects: createDatabaseObjectsCommand(300),
+    members: reconcileMembersCommand(300),
     check: checkClusterCommand(300),
-    wait: waitForSshCommand(
-        members.map(({ name, address }) => `${name}=${address}`),
-        300,
-    ),
+    wait: waitForSshCommand(targets, 300),
+    find: findBySshCommand(targets, 300),
 };
 
 describe("a command", () => {
     it.each(Object.entries(commands))("%s calls a script that its machine has", (_, command) => {
-        const [path] = command.replace(/^sudo /, "").split(" ");
+        const [path] = command.replace(/^sudo (env \S+ )?/, "").split(" ");
         const installed = cluster.machines.flatMap(({ configuration }) => configuration.files).map((file) => file.path);
         expect(installed).toContain(path);
     });
@@ -40,7 +39,7 @@ describe("a command", () => {
 
     it("to configure a machine waits for all of its units", () => {
         const { units, unitsWithSecrets } = machineOf(cluster, "database").configuration;
-        expect(commands.configure.split(" ").slice(3)).toEqual([...units, ...unitsWithSecrets]);
+        expect(commands.configure.split(" ").slice(5)).toEqual([...units, ...unitsWithSecrets]);
         expect(unitsWithSecrets).toEqual(
             expect.arrayContaining(["etcd.service", "patroni.service", "pgbouncer-guard.service"]),
         );

@@ -1,6 +1,7 @@
 /** configure.sh and wait-until-ready.sh on a machine whose cloud-init and systemd answer as told. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import { programPath } from "../../cloud-init/machine/program.ts";
 import { installed, installedScript } from "../support/scripts.ts";
 import { ScratchMachine } from "../support/scratch-machine.ts";
 
@@ -24,6 +25,7 @@ describe("configure", () => {
     const run = (deadlineSeconds: number) =>
         scratch.run(installed("configure"), [String(deadlineSeconds), "a.service", "b.service"], {
             input: "the bundle",
+            env: { CHANGE_SECONDS: "30" },
         });
 
     it("hands the bundle on, and ends when cloud-init is done and the units are active", async () => {
@@ -50,7 +52,7 @@ describe("configure", () => {
     it("waits for an earlier configure that still runs, of an up that was killed", async () => {
         prepare();
         scratch.stub(installed("apply"), "cat >>/tmp/bundle; sleep 1; echo applied >>/tmp/bundle");
-        const twice = `echo first | ${installed("configure")} 10 a.service & sleep 0.4; echo second | ${installed("configure")} 10 a.service; wait`;
+        const twice = `export CHANGE_SECONDS=30; echo first | ${installed("configure")} 10 a.service & sleep 0.4; echo second | ${installed("configure")} 10 a.service; wait`;
         expect(await scratch.bash(twice)).toMatchObject({
             status: 0,
             stderr: "main-db-1: waiting for an earlier configure that still runs\n",
@@ -142,6 +144,28 @@ describe("configure", () => {
             status: 1,
             stderr: "main-db-1: cloud-init did not finish within 1 s\ninstalling\n",
         });
+    });
+
+    it("gives each step what is left of the budget", async () => {
+        prepare();
+        const say = (name: string) => `echo "${name} $REMAINING_SECONDS" >>/tmp/budget`;
+        scratch.stub(installed("apply"), "sleep 2", say("apply"));
+        scratch.stub(installed("mount-data-disks"), say("disks"));
+        scratch.stub(programPath, say("program"));
+        expect(await run(10)).toMatchObject({ status: 0 });
+        const lines = (await scratch.run("cat", ["/tmp/budget"])).stdout.trim().split("\n");
+        const left = Object.fromEntries(lines.map((line) => line.split(" ") as [string, string]));
+        expect(Object.keys(left)).toEqual(["apply", "disks", "program"]);
+        expect(Number(left["apply"])).toBeGreaterThanOrEqual(29);
+        expect(Number(left["disks"])).toBeLessThanOrEqual(28);
+        expect(Number(left["program"])).toBeLessThanOrEqual(28);
+    });
+
+    it("ends a step that does not end with the budget", async () => {
+        prepare();
+        scratch.stub(installed("apply"), "sleep 60");
+        const result = await scratch.run(installed("configure"), ["10", "a.service"], { env: { CHANGE_SECONDS: "1" } });
+        expect(result).toMatchObject({ status: 1, stderr: "main-db-1: the configuration could not be applied\n" });
     });
 
     it("fails when the files could not be applied, before it waits for anything", async () => {

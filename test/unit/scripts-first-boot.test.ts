@@ -1,7 +1,10 @@
 /** first-boot.sh on a machine whose package manager and systemd only note what they are asked. */
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { parse } from "yaml";
 
-import { callPython, installed, installedScript } from "../support/scripts.ts";
+import { programPath } from "../../cloud-init/machine/program.ts";
+import { machineOf, renderCluster, writeUserDataFiles } from "../support/rendered-cluster.ts";
+import { installed, installedScript } from "../support/scripts.ts";
 import { ScratchMachine } from "../support/scratch-machine.ts";
 
 let scratch: ScratchMachine;
@@ -135,7 +138,7 @@ describe("first-boot", () => {
         /** A mirror with these builds and no others; versions are left off where dnf may choose. */
         function preparePeers(peers: readonly string[], onMirror: readonly string[]): void {
             prepare({ packages: ["postgresql17", "postgresql17-server", "etcd", "jq"] });
-            scratch.stub(installed("peer-packages"), ...peers.map((each) => `echo ${each}`));
+            scratch.stub(programPath, ...peers.map((each) => `echo ${each}`));
             scratch.stub(
                 "/usr/local/bin/dnf",
                 'lost=0; all="$*"',
@@ -186,33 +189,6 @@ describe("first-boot", () => {
             dnfSays("No match for argument: jq");
             expect((await run()).status).toBe(65);
             expect(await asked()).toHaveLength(2);
-        });
-    });
-
-    describe("peer-packages", () => {
-        const choose = (answers: readonly unknown[]) => callPython("peer-packages.py", "choose", [answers]).returned;
-
-        it("takes the leader's, else the first node's that tells any", () => {
-            expect(choose([[false, ["etcd-1-1"]], null, [true, ["etcd-2-1"]]])).toEqual(["etcd-2-1"]);
-            expect(choose([null, [true, []], [false, ["etcd-1-1"]]])).toEqual(["etcd-1-1"]);
-            expect(choose([null, null, null])).toEqual([]);
-        });
-
-        it("asks all nodes at once if none exists", async () => {
-            scratch.write(installedScript("peer-packages.py"), {
-                path: "/etc/postgres-ha/cluster.json",
-                content: JSON.stringify({
-                    members: ["192.0.2.1", "192.0.2.2", "192.0.2.3"].map((address) => ({ address })),
-                }),
-            });
-            // Packets without an answer, as before a machine exists.
-            const result = await scratch.bash(
-                `ip link add silent type veth peer name other; ip link set other up; ip address add 192.0.2.9/24 dev silent; ip link set silent up; ip neighbour add 192.0.2.1 lladdr 02:00:00:00:00:01 dev silent; time ${installed("peer-packages")}`,
-            );
-            expect(result).toMatchObject({ status: 0, stdout: "" });
-            const [, seconds] = /real\s+0m([\d.]+)s/.exec(result.stderr)!;
-            // One after another the three would take three seconds.
-            expect(Number(seconds)).toBeLessThan(2.9);
         });
     });
 
@@ -301,36 +277,20 @@ describe("the watchdog", () => {
         ["which only root may open", "mknod -m 0600 /dev/watchdog c 10 130;", "none"],
         ["which is not there", "", "none"],
     ])("Patroni reports %s", async (_, devices, expected) => {
-        scratch.write(
-            installedScript("describe-node.sh"),
-            { path: "/etc/postgres-ha/first-boot.conf", content: "PACKAGES=(etcd jq)\n" },
-            { path: "/etc/patroni/patroni.yml", content: "watchdog:\n  mode: automatic\n" },
-        );
-        scratch.stub("/usr/local/bin/rpm", "echo etcd-3.6.6-1PGDG.rhel9; echo jq-1-1.el9");
-        const result = await scratch.bash(
-            `${ownDevices} ${devices} ${installed("describe-node")}; cat /etc/patroni/node.yml`,
-        );
-        expect(result.stdout).toBe(
-            `restapi:\n  https_extra_headers:\n    Postgres-Ha-Packages: "etcd-3.6.6-1PGDG.rhel9"\n    Postgres-Ha-Watchdog: "${expected}"\n`,
-        );
-    });
-
-    it("makes Patroni read again only what has changed", async () => {
-        scratch.write(
-            installedScript("describe-node.sh"),
-            { path: "/etc/postgres-ha/first-boot.conf", content: "PACKAGES=(etcd)\n" },
-            { path: "/etc/patroni/patroni.yml", content: "watchdog:\n  mode: off\n" },
-        );
+        const machine = machineOf(renderCluster(), "database");
+        writeUserDataFiles(scratch, parse(machine.userData).write_files);
         scratch.stub("/usr/local/bin/rpm", "echo etcd-3.6.6-1PGDG.rhel9");
-        scratch.stub(installed("refresh"));
-        for (const _ of [1, 2])
-            expect(await scratch.run(installed("describe-node"), ["--reload"])).toMatchObject({
-                status: 0,
-                output: "",
-            });
-        expect((await scratch.calls()).filter((call) => call.startsWith("refresh"))).toEqual([
-            "refresh reload patroni.service",
-        ]);
+        const result = await scratch.bash(
+            `${ownDevices} ${devices} ${programPath} describe-node; cat /etc/patroni/node.yml`,
+        );
+        expect(parse(result.stdout)).toEqual({
+            restapi: {
+                https_extra_headers: {
+                    "Postgres-Ha-Packages": "etcd-3.6.6-1PGDG.rhel9",
+                    "Postgres-Ha-Watchdog": expected,
+                },
+            },
+        });
     });
 
     it.each([

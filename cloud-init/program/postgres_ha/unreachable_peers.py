@@ -1,12 +1,9 @@
-#!/usr/bin/python3
 """Has the kernel refuse Patroni's questions to nodes that no longer answer.
 
 Before a replica becomes leader it asks every node that the failsafe key names, the lost one among them, and waits 2 s for
 it (Patroni 4, fetch_node_status): writes would wait with it. A node counts as lost when its kernel has neither
 accepted nor refused a connection for three seconds, which is what Patroni would find out as well, later. An entry lives
 for 5 s unless it is renewed: should this program end, Patroni asks again. Runs for as long as its service does.
-
-Usage: unreachable-peers ADDRESS...
 """
 
 import os
@@ -16,16 +13,15 @@ import sys
 import threading
 import time
 
-# PostgreSQL's: every node may reach it, and an empty connection leaves no line in its log.
-PROBED_PORT = 5432
-REFUSED_PORT = 8008
 INTERVAL_SECONDS = 1
 ANSWER_SECONDS = 1
 LOST_AFTER_SECONDS = 3
 ENTRY_SECONDS = 5
 COMMAND_SECONDS = 5
 
-TABLE = f"""
+
+def table(refused_port):
+    return f"""
 table inet unreachable_peers
 delete table inet unreachable_peers
 table inet unreachable_peers {{
@@ -35,7 +31,7 @@ table inet unreachable_peers {{
     }}
     chain output {{
         type filter hook output priority filter
-        ip daddr @addresses tcp dport {REFUSED_PORT} reject with tcp reset
+        ip daddr @addresses tcp dport {refused_port} reject with tcp reset
     }}
 }}
 """
@@ -49,21 +45,21 @@ def nft(commands):
     )
 
 
-def set_refused(address, refused):
+def set_refused(address, refused, refused_port):
     # Adding what is there renews nothing, and deleting what is not there fails.
     element = "element inet unreachable_peers addresses {"
     commands = f"add {element} {address} }}\ndelete {element} {address} }}\n"
     if refused:
         commands += f"add {element} {address} timeout {ENTRY_SECONDS}s }}\n"
     # A reload of the machine's firewall removes this table.
-    if not nft(commands) and not nft(TABLE + commands):
+    if not nft(commands) and not nft(table(refused_port) + commands):
         raise RuntimeError("the kernel does not take the table")
 
 
-def answers(address):
+def answers(address, port):
     """Silence and "no route to host" are no answers: the second comes from this machine or from a router."""
     try:
-        socket.create_connection((address, PROBED_PORT), ANSWER_SECONDS).close()
+        socket.create_connection((address, port), ANSWER_SECONDS).close()
         return True
     except ConnectionRefusedError:
         return True
@@ -71,42 +67,39 @@ def answers(address):
         return False
 
 
-def watch(address):
+def watch(address, ports):
     answered = time.monotonic()
     lost = False
     while True:
         began = time.monotonic()
-        if answers(address):
+        # PostgreSQL's: every node may reach it, and an empty connection leaves no line in its log.
+        if answers(address, ports.postgresql):
             answered = time.monotonic()
             if lost:
                 print(f"{address} answers again", flush=True)
-                set_refused(address, False)
+                set_refused(address, False, ports.patroni)
             lost = False
         elif time.monotonic() - answered >= LOST_AFTER_SECONDS:
             if not lost:
                 print(f"{address} does not answer: connections to its Patroni are refused here", flush=True)
             lost = True
-            set_refused(address, True)
+            set_refused(address, True, ports.patroni)
         time.sleep(max(0.0, began + INTERVAL_SECONDS - time.monotonic()))
 
 
-def watch_or_end(address):
+def watch_or_end(address, ports):
     try:
-        watch(address)
+        watch(address, ports)
     except BaseException as error:
         print(f"{address}: {error!r}", file=sys.stderr, flush=True)
         os._exit(1)
 
 
-def main():
-    if not nft(TABLE):
+def main(machine):
+    if not nft(table(machine.ports.patroni)):
         sys.exit("the kernel does not take the table")
-    threads = [threading.Thread(target=watch_or_end, args=[address]) for address in sys.argv[1:]]
+    threads = [threading.Thread(target=watch_or_end, args=[other.address, machine.ports]) for other in machine.others]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-
-
-if __name__ == "__main__":
-    main()

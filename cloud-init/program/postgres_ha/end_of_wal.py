@@ -1,29 +1,22 @@
-#!/usr/bin/python3
 """Prints how far this node's PostgreSQL has got: its timeline, and where its WAL ends on disk.
 
 For a person who has to choose the node that goes on when etcd is lost, and with it Patroni's knowledge of who had
 everything: the highest timeline wins, then the highest position. PostgreSQL need not run.
 """
 
-import json
 import re
 import subprocess
 
-CLUSTER = "/etc/postgres-ha/cluster.json"
+from .postgresql import Postgresql
+
 DEADLINE_SECONDS = 600
 
 
-def control_data(cluster):
-    command = [f"{cluster['binDirectory']}/pg_controldata", cluster["dataDirectory"]]
-    lines = subprocess.run(command, check=True, capture_output=True, text=True, timeout=10).stdout.splitlines()
-    return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
-
-
-def end_of_wal(cluster, timeline, start):
+def last_record(postgresql, timeline, start):
     """The position of the last whole record; the start where there is none behind it."""
     command = [
-        f"{cluster['binDirectory']}/pg_waldump",
-        f"--path={cluster['dataDirectory']}/pg_wal",
+        postgresql.program("pg_waldump"),
+        f"--path={postgresql.machine.postgresql.data_directory}/pg_wal",
         f"--timeline={timeline}",
         f"--start={start}",
     ]
@@ -37,10 +30,9 @@ def end_of_wal(cluster, timeline, start):
     return last
 
 
-def main():
-    with open(CLUSTER, encoding="utf-8") as source:
-        cluster = json.load(source)
-    noted = control_data(cluster)
+def main(machine):
+    postgresql = Postgresql(machine)
+    noted = postgresql.control_data()
     checkpoint_timeline = int(noted["Latest checkpoint's TimeLineID"])
     recovery_timeline = int(noted["Min recovery ending loc's timeline"])
     # A standby that follows a new leader has no checkpoint of the new timeline yet.
@@ -49,9 +41,5 @@ def main():
     else:
         timeline, start = checkpoint_timeline, noted["Latest checkpoint's REDO location"]
     # Padded, so that the lines of several nodes can be compared as text.
-    high, low = end_of_wal(cluster, timeline, start).split("/")
+    high, low = last_record(postgresql, timeline, start).split("/")
     print(f"timeline {timeline:08d}, WAL up to {int(high, 16):08X}/{int(low, 16):08X}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,203 @@
+import unittest
+from unittest import mock
+
+from postgres_ha import check_cluster
+from postgres_ha.check_cluster import Check, NotYet, remarks
+from postgres_ha.etcd import Etcd
+from postgres_ha.patroni import Patroni
+from postgres_ha.postgresql import Postgresql
+from tests.support import NAMES, machine, replaced
+
+LEADER = {"name": "db-2", "role": "leader", "state": "running", "timeline": 3}
+
+
+def standby(name, role="replica", **more):
+    return {"name": name, "role": role, "state": "streaming", "timeline": 3, **more}
+
+
+HEALTHY = [standby("db-1", "quorum_standby"), LEADER, standby("db-3", "quorum_standby")]
+
+
+class ACheck(unittest.TestCase):
+    def check(self, **changes):
+        return Check(machine(**changes), "secret", [{"name": "app", "databases": ["app"]}])
+
+    def not_yet(self, step, *arguments):
+        with self.assertRaises(NotYet) as raised:
+            step(*arguments)
+        return str(raised.exception)
+
+
+class OfEtcd(ACheck):
+    def test_asks_each_member(self):
+        with replaced(Etcd, request={"health": "true"}) as patched:
+            self.check().etcd_members()
+        asked = [(call.args[0], call.args[1]) for call in patched.mocks["request"].call_args_list]
+        self.assertEqual(asked, [(f"10.0.0.{node}", "/health") for node in (1, 2, 3)])
+
+    def test_names_the_one_that_is_not_healthy_or_does_not_answer(self):
+        well = {"health": "true"}
+        with replaced(Etcd, request=[well, {"health": "false", "reason": "RAFT NO LEADER"}]):
+            self.assertEqual(
+                self.not_yet(self.check().etcd_members), "db-2: etcd is not healthy: RAFT NO LEADER"
+            )
+        with replaced(Etcd, request=[well, well, OSError("connection refused")]):
+            self.assertEqual(
+                self.not_yet(self.check().etcd_members), "db-3: etcd does not answer: connection refused"
+            )
+
+
+class OfPatroni(ACheck):
+    def judge(self, members, changes=None, **state):
+        with replaced(Patroni, cluster={"members": members, **state}):
+            return self.check(**(changes or {})).patroni_members()
+
+    def test_names_the_leader_of_a_healthy_cluster(self):
+        self.assertEqual(self.judge(HEALTHY), "db-2")
+        self.assertEqual(self.judge([standby("db-1", "sync_standby"), LEADER, standby("db-3")]), "db-2")
+        asynchronous = [standby("db-1"), LEADER, standby("db-3")]
+        self.assertEqual(self.judge(asynchronous, {"synchronousMode": "off"}), "db-2")
+
+    def test_is_not_content_with_less(self):
+        first, _, third = HEALTHY
+        waits = {
+            "pending_restart": True,
+            "pending_restart_reason": {"max_connections": {"old_value": "60", "new_value": "50"}},
+        }
+        for members, reason in [
+            ([standby(name) for name in NAMES], "Patroni reports 0 leaders: []"),
+            ([{**LEADER, "name": "db-1"}, LEADER, third], "Patroni reports 2 leaders: ['db-1', 'db-2']"),
+            ([first, LEADER], "db-3: patroni.service has not joined the cluster"),
+            (
+                [{**first, "state": "creating replica"}, LEADER, third],
+                "db-1: PostgreSQL is creating replica on timeline 3, not streaming on 3",
+            ),
+            (
+                [{**first, "timeline": 2}, LEADER, third],
+                "db-1: PostgreSQL is streaming on timeline 2, not streaming on 3",
+            ),
+            (
+                [first, {**LEADER, "state": "stopping"}, third],
+                "db-2: PostgreSQL is stopping on timeline 3, not running on 3",
+            ),
+            ([first, LEADER, {**third, **waits}], "db-3: PostgreSQL waits for a restart to take max_connections"),
+            ([standby("db-1"), LEADER, standby("db-3")], "no replica is a synchronous standby"),
+        ]:
+            with self.subTest(reason):
+                self.assertEqual(self.not_yet(self.judge, members), reason)
+
+    def test_names_a_patroni_that_is_paused_or_does_not_answer(self):
+        with self.assertRaisesRegex(NotYet, "^Patroni is paused, .*`patronictl resume`"):
+            self.judge(HEALTHY, pause=True)
+        with replaced(Patroni, cluster=OSError("connection refused")):
+            self.assertEqual(
+                self.not_yet(self.check().patroni_members),
+                "Patroni on this node does not answer: connection refused",
+            )
+
+    def test_has_every_patroni_begin_its_next_round_also_when_one_does_not_answer(self):
+        with replaced(Patroni, request=[None, OSError("refused"), None]) as patched:
+            self.check().wake_patroni()
+        asked = [call.args[:4] for call in patched.mocks["request"].call_args_list]
+        self.assertEqual(
+            asked, [("/config", {"no_such_key": None}, "PATCH", f"10.0.0.{node}") for node in (1, 2, 3)]
+        )
+
+
+class OfParameters(ACheck):
+    def test_fails_with_what_is_not_in_force(self):
+        with replaced(check_cluster, wanted_configuration={}, why_not_in_force="db-1: a is 1, not 2"):
+            self.assertEqual(self.not_yet(self.check().parameters), "db-1: a is 1, not 2")
+        with replaced(check_cluster, wanted_configuration={}, why_not_in_force=None):
+            self.check().parameters()
+
+
+class OfUsers(ACheck):
+    def test_asks_the_leader_of_each(self):
+        with replaced(Postgresql, as_superuser=(0, "")) as patched:
+            self.check().access("db-2")
+        host, sql = patched.mocks["as_superuser"].call_args.args
+        self.assertEqual(host, "db-2.internal")
+        self.assertIn("""json_array_elements('[{"name": "app", "databases": ["app"]}]')""", sql)
+
+    def test_names_who_cannot_log_in(self):
+        with replaced(Postgresql, as_superuser=(0, "role app may not log in")):
+            self.assertEqual(self.not_yet(self.check().access, "db-2"), "db-2: role app may not log in")
+
+
+class OfPoolers(ACheck):
+    def judge(self, *answers):
+        with replaced(Postgresql, as_health_check=list(answers)) as patched:
+            self.check().poolers("db-2")
+        return [call.args[:2] for call in patched.mocks["as_health_check"].call_args_list]
+
+    def test_is_content_when_each_leads_to_a_server_of_the_right_role(self):
+        self.assertEqual(self.judge((0, "t"), (0, "f"), (0, "t")), [(f"{name}.internal", 6432) for name in NAMES])
+
+    def test_names_the_one_that_does_not_serve_or_leads_astray(self):
+        self.assertEqual(
+            self.not_yet(self.judge, (0, "t"), (2, "refused")), "db-2: PgBouncer does not serve: refused"
+        )
+        self.assertRegex(self.not_yet(self.judge, (0, "f")), "^db-1: PgBouncer")
+        self.assertRegex(self.not_yet(self.judge, (0, "t"), (0, "t")), "^db-2: PgBouncer")
+
+
+class OfEndpoints(ACheck):
+    TOKEN = "11111111-1111-1111-1111-111111111111"
+
+    def judge(self, *answers):
+        with mock.patch("uuid.uuid4", lambda: self.TOKEN):
+            with replaced(Postgresql, as_health_check=list(answers)) as patched:
+                self.check().endpoints()
+        return [call.args for call in patched.mocks["as_health_check"].call_args_list]
+
+    def test_writes_to_the_leaders_port_and_reads_from_the_replicas(self):
+        write, read = self.judge((0, ""), (0, f"t|{self.TOKEN}"))
+        self.assertEqual((write[:2], read[:2]), (("lb-1.internal", 5000), ("lb-1.internal", 5001)))
+        self.assertRegex(write[2], rf"^INSERT INTO health_check\.probe .*'{self.TOKEN}'")
+
+    def test_is_not_content_with_less(self):
+        for answers, reason in [
+            ([(2, "read-only transaction")], "^lb-1: no write through HAProxy's port 5000: read-only"),
+            ([(0, ""), (2, "refused")], "^lb-1: no read through HAProxy's port 5001: refused"),
+            ([(0, ""), (0, "t|older")], r"^lb-1: port 5001 read 't\|older', not the row just written"),
+            ([(0, ""), (0, f"f|{self.TOKEN}")], "not the row just written from a replica$"),
+        ]:
+            with self.subTest(reason):
+                self.assertRegex(self.not_yet(self.judge, *answers), reason)
+
+
+class WhatShouldBeKnown(unittest.TestCase):
+    def headers(self, etcd, watchdog=None):
+        told = {"postgres-ha-packages": f"etcd-{etcd} patroni-4.1.0-1PGDG.rhel9"}
+        return told if watchdog is None else {**told, "postgres-ha-watchdog": watchdog}
+
+    def remarks(self, *told):
+        return remarks(dict(zip(NAMES, told)))
+
+    def test_is_neither_equal_nodes_nor_a_watchdog_that_is_not_configured(self):
+        self.assertEqual(self.remarks(*[self.headers("3.6.6-1")] * 3), [])
+
+    def test_is_that_versions_differ(self):
+        self.assertEqual(
+            self.remarks(self.headers("3.6.6-1"), self.headers("3.6.6-2"), self.headers("3.6.6-1")),
+            ["WARNING: nodes have different versions: etcd-3.6.6-1 on db-1 db-3, etcd-3.6.6-2 on db-2"],
+        )
+
+    def test_is_each_watchdog_and_where_one_is_promised_and_there_is_none(self):
+        self.assertEqual(
+            self.remarks(
+                self.headers("1-1", "Software Watchdog"),
+                self.headers("1-1", "none"),
+                self.headers("1-1", "i6300ESB timer"),
+            ),
+            [
+                "WARNING: no watchdog on db-2: nothing resets such a machine when it leads and hangs, and Patroni goes on without",
+                "db-1: Patroni's watchdog, while it leads, is Software Watchdog",
+                "db-3: Patroni's watchdog, while it leads, is i6300ESB timer",
+            ],
+        )
+
+    def test_may_be_less_where_a_node_tells_nothing(self):
+        (line,) = self.remarks({}, self.headers("1-1", "none"), {})
+        self.assertIn("no watchdog on db-2", line)

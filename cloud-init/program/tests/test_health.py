@@ -1,0 +1,46 @@
+import unittest
+
+from postgres_ha.etcd import Etcd
+from postgres_ha.health import Health
+from postgres_ha.patroni import Patroni
+from tests.support import machine, replaced
+
+STANDBY = {"state": "running", "role": "replica", "replication_state": "streaming", "quorum_standby": True}
+BEHIND = {**STANDBY, "quorum_standby": False}
+PRIMARY = {"state": "running", "role": "primary"}
+
+
+class OtherNodes(unittest.TestCase):
+    def look(self, own, *others, **changes):
+        """What keeps from a restart of PostgreSQL. Patroni's answers: the other nodes', then this one's where it is asked."""
+        with replaced(Patroni, state=[*others, {"role": own}]):
+            return Health(machine(**changes)).postgresql_of_others()
+
+    def test_are_well_when_they_lead_or_stream(self):
+        self.assertIsNone(self.look("replica", PRIMARY, STANDBY))
+        self.assertIsNone(self.look("primary", STANDBY, BEHIND))
+
+    def test_are_named_when_they_are_not(self):
+        failed = {"state": "start failed", "role": "replica"}
+        self.assertEqual(self.look("replica", failed, STANDBY), "db-2: PostgreSQL is start failed")
+        recovering = {**STANDBY, "replication_state": "in archive recovery"}
+        self.assertEqual(
+            self.look("replica", PRIMARY, recovering), "db-3: PostgreSQL does not stream from the leader"
+        )
+        self.assertEqual(
+            self.look("replica", OSError("timed out"), STANDBY), "db-2: Patroni does not answer: timed out"
+        )
+
+    def test_let_a_leader_restart_only_where_a_standby_has_everything_if_that_is_promised(self):
+        self.assertEqual(self.look("primary", BEHIND, BEHIND), "no standby is a synchronous one")
+        self.assertIsNone(self.look("primary", BEHIND, {**BEHIND, "sync_standby": True}))
+        self.assertIsNone(self.look("primary", BEHIND, BEHIND, synchronousMode="off"))
+        self.assertIsNone(self.look("replica", PRIMARY, BEHIND))
+
+    def test_are_not_well_while_their_etcd_is_not(self):
+        with replaced(Etcd, request=[{"health": "true"}, {"health": "false", "reason": "RAFT NO LEADER"}]):
+            self.assertEqual(
+                Health(machine()).etcd_of_others(), "db-3: etcd is not healthy: RAFT NO LEADER"
+            )
+        with replaced(Etcd, request=OSError("connection refused")):
+            self.assertEqual(Health(machine()).of_others(), "db-2: etcd does not answer: connection refused")
