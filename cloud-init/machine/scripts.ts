@@ -25,6 +25,15 @@ export function script(name: string): MachineFile {
     };
 }
 
+/** What a service has to say to an administrator who logs in: a shell script that prints it. */
+export function greeting(service: string, lines: readonly string[]): MachineFile {
+    return {
+        path: `/etc/postgres-ha/welcome/${service}`,
+        content: ["#!/bin/bash", ...lines, ""].join("\n"),
+        mode: "0755",
+    };
+}
+
 /** The command by which a running service takes its changed files. */
 export function refresh(action: "reload" | "restart", unit: string): string {
     return `${scriptDirectory}/refresh ${action} ${unit}`;

@@ -3,7 +3,7 @@ import { maintenanceDatabase, nodeTls, ports, sqlRoles, tlsGroup } from "../../c
 import { mergeParts, type MachineConfiguration, type ServicePart } from "../machine/configuration.ts";
 import { descriptionPath, type MachineDescription } from "../machine/description.ts";
 import { programCommand, programFiles } from "../machine/program.ts";
-import { refresh, scriptDirectory } from "../machine/scripts.ts";
+import { greeting, refresh, scriptDirectory } from "../machine/scripts.ts";
 import { etcd, etcdPaths } from "../services/etcd.ts";
 import { patroni, patroniPaths, type PatroniSecrets } from "../services/patroni.ts";
 import { patroniCallbacks } from "../services/patroni-callbacks.ts";
@@ -108,6 +108,7 @@ function program(description: MachineDescription, secrets: PatroniSecrets): Serv
                 mode: "0600",
                 secret: true,
             },
+            greeting("database", [`exec ${programCommand("welcome")}`]),
             // configure.sh of version 0.1.0 calls it by this name, once, when it brings the program to a machine.
             {
                 path: `${scriptDirectory}/apply-dynamic-configuration`,

@@ -2,7 +2,7 @@ import type { Timings } from "../../cluster/timings.ts";
 import { dropIn } from "./base.ts";
 import { nodeTls, ports, type Peer } from "../../cluster/names.ts";
 import type { ServicePart } from "../machine/configuration.ts";
-import { refresh } from "../machine/scripts.ts";
+import { greeting, refresh } from "../machine/scripts.ts";
 
 export interface HaproxyInputs {
     readonly members: readonly Peer[];
@@ -44,6 +44,17 @@ export function haproxy(inputs: HaproxyInputs, secrets: LoadBalancerSecrets): Se
                 content: `#!/bin/sh\n# Any command of the runtime API, for example: show servers state\necho "$*" | sudo socat - ${SOCKET}\n`,
                 mode: "0755",
             },
+            greeting("haproxy", [
+                'echo "HAProxy: $(systemctl is-active haproxy)"',
+                "cat <<END",
+                "",
+                "  haproxy-console show servers state     any command of HAProxy's socket",
+                "  haproxy-console show stat",
+                `  curl --cacert ${nodeTls.ca} https://localhost:${ports.statistics}/metrics`,
+                "  journalctl -u haproxy -f",
+                "",
+                "END",
+            ]),
             dropIn("haproxy.service", {
                 Unit: { StartLimitIntervalSec: "0" },
                 Service: {

@@ -1,10 +1,7 @@
-import type { ServicePart } from "../machine/configuration.ts";
+import { callbackActions, type CallbackAction } from "../../cluster/names.ts";
+import type { MachineFile, ServicePart } from "../machine/configuration.ts";
 import { postgresUser } from "./postgresql.ts";
 import { programCommand } from "../machine/program.ts";
-
-/** What Patroni calls back for (its manual, "YAML Configuration Settings", `callbacks`). */
-export const callbackActions = ["on_start", "on_stop", "on_restart", "on_role_change", "on_reload"] as const;
-export type CallbackAction = (typeof callbackActions)[number];
 
 /** The text of a script for each action that needs one. */
 export type PatroniCallbacks = { readonly [Action in CallbackAction]?: string | undefined };
@@ -17,15 +14,7 @@ export const callbackDirectory = "/etc/postgres-ha/callbacks";
  */
 export function patroniCallbacks(callbacks: PatroniCallbacks): ServicePart {
     return {
-        files: [
-            ...callbackActions.map((action) => ({
-                path: `${callbackDirectory}/${action}`,
-                content: executable(callbacks[action] ?? NOTHING),
-                owner: `root:${postgresUser.name}`,
-                mode: "0750",
-                secret: true,
-            })),
-        ],
+        files: [...callbackActions.flatMap((action) => scriptFor(action, callbacks[action]))],
     };
 }
 
@@ -35,8 +24,18 @@ export function callbackCommands(): Record<CallbackAction, string> {
     return Object.fromEntries(callbackActions.map((action) => [action, command])) as Record<CallbackAction, string>;
 }
 
-/** A file must not be missing: one that was configured once and is not any more has to be replaced. */
-const NOTHING = "#!/bin/sh\n# No script is configured for this action: see the setting patroniCallbacks.\n";
+function scriptFor(action: CallbackAction, text: string | undefined): MachineFile[] {
+    if (text === undefined) return [];
+    return [
+        {
+            path: `${callbackDirectory}/${action}`,
+            content: executable(text),
+            owner: `root:${postgresUser.name}`,
+            mode: "0750",
+            secret: true,
+        },
+    ];
+}
 
 /** The text as a file that the kernel can run: bash, unless its first line says otherwise. */
 function executable(text: string): string {

@@ -5,7 +5,7 @@ import { parse } from "yaml";
 import { mergeParts, type MachineFile } from "../../cloud-init/machine/configuration.ts";
 import { quote, renderBundle, renderUserData, unit } from "../../cloud-init/machine/user-data.ts";
 import { dynamicConfiguration } from "../../cloud-init/services/patroni.ts";
-import { callbackActions } from "../../cloud-init/services/patroni-callbacks.ts";
+import { callbackActions } from "../../cluster/names.ts";
 import { keys } from "../../settings/index.ts";
 import { sqlRoles } from "../../cluster/names.ts";
 import { configurations, fileOf, hostKey, machineOf, passwords, renderCluster } from "../support/rendered-cluster.ts";
@@ -219,30 +219,28 @@ describe("dynamicConfiguration", () => {
 });
 
 describe("Patroni's callbacks", () => {
-    const files = (patroniCallbacks: object) => {
-        const machine = machineOf(renderCluster({ patroniCallbacks }), "database");
-        return (action: string) => fileOf(machine, `/etc/postgres-ha/callbacks/${action}`);
-    };
+    const scripts = (patroniCallbacks: object) =>
+        machineOf(renderCluster({ patroniCallbacks }), "database").configuration.files.filter(({ path }) =>
+            path.startsWith("/etc/postgres-ha/callbacks/"),
+        );
 
-    it("are all configured in Patroni, and each has a script that only Patroni's account can read", () => {
+    it("are all configured in Patroni", () => {
         const machine = machineOf(renderCluster(), "database");
         const { callbacks } = parse(fileOf(machine, "/etc/patroni/patroni.yml").content).postgresql;
         expect(Object.keys(callbacks)).toEqual([...callbackActions]);
-        for (const action of callbackActions) {
-            expect(files({})(action)).toMatchObject({
-                content: expect.stringMatching(/^#!\/bin\/sh\n#.*patroniCallbacks\.\n$/),
-                owner: "root:postgres",
-                mode: "0750",
-                secret: true,
-            });
-        }
     });
 
-    it("have the configured texts, for bash unless they say otherwise", () => {
-        const of = files({ on_start: "echo started", on_stop: "#!/usr/bin/python3\nprint()\n" });
-        expect(of("on_start").content).toBe("#!/bin/bash\necho started\n");
-        expect(of("on_stop").content).toBe("#!/usr/bin/python3\nprint()\n");
-        expect(of("on_restart").content).toContain("No script is configured");
+    it("have the configured texts, for bash unless they say otherwise, which only Patroni's account can read", () => {
+        const access = { owner: "root:postgres", mode: "0750", secret: true };
+        const found = scripts({ on_start: "echo started", on_stop: "#!/usr/bin/python3\nprint()\n" });
+        expect(found).toMatchObject([
+            { path: expect.stringMatching(/on_start$/), content: "#!/bin/bash\necho started\n", ...access },
+            { path: expect.stringMatching(/on_stop$/), content: "#!/usr/bin/python3\nprint()\n", ...access },
+        ]);
+    });
+
+    it("have no file where there is no script", () => {
+        expect(scripts({})).toEqual([]);
     });
 });
 

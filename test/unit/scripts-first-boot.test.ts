@@ -302,7 +302,7 @@ describe("the watchdog", () => {
         ],
         ["which is not there", "sleep 60 &", "none, nothing resets this machine when it leads and hangs"],
     ])("%s greets an administrator", async (_, devices, expected) => {
-        scratch.write(installedScript("welcome.sh"), { path: "/etc/patroni/patroni.yml", content: "" });
+        writeUserDataFiles(scratch, parse(machineOf(renderCluster(), "database").userData).write_files);
         scratch.stub("/usr/local/bin/systemctl", "cat /tmp/pid");
         scratch.stub("/usr/local/bin/sudo", 'shift; exec "$@"');
         const result = await scratch.bash(`${ownDevices} ${devices} echo $! >/tmp/pid; ${installed("welcome")}`);

@@ -32,6 +32,7 @@ COMMANDS = {
     "peer-packages": "peer_packages.main",
     # For people.
     "end-of-wal": "end_of_wal.main",
+    "welcome": "welcome.main",
 }
 
 

@@ -42,7 +42,9 @@ def reconnect_pooler(machine, action, role):
 
 
 def run_script(path, arguments):
-    """The status of the script. What it starts ends with it."""
+    """The status of the script, 0 where none is configured. What it starts ends with it."""
+    if not os.path.exists(path):
+        return 0
     command = ["timeout", "--kill-after=5", str(SCRIPT_SECONDS), path, *arguments]
     return subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
 

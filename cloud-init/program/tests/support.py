@@ -116,7 +116,7 @@ class EtcdStore:
         self.calls = []
         self.statuses = {}
 
-    def request(self, _client, address, path, body=None, seconds=5):
+    def request(self, address, path, body=None, seconds=5):
         self.calls.append((address, path, body))
         if address in self.down or "all" in self.down:
             raise OSError("connection refused")

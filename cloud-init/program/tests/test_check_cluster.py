@@ -6,6 +6,7 @@ from postgres_ha.check_cluster import Check, NotYet, remarks
 from postgres_ha.etcd import Etcd
 from postgres_ha.patroni import Patroni
 from postgres_ha.postgresql import Postgresql
+
 from tests.support import NAMES, machine, replaced
 
 LEADER = {"name": "db-2", "role": "leader", "state": "running", "timeline": 3}
@@ -38,13 +39,9 @@ class OfEtcd(ACheck):
     def test_names_the_one_that_is_not_healthy_or_does_not_answer(self):
         well = {"health": "true"}
         with replaced(Etcd, request=[well, {"health": "false", "reason": "RAFT NO LEADER"}]):
-            self.assertEqual(
-                self.not_yet(self.check().etcd_members), "db-2: etcd is not healthy: RAFT NO LEADER"
-            )
+            self.assertEqual(self.not_yet(self.check().etcd_members), "db-2: etcd is not healthy: RAFT NO LEADER")
         with replaced(Etcd, request=[well, well, OSError("connection refused")]):
-            self.assertEqual(
-                self.not_yet(self.check().etcd_members), "db-3: etcd does not answer: connection refused"
-            )
+            self.assertEqual(self.not_yet(self.check().etcd_members), "db-3: etcd does not answer: connection refused")
 
 
 class OfPatroni(ACheck):
@@ -99,9 +96,7 @@ class OfPatroni(ACheck):
         with replaced(Patroni, request=[None, OSError("refused"), None]) as patched:
             self.check().wake_patroni()
         asked = [call.args[:4] for call in patched.mocks["request"].call_args_list]
-        self.assertEqual(
-            asked, [("/config", {"no_such_key": None}, "PATCH", f"10.0.0.{node}") for node in (1, 2, 3)]
-        )
+        self.assertEqual(asked, [("/config", {"no_such_key": None}, "PATCH", f"10.0.0.{node}") for node in (1, 2, 3)])
 
 
 class OfParameters(ACheck):
@@ -135,9 +130,7 @@ class OfPoolers(ACheck):
         self.assertEqual(self.judge((0, "t"), (0, "f"), (0, "t")), [(f"{name}.internal", 6432) for name in NAMES])
 
     def test_names_the_one_that_does_not_serve_or_leads_astray(self):
-        self.assertEqual(
-            self.not_yet(self.judge, (0, "t"), (2, "refused")), "db-2: PgBouncer does not serve: refused"
-        )
+        self.assertEqual(self.not_yet(self.judge, (0, "t"), (2, "refused")), "db-2: PgBouncer does not serve: refused")
         self.assertRegex(self.not_yet(self.judge, (0, "f")), "^db-1: PgBouncer")
         self.assertRegex(self.not_yet(self.judge, (0, "t"), (0, "t")), "^db-2: PgBouncer")
 

@@ -3,6 +3,7 @@ import unittest
 from unittest import mock
 
 from postgres_ha.deadline import Deadline, Lasting
+
 from tests.support import clock
 
 

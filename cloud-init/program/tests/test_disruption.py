@@ -5,6 +5,7 @@ from unittest import mock
 from postgres_ha.deadline import Deadline
 from postgres_ha.disruption import Disruption, Refused, one_after_another
 from postgres_ha.etcd import Etcd
+
 from tests.support import EtcdStore, clock, machine, printed
 
 
@@ -36,8 +37,7 @@ class Restart(Disruption):
 class TheDoor(unittest.TestCase):
     def setUp(self):
         self.store = EtcdStore()
-        store = self.store
-        patched = mock.patch.object(Etcd, "request", lambda *arguments, **named: store.request(*arguments, **named))
+        patched = mock.patch.object(Etcd, "request", self.store.request)
         patched.start()
         self.addCleanup(patched.stop)
 

@@ -16,6 +16,7 @@ from postgres_ha.dynamic_configuration import (
 )
 from postgres_ha.patroni import Patroni
 from postgres_ha.postgresql import Postgresql
+
 from tests.support import clock, described, machine, printed, replaced
 
 

@@ -10,6 +10,7 @@ from unittest import mock
 from postgres_ha import patroni_callback, pgbouncer_guard, replica_guard, unreachable_peers
 from postgres_ha.patroni import Patroni
 from postgres_ha.postgresql import Postgresql
+
 from tests.support import clock, described, machine, printed, replaced
 
 REMOVED = "FATAL:  could not receive data from WAL stream: ERROR:  requested WAL segment 00000002000000000000000C has already been removed"
@@ -115,9 +116,7 @@ class ACallback(unittest.TestCase):
 
     def test_says_that_the_script_failed_or_was_ended(self):
         self.assertEqual(self.call(status=7), (7, f"{self.LINE}on_role_change: the script ended with status 7\n"))
-        self.assertEqual(
-            self.call(status=124), (124, f"{self.LINE}on_role_change: the script was ended after 60 s\n")
-        )
+        self.assertEqual(self.call(status=124), (124, f"{self.LINE}on_role_change: the script was ended after 60 s\n"))
 
     def test_has_pgbouncer_hear_the_new_role_once_postgresql_has_it(self):
         self.call(roles=[(0, "t"), (2, "refused"), (0, "f")])

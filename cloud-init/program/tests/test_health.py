@@ -3,6 +3,7 @@ import unittest
 from postgres_ha.etcd import Etcd
 from postgres_ha.health import Health
 from postgres_ha.patroni import Patroni
+
 from tests.support import machine, replaced
 
 STANDBY = {"state": "running", "role": "replica", "replication_state": "streaming", "quorum_standby": True}
@@ -24,9 +25,7 @@ class OtherNodes(unittest.TestCase):
         failed = {"state": "start failed", "role": "replica"}
         self.assertEqual(self.look("replica", failed, STANDBY), "db-2: PostgreSQL is start failed")
         recovering = {**STANDBY, "replication_state": "in archive recovery"}
-        self.assertEqual(
-            self.look("replica", PRIMARY, recovering), "db-3: PostgreSQL does not stream from the leader"
-        )
+        self.assertEqual(self.look("replica", PRIMARY, recovering), "db-3: PostgreSQL does not stream from the leader")
         self.assertEqual(
             self.look("replica", OSError("timed out"), STANDBY), "db-2: Patroni does not answer: timed out"
         )
@@ -39,8 +38,6 @@ class OtherNodes(unittest.TestCase):
 
     def test_are_not_well_while_their_etcd_is_not(self):
         with replaced(Etcd, request=[{"health": "true"}, {"health": "false", "reason": "RAFT NO LEADER"}]):
-            self.assertEqual(
-                Health(machine()).etcd_of_others(), "db-3: etcd is not healthy: RAFT NO LEADER"
-            )
+            self.assertEqual(Health(machine()).etcd_of_others(), "db-3: etcd is not healthy: RAFT NO LEADER")
         with replaced(Etcd, request=OSError("connection refused")):
             self.assertEqual(Health(machine()).of_others(), "db-2: etcd does not answer: connection refused")

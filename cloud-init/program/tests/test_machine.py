@@ -1,6 +1,7 @@
 import unittest
 
 from postgres_ha.machine import Machine, Mistake, parse
+
 from tests.support import described, machine
 
 
@@ -18,7 +19,9 @@ class TheDescription(unittest.TestCase):
 
     def test_has_no_unknown_keys(self):
         self.refused(described(more=1), "machine: unknown keys: more")
-        self.refused(described(tls={"ca": "", "certificate": "", "key": "", "old": ""}), "machine.tls: unknown keys: old")
+        self.refused(
+            described(tls={"ca": "", "certificate": "", "key": "", "old": ""}), "machine.tls: unknown keys: old"
+        )
 
     def test_misses_none(self):
         given = described()

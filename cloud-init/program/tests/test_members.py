@@ -10,13 +10,14 @@ from postgres_ha import etcd_join, etcd_leader, reconcile_members
 from postgres_ha.etcd import Etcd
 from postgres_ha.etcd_join import Join
 from postgres_ha.patroni import Patroni
+
 from tests.support import EtcdStore, clock, described, machine, member, printed, replaced
 
 
 class WithEtcd(unittest.TestCase):
     def etcd(self, *members):
         store = EtcdStore(members)
-        patched = mock.patch.object(Etcd, "request", lambda *arguments, **named: store.request(*arguments, **named))
+        patched = mock.patch.object(Etcd, "request", store.request)
         patched.start()
         self.addCleanup(patched.stop)
         return store

@@ -10,6 +10,7 @@ from postgres_ha import describe_node
 from postgres_ha.patroni import Patroni
 from postgres_ha.peer_packages import ask, choose
 from postgres_ha.system import Answer
+
 from tests.support import described, machine, replaced
 
 

@@ -4,6 +4,7 @@ import unittest
 from postgres_ha.parameters import why_not_in_force, wrong_parameters
 from postgres_ha.patroni import Patroni
 from postgres_ha.postgresql import Postgresql
+
 from tests.support import machine, replaced
 
 
@@ -34,7 +35,9 @@ class AValue(unittest.TestCase):
 
     def test_is_in_force_as_half_of_a_datestyle_and_as_an_encoding_that_postgresql_respells(self):
         self.assertEqual(wrong_parameters({"DateStyle": "dmy"}, {"datestyle": has("string", None, "ISO, DMY")}), [])
-        self.assertEqual(wrong_parameters({"client_encoding": "utf8"}, {"client_encoding": has("string", None, "UTF8")}), [])
+        self.assertEqual(
+            wrong_parameters({"client_encoding": "utf8"}, {"client_encoding": has("string", None, "UTF8")}), []
+        )
 
     def test_is_named_when_it_is_another(self):
         by_hand = has("integer", "kB", "9999", "9999kB", "configuration file", "/data/postgresql.auto.conf")

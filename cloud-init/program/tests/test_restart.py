@@ -6,6 +6,7 @@ from postgres_ha.disruption import Refused
 from postgres_ha.etcd import Etcd
 from postgres_ha.patroni import Patroni, Refusal
 from postgres_ha.restart import RestartOfEtcd, RestartOfPostgresql
+
 from tests.support import clock, machine, printed, replaced
 
 
@@ -28,9 +29,7 @@ class ARestartOfPostgresql(unittest.TestCase):
         return [step[:2] if step[0] == "switchover" else step[:1] for step in steps]
 
     def test_hands_over_first_where_the_node_leads_and_restarts_only_when_it_follows(self):
-        steps = self.steps(
-            False, state("primary"), state("primary"), state("replica", "stopping"), state("replica")
-        )
+        steps = self.steps(False, state("primary"), state("primary"), state("replica", "stopping"), state("replica"))
         self.assertEqual(steps, [("switchover", "db-1"), ("restart",)])
 
     def test_is_in_place_when_asked_for_and_where_the_node_does_not_lead(self):
@@ -43,9 +42,7 @@ class ARestartOfPostgresql(unittest.TestCase):
 
     def test_leaves_a_failed_start_to_be_found_by_its_state(self):
         failed = Refusal("503 failed")
-        self.assertEqual(
-            self.steps(True, state("replica", "start failed"), restart=failed), [("restart",)]
-        )
+        self.assertEqual(self.steps(True, state("replica", "start failed"), restart=failed), [("restart",)])
         with self.assertRaises(Refusal):
             self.steps(True, state("replica"), restart=failed)
 
@@ -56,9 +53,7 @@ class ARestartOfPostgresql(unittest.TestCase):
     def test_is_over_when_the_node_leads_or_streams(self):
         self.assertEqual(self.missing(state("primary")), (None, False))
         self.assertEqual(self.missing(state("replica", replication_state="streaming")), (None, False))
-        self.assertEqual(
-            self.missing(state("replica")), ("PostgreSQL does not stream from the leader", False)
-        )
+        self.assertEqual(self.missing(state("replica")), ("PostgreSQL does not stream from the leader", False))
         self.assertEqual(self.missing(state("replica", "starting")), ("PostgreSQL is starting as replica", False))
 
     def test_has_failed_when_postgresql_does_not_start(self):
