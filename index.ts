@@ -14,6 +14,7 @@ import { LoadBalancer } from "./components/load-balancer.ts";
 import { announceChanges } from "./components/manifest.ts";
 import { Network } from "./components/network.ts";
 import { clusterOutputs } from "./components/outputs.ts";
+import { Rolling } from "./components/rolling.ts";
 import { readSettings } from "./settings/index.ts";
 
 const settings = readSettings();
@@ -38,6 +39,7 @@ const context = {
     labels,
     imageId: await image,
     announceChanges: announceChanges(),
+    rolling: new Rolling({ settings, plan, deployKey }),
 };
 const jumpHost = new JumpHost(`${clusterName}-jump`, { context, authority });
 const cluster = new DatabaseCluster(`${clusterName}-db`, { context, authority, credentials, jumpHost });

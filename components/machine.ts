@@ -8,6 +8,7 @@ import type { AddressPlan, Node } from "../cluster/address-plan.ts";
 import { roles, type Role } from "../cluster/roles.ts";
 import type { DiskSettings, MachineSettings, Settings } from "../settings/index.ts";
 import type { Network } from "./network.ts";
+import type { Rolling } from "./rolling.ts";
 import { revision } from "./revision.ts";
 import type { SshTarget } from "./ssh.ts";
 
@@ -20,6 +21,8 @@ export interface ClusterContext {
     readonly imageId: string;
     /** The key pair that the program's own Commands use. */
     readonly deployKey: tls.PrivateKey;
+    /** Has machines that must be stopped take turns. */
+    readonly rolling: Rolling;
     /** Prints what changes on a machine, see manifest.ts. */
     readonly announceChanges: pulumi.ResourceHook;
     readonly labels: Readonly<Record<string, string>>;
@@ -70,13 +73,14 @@ export class Machine extends pulumi.ComponentResource {
         this.configuration = args.configuration;
         this.bundle = pulumi.secret(args.configuration.apply(renderBundle));
         this.announceChanges = args.context.announceChanges;
+        this.hostKey = hostKey.publicKeyOpenssh.apply((key) => key.trim());
+        args.context.rolling.add({ ...args, hostKey: this.hostKey, publicAddress: args.publicAddress });
         this.readyTimeoutSeconds = settings.readyTimeoutMinutes * 60;
         this.revision = this.drawRevision(name, args);
         this.instance = this.makeInstance(name, args, userData(args, hostKey), dataDisk);
         warnOfOtherBootDisk(this.instance, args.node, settings.machines[args.role].bootDisk);
 
         this.address = this.instance.networkInterfaces.apply(([first]) => first!.ipAddress);
-        this.hostKey = hostKey.publicKeyOpenssh.apply((key) => key.trim());
         this.ssh = {
             host: args.publicAddress ?? this.address,
             user: settings.ssh.user,
@@ -134,6 +138,7 @@ export class Machine extends pulumi.ComponentResource {
                 protect: args.protect ?? false,
                 // A fixed address and name cannot exist twice.
                 deleteBeforeReplace: true,
+                hooks: context.rolling.hooks,
                 // Holds the SSH host key.
                 additionalSecretOutputs: ["metadata"],
                 ignoreChanges: [

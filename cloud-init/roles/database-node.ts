@@ -177,6 +177,24 @@ export function reconcileMembersCommand(deadlineSeconds: number): string {
     return `sudo ${programCommand("reconcile-members", deadlineSeconds)}`;
 }
 
+/** Runs on any database node: has a node leave before its machine is stopped, see absence.py. */
+export function leaveCommand(hostname: string, deadlineSeconds: number): string {
+    return `sudo env REMAINING_SECONDS=${deadlineSeconds} ${programCommand("leave", hostname)}`;
+}
+
+/** Runs on any database node and prints {@link ClusterTurns} as JSON. */
+export function turnsCommand(): string {
+    return `sudo ${programCommand("turns")}`;
+}
+
+/** What decides the order in which machines are stopped. */
+export interface ClusterTurns {
+    /** Host name of the leader. */
+    readonly leader: string | null;
+    /** Host name of the node that left and has not come back. */
+    readonly away: string | null;
+}
+
 /** Runs on any database node, with `checkClusterInput` on standard input. */
 export function checkClusterCommand(deadlineSeconds: number): string {
     return `sudo ${programCommand("check-cluster", deadlineSeconds)}`;

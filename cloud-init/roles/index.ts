@@ -12,3 +12,10 @@ export type LateValues = DatabaseNodeSecrets;
 export const machineConfigurations: Readonly<
     Record<Role, (source: MachineSource, late: LateValues) => MachineConfiguration>
 > = { jumpHost, database: databaseNode, loadBalancer };
+
+/** Runs on a machine that was started again, and ends when another one may be stopped. A database node says that itself, later. */
+export const isBackCommand: Readonly<Record<Role, string>> = {
+    jumpHost: "true",
+    database: "true",
+    loadBalancer: "until systemctl is-active --quiet haproxy; do sleep 1; done",
+};

@@ -15,6 +15,8 @@ COMMANDS = {
     "check-cluster": "check_cluster.main",
     "create-database-objects": "database_objects.main",
     "reconcile-members": "reconcile_members.main",
+    "leave": "absence.leave",
+    "turns": "absence.turns",
     # For configure.sh and apply.py, on the node they configure.
     "apply-dynamic-configuration": "dynamic_configuration.main",
     "restart-etcd": "restart.etcd",

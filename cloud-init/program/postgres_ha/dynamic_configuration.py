@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import time
 
+from .absence import come_back, is_away
 from .configuration import difference, wanted_configuration
 from .deadline import Deadline, Lasting
 from .disruption import FAILED_SECONDS, Refused, one_after_another, others_first
@@ -29,6 +30,8 @@ DEFAULT_SECONDS = 1650
 TRY_SECONDS = 30
 # Without a restart of any node: a node that is not configured in this run must not block the leader for ever.
 TURN_SECONDS = 480
+# From when a machine that was stopped answers SSH until Patroni runs.
+BOOT_SECONDS = 300
 # After the configuration was put back Patroni starts PostgreSQL within a round.
 START_SECONDS = 90
 # PostgreSQL's manual, 26.4.6 Administrator's Overview: a standby does not start with less than its primary. By the
@@ -58,7 +61,7 @@ def try_parameters(machine, parameters):
     server: `postgres -C` of what it computes at run time goes through all that, and starts nothing. Raises Refused with
     PostgreSQL's own words."""
     data, account = machine.postgresql.data_directory, machine.postgresql.account
-    if not os.path.exists(f"{data}/PG_VERSION"):
+    if not Postgresql(machine).has_data():
         return
     scratch = tempfile.mkdtemp(prefix="postgres-ha-trial-")
     try:
@@ -151,11 +154,30 @@ def restart_in_turn(machine, deadline):
 
 def apply(machine, deadline):
     patroni = Patroni(machine)
-    try:
-        own = patroni.state()
-    except OSError:
+    was_stopped = is_away(machine)
+    own = state_when_it_answers(patroni, deadline.within(BOOT_SECONDS if was_stopped else 0))
+    if own is None:
         print("Patroni does not run yet: nothing to change")
         return
+    change(machine, patroni, own)
+    if was_stopped:
+        # What was changed may be what it starts with.
+        come_back(machine, deadline)
+    restart_in_turn(machine, deadline)
+
+
+def state_when_it_answers(patroni, deadline):
+    """This node's state, None while Patroni does not run."""
+    while True:
+        try:
+            return patroni.state()
+        except OSError:
+            if deadline.is_over():
+                return None
+            time.sleep(1)
+
+
+def change(machine, patroni, own):
     wanted = wanted_configuration(machine)
     # Mostly all is as asked for already, since this runs each time the machine is configured.
     if not own.get("pending_restart") and why_not_in_force(machine, [machine.own], wanted) is None:
@@ -171,7 +193,6 @@ def apply(machine, deadline):
     patroni.begin_round()
     time.sleep(patroni.configuration().get("loop_wait", 10) + 2)
     wait_for_start(patroni)
-    restart_in_turn(machine, deadline)
 
 
 def main(machine):

@@ -96,45 +96,78 @@ class Etcd:
         answer = self.request(address, "/v3/maintenance/status", {}, seconds)
         return Status(answer["header"]["member_id"], answer.get("leader", "0"), answer.get("isLearner", False))
 
-    def hand_over(self):
-        """If this node is etcd's leader, another healthy member becomes it. Does nothing where there is none."""
-        own = self.status()
+    def hand_over(self, name=None, address=LOOPBACK):
+        """If a node, by default this one, is etcd's leader, another healthy member becomes it. Does nothing where there is
+        none."""
+        own = self.status(address)
         if own.id != own.leader:
             return
-        for other in self.machine.others:
+        for other in self.machine.all_but(name or self.machine.name):
             with contextlib.suppress(OSError):
                 status = self.status(other.address)
                 # A learner cannot lead.
                 if not status.is_learner:
-                    self.request(LOOPBACK, "/v3/maintenance/transfer-leadership", {"targetID": status.id})
+                    self.request(address, "/v3/maintenance/transfer-leadership", {"targetID": status.id})
                     return
 
     @contextlib.contextmanager
     def lock(self, doing, deadline):
         """Holds the lock that one machine of the cluster has at a time. Its value says who has it, and what for.
         Raises NoQuorum, or TimeoutError with the holder. A lease behind it ends with this process."""
-        value = f"{self.machine.name}: {doing}"
-        lease = self.of_any("/v3/lease/grant", {"TTL": LEASE_SECONDS})["ID"]
+        lease = self.grant(LEASE_SECONDS)
         over = threading.Event()
         keeper = threading.Thread(target=self.keep, args=[lease, over], daemon=True)
         keeper.start()
         try:
-            said = None
-            while True:
-                holder = self.try_lock(value, lease)
-                if holder is None:
-                    break
-                if deadline.is_over():
-                    raise TimeoutError(f"no turn within {deadline.seconds:.0f} s, because of {holder}")
-                if holder != said:
-                    print(f"waiting for {holder}", flush=True)
-                    said = holder
-                time.sleep(1)
+            self.wait_for_lock(f"{self.machine.name}: {doing}", lease, deadline)
             yield
         finally:
             over.set()
-            with contextlib.suppress(OSError):
-                self.of_any("/v3/lease/revoke", {"ID": lease})
+            self.revoke(lease)
+
+    def lock_for(self, value, seconds, deadline):
+        """Takes the lock in the name of a node that cannot keep it itself: it ends by itself, or with `unlock`. One that is
+        held with the same value already is renewed."""
+        lease = self.grant(seconds)
+        try:
+            if self.holder() == value:
+                self.of_any("/v3/kv/put", {"key": encoded(LOCK), "value": encoded(value), "lease": lease})
+            else:
+                self.wait_for_lock(value, lease, deadline)
+        except BaseException:
+            self.revoke(lease)
+            raise
+
+    def unlock(self, value):
+        """Gives back the lock if it is held with this value."""
+        key = encoded(LOCK)
+        compare = {"key": key, "target": "VALUE", "value": encoded(value)}
+        self.of_any("/v3/kv/txn", {"compare": [compare], "success": [{"requestDeleteRange": {"key": key}}]})
+
+    def holder(self):
+        """The value of the lock, None if no node has it."""
+        found = self.of_any("/v3/kv/range", {"key": encoded(LOCK)}).get("kvs")
+        return base64.b64decode(found[0]["value"]).decode() if found else None
+
+    def grant(self, seconds):
+        return self.of_any("/v3/lease/grant", {"TTL": seconds})["ID"]
+
+    def revoke(self, lease):
+        with contextlib.suppress(OSError):
+            self.of_any("/v3/lease/revoke", {"ID": lease})
+
+    def wait_for_lock(self, value, lease, deadline):
+        said = None
+        while True:
+            holder = self.try_lock(value, lease)
+            if holder is None:
+                return
+            if deadline.is_over():
+                raise TimeoutError(f"no turn within {deadline.seconds:.0f} s, because of {holder}")
+            if holder != said:
+                print(f"waiting for {holder}", flush=True)
+                said = holder
+            time.sleep(1)
 
     def try_lock(self, value, lease):
         """None with the lock, else its holder. May be repeated: what was done and not answered is seen the next time.

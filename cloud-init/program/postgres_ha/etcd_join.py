@@ -12,6 +12,7 @@ import time
 
 from .deadline import Deadline
 from .etcd import Etcd
+from .postgresql import Postgresql
 
 DEADLINE_SECONDS = 300
 
@@ -32,7 +33,7 @@ class Join:
 
     def cluster_is_old(self):
         """PostgreSQL's first start needs etcd: where it has run, so has etcd's cluster."""
-        return os.path.exists(f"{self.machine.postgresql.data_directory}/PG_VERSION")
+        return Postgresql(self.machine).has_data()
 
     def members(self, seconds):
         """None where no other member answers."""

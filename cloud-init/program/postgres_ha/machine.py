@@ -99,7 +99,10 @@ class Machine:
 
     @property
     def others(self) -> tuple[Peer, ...]:
-        return tuple(member for member in self.members if member.name != self.name)
+        return self.all_but(self.name)
+
+    def all_but(self, name) -> tuple[Peer, ...]:
+        return tuple(member for member in self.members if member.name != name)
 
     def member(self, name) -> Peer:
         return next(member for member in self.members if member.name == name)

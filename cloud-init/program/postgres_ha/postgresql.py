@@ -1,5 +1,6 @@
 """This node's PostgreSQL as its own programs show it, and any node's over libpq."""
 
+import os
 import re
 
 from .system import journal, run
@@ -82,6 +83,10 @@ class Postgresql:
 
     def server(self):
         return self.program("postgres")
+
+    def has_data(self):
+        """Whether this node was ever part of the cluster."""
+        return os.path.exists(f"{self.machine.postgresql.data_directory}/PG_VERSION")
 
     def control_data(self):
         """What PostgreSQL notes beside its data, whether it runs or not."""

@@ -5,7 +5,7 @@ import time
 from .deadline import Deadline
 from .disruption import Disruption, Refused, one_after_another
 from .etcd import LOOPBACK, Etcd
-from .health import START_FAILED, Health
+from .health import START_FAILED, Health, why_unwell
 from .patroni import Patroni, Refusal, leads
 from .postgresql import last_complaints
 from .system import is_active, journal, run
@@ -22,11 +22,12 @@ class RestartOfEtcd(Disruption):
     without_quorum = True
 
     def __init__(self, machine):
+        self.machine = machine
         self.health = Health(machine)
         self.etcd = Etcd(machine)
 
     def what_keeps_from_it(self):
-        return self.health.etcd_of_others()
+        return self.health.etcd_of(self.machine.others)
 
     def do(self, deadline):
         try:
@@ -59,7 +60,7 @@ class RestartOfPostgresql(Disruption):
         self.patroni = Patroni(machine)
 
     def what_keeps_from_it(self):
-        return self.health.of_others()
+        return self.health.without(self.machine.own)
 
     def do(self, deadline):
         if not self.in_place and leads(self.patroni.state()):
@@ -85,11 +86,7 @@ class RestartOfPostgresql(Disruption):
         state = self.patroni.state()
         if state.get("state") == START_FAILED:
             return "PostgreSQL does not start", True
-        if state.get("state") != "running":
-            return f"PostgreSQL is {state.get('state')} as {state.get('role')}", False
-        if not leads(state) and state.get("replication_state") != "streaming":
-            return "PostgreSQL does not stream from the leader", False
-        return None, False
+        return why_unwell(state), False
 
     def last_words(self):
         return last_complaints()

@@ -153,8 +153,20 @@ class EtcdStore:
         self.keys = {key: kept for key, kept in self.keys.items() if kept["lease"] != body["ID"]}
         return {}
 
+    def put(self, _address, body):
+        self.keys[body["key"]] = body
+        return {}
+
+    def range(self, _address, body):
+        return {"kvs": [self.keys[body["key"]]]} if body["key"] in self.keys else {}
+
     def txn(self, _address, body):
-        key = body["compare"][0]["key"]
+        compare = body["compare"][0]
+        key = compare["key"]
+        if compare["target"] == "VALUE":
+            if key in self.keys and self.keys[key]["value"] == compare["value"]:
+                del self.keys[key]
+            return {}
         if key not in self.keys:
             self.keys[key] = body["success"][0]["requestPut"]
             return {"succeeded": True}

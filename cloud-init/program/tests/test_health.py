@@ -15,7 +15,7 @@ class OtherNodes(unittest.TestCase):
     def look(self, own, *others, **changes):
         """What keeps from a restart of PostgreSQL. Patroni's answers: the other nodes', then this one's where it is asked."""
         with replaced(Patroni, state=[*others, {"role": own}]):
-            return Health(machine(**changes)).postgresql_of_others()
+            return Health(machine(**changes)).postgresql_without(machine().own)
 
     def test_are_well_when_they_lead_or_stream(self):
         self.assertIsNone(self.look("replica", PRIMARY, STANDBY))
@@ -38,6 +38,6 @@ class OtherNodes(unittest.TestCase):
 
     def test_are_not_well_while_their_etcd_is_not(self):
         with replaced(Etcd, request=[{"health": "true"}, {"health": "false", "reason": "RAFT NO LEADER"}]):
-            self.assertEqual(Health(machine()).etcd_of_others(), "db-3: etcd is not healthy: RAFT NO LEADER")
+            self.assertEqual(Health(machine()).etcd_of(machine().others), "db-3: etcd is not healthy: RAFT NO LEADER")
         with replaced(Etcd, request=OSError("connection refused")):
-            self.assertEqual(Health(machine()).of_others(), "db-2: etcd does not answer: connection refused")
+            self.assertEqual(Health(machine()).without(machine().own), "db-2: etcd does not answer: connection refused")

@@ -54,7 +54,7 @@ class ARestartOfPostgresql(unittest.TestCase):
         self.assertEqual(self.missing(state("primary")), (None, False))
         self.assertEqual(self.missing(state("replica", replication_state="streaming")), (None, False))
         self.assertEqual(self.missing(state("replica")), ("PostgreSQL does not stream from the leader", False))
-        self.assertEqual(self.missing(state("replica", "starting")), ("PostgreSQL is starting as replica", False))
+        self.assertEqual(self.missing(state("replica", "starting")), ("PostgreSQL is starting", False))
 
     def test_has_failed_when_postgresql_does_not_start(self):
         self.assertEqual(self.missing(state("replica", "start failed")), ("PostgreSQL does not start", True))

@@ -1,0 +1,162 @@
+import * as pulumi from "@pulumi/pulumi";
+import type * as tls from "@pulumi/tls";
+
+import { leaveCommand, turnsCommand, type ClusterTurns } from "../cloud-init/roles/database-node.ts";
+import { isBackCommand } from "../cloud-init/roles/index.ts";
+import type { AddressPlan, Node } from "../cluster/address-plan.ts";
+import { roleNames, type Role } from "../cluster/roles.ts";
+import { knownHosts, sshConfiguration } from "../cluster/ssh-configuration.ts";
+import type { Settings } from "../settings/index.ts";
+import { runOverSsh, UNREACHABLE, type SshAccess } from "./ssh-client.ts";
+import { Turns } from "./turns.ts";
+
+export interface RollingArgs {
+    readonly settings: Settings;
+    readonly plan: AddressPlan;
+    readonly deployKey: tls.PrivateKey;
+}
+
+/** A machine that exists, as an SSH client knows it. */
+interface KnownMachine {
+    readonly node: Node;
+    readonly role: Role;
+    readonly hostKey: pulumi.Output<string>;
+    readonly publicAddress: pulumi.Input<string> | undefined;
+}
+
+/**
+ * Changes the size of machines one after another within one `up`: each of them is stopped for it.
+ *
+ * The jump host goes first, then load balancers, then replicas, then the leader. A database node leaves the cluster before:
+ * it waits until all others are well, and hands over what it leads (see absence.py). If one does not come back, the hook
+ * fails, and the machines after it stay as they are. The next `up` goes on with those.
+ *
+ * There is no delete hook: it would break a plain `pulumi destroy`.
+ */
+export class Rolling {
+    readonly hooks: pulumi.ResourceHookBinding;
+    private readonly args: RollingArgs;
+    private readonly machines: KnownMachine[] = [];
+    private readonly turns: Turns;
+    private readonly waitSeconds: number;
+
+    constructor(args: RollingArgs) {
+        this.args = args;
+        this.waitSeconds = args.settings.readyTimeoutMinutes * 60;
+        // A turn ends when SSH answers again. What the cloud needs to stop and start a machine comes on top of that.
+        this.turns = new Turns((names) => this.inOrder(names), {
+            gatherSeconds: 2,
+            turnSeconds: this.waitSeconds + CLOUD_SECONDS,
+        });
+        this.hooks = {
+            beforeUpdate: [
+                new pulumi.ResourceHook("before-machine-stops", (hook) => this.before(hook), { onDryRun: true }),
+            ],
+            afterUpdate: [new pulumi.ResourceHook("after-machine-started", (hook) => this.after(hook))],
+        };
+    }
+
+    add(machine: KnownMachine): void {
+        this.machines.push(machine);
+    }
+
+    private async before({ name, oldInputs, newInputs }: pulumi.ResourceHookArgs): Promise<void> {
+        const changed = stoppingChanges(oldInputs!, newInputs!);
+        if (changed.length === 0) return;
+        if (pulumi.runtime.isDryRun()) {
+            await pulumi.log.info(
+                `${name} is stopped and started for another size (${changed.join(", ")}): machine after machine, replicas before the leader, which hands over`,
+            );
+            return;
+        }
+        await this.turns.take(name);
+        const machine = this.named(name);
+        if (machine.role === "database") await this.leave(machine.node);
+    }
+
+    /** Ends the turn when the machine is back, or could be: the Command that waits for its services goes on from there. */
+    private async after({ name, oldInputs, newInputs }: pulumi.ResourceHookArgs): Promise<void> {
+        if (stoppingChanges(oldInputs!, newInputs!).length === 0) return;
+        const { role } = this.named(name);
+        const end = Date.now() + this.waitSeconds * 1000;
+        while (Date.now() < end) {
+            const { status } = await this.run(name, isBackCommand[role], Math.ceil((end - Date.now()) / 1000));
+            if (status === 0) {
+                this.turns.end(name);
+                return;
+            }
+            await new Promise((resolve) => setTimeout(resolve, 1000));
+        }
+        throw new Error(`${name} does not answer ${this.waitSeconds} s after its start`);
+    }
+
+    /** Has the node leave, by a command on any other node that answers. */
+    private async leave(node: Node): Promise<void> {
+        const { stderr, status } = await this.onAnyNode(leaveCommand(node.hostname, this.waitSeconds), node);
+        if (status !== 0) throw new Error(`${node.hostname} is left as it is. ${stderr.trim()}`);
+    }
+
+    private async inOrder(names: readonly string[]): Promise<readonly string[]> {
+        const databases = names.filter((name) => this.named(name).role === "database");
+        const { leader, away } = databases.length > 0 ? await this.clusterTurns() : NO_TURNS;
+        const rank = (name: string) =>
+            name === away
+                ? ROLE_ORDER.length - 1.5
+                : ROLE_ORDER.indexOf(this.named(name).role) + (name === leader ? 1 : 0);
+        return [...names].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
+    }
+
+    private async clusterTurns(): Promise<ClusterTurns> {
+        const { status, stdout, stderr } = await this.onAnyNode(turnsCommand());
+        if (status !== 0)
+            throw new Error(`No database node says who leads, so no machine is stopped. ${stderr.trim()}`);
+        return JSON.parse(stdout) as ClusterTurns;
+    }
+
+    /** @param but a node that is asked last */
+    private async onAnyNode(command: string, but?: Node) {
+        const nodes = this.args.plan.nodes.database.filter((node) => node !== but);
+        for (const { hostname } of nodes) {
+            const result = await this.run(hostname, command, this.waitSeconds + CLOUD_SECONDS);
+            if (result.status !== UNREACHABLE) return result;
+        }
+        return this.run((but ?? nodes[0]!).hostname, command, this.waitSeconds + CLOUD_SECONDS);
+    }
+
+    private async run(hostname: string, command: string, timeoutSeconds: number) {
+        return runOverSsh(await this.access(), hostname, command, timeoutSeconds);
+    }
+
+    private access(): Promise<SshAccess> {
+        const { plan, settings, deployKey } = this.args;
+        const jumpHost = this.machines.find(({ role }) => role === "jumpHost")!;
+        const known = this.machines.map(({ node, hostKey }) => ({ hostname: node.hostname, hostKey }));
+        const access = pulumi
+            .all([deployKey.privateKeyOpenssh, jumpHost.publicAddress!, pulumi.all(known)])
+            .apply(([privateKey, jumpHostPublicAddress, keys]) => ({
+                privateKey,
+                configuration: sshConfiguration({ plan, user: settings.ssh.user, jumpHostPublicAddress }),
+                knownHosts: knownHosts(keys),
+            }));
+        return new Promise((resolve) => access.apply(resolve));
+    }
+
+    private named(name: string): KnownMachine {
+        return this.machines.find(({ node }) => node.hostname === name)!;
+    }
+}
+
+/** Roles in the order of their turns; the leader comes after all. */
+const ROLE_ORDER: readonly Role[] = [...roleNames.filter((role) => role !== "database"), "database"];
+
+const NO_TURNS: ClusterTurns = { leader: null, away: null };
+
+/** What the cloud may take to stop and start a machine: the provider's limit for an update is 5 minutes. */
+const CLOUD_SECONDS = 600;
+
+/** Inputs of a machine that the provider changes only while the machine is stopped (`allow_stopping_for_update`). */
+const STOPPING = ["resources", "platformId"] as const;
+
+function stoppingChanges(before: Record<string, unknown>, after: Record<string, unknown>): readonly string[] {
+    return STOPPING.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
+}
