@@ -1,7 +1,7 @@
 import * as command from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 
-import { configureCommand } from "../cloud-init/machine/user-data.ts";
+import { CHANGE_SECONDS } from "./limits.ts";
 import type { Machine } from "./machine.ts";
 import { keepManifest } from "./manifest.ts";
 import { connection, type SshTarget } from "./ssh.ts";
@@ -64,12 +64,6 @@ function withRevisions({ create, revisions = [] }: RemoteCommandArgs): pulumi.In
 const CONNECT_SECONDS = 480;
 
 /**
- * What configure has before it waits for the units: five slow nodes may restart PostgreSQL one after another, 7 minutes each,
- * after as many restarted etcd, and a file system may grow.
- */
-const CHANGE_SECONDS = 3900;
-
-/**
  * Sends a machine its configuration, secrets included, and waits until cloud-init is done and the
  * units run. The same command makes every later change of the configuration.
  */
@@ -83,11 +77,7 @@ export function configureMachine(
         {
             machine,
             jumpHost,
-            create: pulumi.unsecret(
-                machine.configuration.apply((configuration) =>
-                    configureCommand(configuration, CHANGE_SECONDS, machine.readyTimeoutSeconds),
-                ),
-            ),
+            create: pulumi.unsecret(machine.configureCommand),
             revisions: [machine.revision],
             stdin: machine.bundle,
             deadlineSeconds: CHANGE_SECONDS + machine.readyTimeoutSeconds,

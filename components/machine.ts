@@ -3,10 +3,11 @@ import * as tls from "@pulumi/tls";
 import * as yandex from "@pulumi/yandex";
 
 import type { MachineConfiguration } from "../cloud-init/machine/configuration.ts";
-import { renderBundle, renderUserData } from "../cloud-init/machine/user-data.ts";
+import { configureCommand, renderBundle, renderUserData } from "../cloud-init/machine/user-data.ts";
 import type { AddressPlan, Node } from "../cluster/address-plan.ts";
 import { roles, type Role } from "../cluster/roles.ts";
 import type { DiskSettings, MachineSettings, Settings } from "../settings/index.ts";
+import { CHANGE_SECONDS } from "./limits.ts";
 import type { Network } from "./network.ts";
 import type { Rolling } from "./rolling.ts";
 import { revision } from "./revision.ts";
@@ -57,6 +58,8 @@ export class Machine extends pulumi.ComponentResource {
     readonly configuration: pulumi.Output<MachineConfiguration>;
     /** What the Command that configures the machine sends to it. */
     readonly bundle: pulumi.Output<string>;
+    /** Takes the bundle; the same command makes every later change of the configuration. */
+    readonly configureCommand: pulumi.Output<string>;
     /** Of the machine's size and configuration, see revision.ts. */
     readonly revision: pulumi.Output<string>;
     /** How long the machine, and then the cluster, may take to become ready. */
@@ -69,13 +72,22 @@ export class Machine extends pulumi.ComponentResource {
 
         const hostKey = new tls.PrivateKey(`${name}-host-key`, { algorithm: "ED25519" }, { parent: this });
         const dataDisk = args.dataDisk && this.dataDisk(`${name}-data`, args, args.dataDisk);
+        this.readyTimeoutSeconds = settings.readyTimeoutMinutes * 60;
         this.node = args.node;
         this.configuration = args.configuration;
         this.bundle = pulumi.secret(args.configuration.apply(renderBundle));
         this.announceChanges = args.context.announceChanges;
         this.hostKey = hostKey.publicKeyOpenssh.apply((key) => key.trim());
-        args.context.rolling.add({ ...args, hostKey: this.hostKey, publicAddress: args.publicAddress });
-        this.readyTimeoutSeconds = settings.readyTimeoutMinutes * 60;
+        this.configureCommand = args.configuration.apply((configuration) =>
+            configureCommand(configuration, CHANGE_SECONDS, this.readyTimeoutSeconds),
+        );
+        args.context.rolling.add({
+            node: args.node,
+            role: args.role,
+            hostKey: this.hostKey,
+            publicAddress: args.publicAddress,
+            configure: { command: this.configureCommand, bundle: this.bundle },
+        });
         this.revision = this.drawRevision(name, args);
         this.instance = this.makeInstance(name, args, userData(args, hostKey), dataDisk);
         warnOfOtherBootDisk(this.instance, args.node, settings.machines[args.role].bootDisk);

@@ -7,6 +7,7 @@ import type { AddressPlan, Node } from "../cluster/address-plan.ts";
 import { roleNames, type Role } from "../cluster/roles.ts";
 import { knownHosts, sshConfiguration } from "../cluster/ssh-configuration.ts";
 import type { Settings } from "../settings/index.ts";
+import { CHANGE_SECONDS } from "./limits.ts";
 import { runOverSsh, UNREACHABLE, type SshAccess } from "./ssh-client.ts";
 import { Turns } from "./turns.ts";
 
@@ -22,6 +23,8 @@ interface KnownMachine {
     readonly role: Role;
     readonly hostKey: pulumi.Output<string>;
     readonly publicAddress: pulumi.Input<string> | undefined;
+    /** What brings the machine its configuration: a command, and its standard input. */
+    readonly configure: { readonly command: pulumi.Output<string>; readonly bundle: pulumi.Output<string> };
 }
 
 /**
@@ -71,7 +74,23 @@ export class Rolling {
         }
         await this.turns.take(name);
         const machine = this.named(name);
-        if (machine.role === "database") await this.leave(machine.node);
+        if (machine.role !== "database") return;
+        if (memoryOf(newInputs!) < memoryOf(oldInputs!)) await this.configureFirst(machine);
+        await this.leave(machine.node);
+    }
+
+    /**
+     * Brings a machine that will have less memory its configuration before it is stopped: with the memory that it reserves and
+     * that PostgreSQL takes now, the smaller one would not start. (One that will have more gets its configuration afterwards.)
+     */
+    private async configureFirst({ node, configure }: KnownMachine): Promise<void> {
+        const { command, bundle } = await new Promise<{ command: string; bundle: string }>((resolve) =>
+            pulumi.output(configure).apply(resolve),
+        );
+        const { status, stderr } = await this.run(node.hostname, command, CHANGE_SECONDS + this.waitSeconds, bundle);
+        // A dead machine cannot be made ready. It starts as it can, and no other one is stopped until it is well.
+        if (status !== 0 && status !== UNREACHABLE)
+            throw new Error(`${node.hostname} is left as it is. ${stderr.trim()}`);
     }
 
     /** Ends the turn when the machine is back, or could be: the Command that waits for its services goes on from there. */
@@ -123,8 +142,8 @@ export class Rolling {
         return this.run((but ?? nodes[0]!).hostname, command, this.waitSeconds + CLOUD_SECONDS);
     }
 
-    private async run(hostname: string, command: string, timeoutSeconds: number) {
-        return runOverSsh(await this.access(), hostname, command, timeoutSeconds);
+    private async run(hostname: string, command: string, timeoutSeconds: number, input?: string) {
+        return runOverSsh(await this.access(), hostname, command, timeoutSeconds, input);
     }
 
     private access(): Promise<SshAccess> {
@@ -156,6 +175,10 @@ const CLOUD_SECONDS = 600;
 
 /** Inputs of a machine that the provider changes only while the machine is stopped (`allow_stopping_for_update`). */
 const STOPPING = ["resources", "platformId"] as const;
+
+function memoryOf(inputs: Record<string, unknown>): number {
+    return (inputs["resources"] as { memory: number }).memory;
+}
 
 function stoppingChanges(before: Record<string, unknown>, after: Record<string, unknown>): readonly string[] {
     return STOPPING.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));

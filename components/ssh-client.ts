@@ -25,12 +25,14 @@ const CONNECT_SECONDS = 10;
 /**
  * Runs a command on a machine with OpenSSH's client: for hooks, which cannot make a Command.
  * @param timeoutSeconds after which it is ended, whatever it does
+ * @param input for its standard input; without any, that stays open as long as this program lives
  */
 export async function runOverSsh(
     access: SshAccess,
     hostname: string,
     command: string,
     timeoutSeconds: number,
+    input?: string,
 ): Promise<SshResult> {
     // The key is in a file because ssh takes it in no other way: for as long as the command runs, in a folder of this user's.
     const folder = mkdtempSync(join(tmpdir(), "postgres-ha-ssh-"));
@@ -50,7 +52,7 @@ export async function runOverSsh(
     const configuration = file("config", `${access.configuration}\n${own.join("\n")}\n`);
     try {
         return await new Promise((resolve) => {
-            execFile(
+            const client = execFile(
                 "ssh",
                 ["-F", configuration, hostname, command],
                 { timeout: timeoutSeconds * 1000, killSignal: "SIGKILL" },
@@ -59,6 +61,9 @@ export async function runOverSsh(
                     resolve({ status, stdout, stderr: stderr || (error?.message ?? "") });
                 },
             );
+            // A command may end without reading its input.
+            client.stdin!.on("error", () => undefined);
+            if (input !== undefined) client.stdin!.end(input);
         });
     } finally {
         rmSync(folder, { recursive: true, force: true });

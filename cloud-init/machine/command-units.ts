@@ -77,6 +77,17 @@ export function guardCommand(args: GuardCommand): MachineFile[] {
     return [{ ...unitFile(service, sections), onChange: ["systemctl daemon-reload", refresh("restart", service)] }];
 }
 
+/** A command that runs once at each boot, beside everything else, again and again until it succeeds: its service is the unit to start. */
+export function bootCommand({ name, command, description, after }: CommandUnit): MachineFile[] {
+    return [
+        unitFile(`${name}.service`, {
+            Unit: { Description: description, After: after },
+            Service: { ExecStart: command, RemainAfterExit: "yes", Restart: "on-failure", RestartSec: "5" },
+            Install: { WantedBy: "multi-user.target" },
+        }),
+    ];
+}
+
 function unitFile(name: string, sections: Parameters<typeof unit>[0]): MachineFile {
     return { path: `/etc/systemd/system/${name}`, content: unit(sections), onChange: ["systemctl daemon-reload"] };
 }

@@ -17,7 +17,7 @@ import {
     localParameters,
     postgresUser,
 } from "./postgresql.ts";
-import { guardCommand, timedCommand, watchingCommand } from "../machine/command-units.ts";
+import { bootCommand, guardCommand, timedCommand, watchingCommand } from "../machine/command-units.ts";
 import { programCommand } from "../machine/program.ts";
 import { refresh } from "../machine/scripts.ts";
 
@@ -69,7 +69,7 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
     return {
         packages: ["patroni", "patroni-etcd"],
         users: [{ ...postgresUser, homeDirectory: dataMountPoint, shell: "/bin/bash", groups: [tlsGroup] }],
-        units: ["describe-node.path"],
+        units: ["describe-node.path", "come-back.service"],
         unitsWithSecrets: ["patroni.service", "replica-guard.timer", "unreachable-peers.service"],
         files: [
             {
@@ -115,6 +115,12 @@ export function patroni(inputs: PatroniInputs, secrets: PatroniSecrets): Service
                 after: "patroni.service",
                 everySeconds: 30,
                 timeoutSeconds: 60,
+            }),
+            ...bootCommand({
+                name: "come-back",
+                command: programCommand("come-back"),
+                description: "Let the next machine be stopped once this node is well again",
+                after: "network-online.target",
             }),
             ...guardCommand({
                 name: "unreachable-peers",

@@ -70,7 +70,7 @@ describe("a value with which PostgreSQL does not start", () => {
             expect(exitCode).not.toBe(0);
             expect((Date.now() - started) / 1000).toBeLessThan(120);
             expect(output).toMatch(
-                /main-db-\d\S*: PostgreSQL does not start\. No other node is restarted: put the parameters back, then `up` again\.\s+FATAL: +could not map anonymous shared memory/,
+                /main-db-\d\S*: PostgreSQL does not start\. No other node is restarted: put back what was changed, then `up` again\.\s+FATAL: +could not map anonymous shared memory/,
             );
             expect(output).toMatch(
                 /main-db-\d\S*: not restarted, because not every other node is well: main-db-\d: PostgreSQL/,

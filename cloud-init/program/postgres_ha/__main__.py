@@ -15,13 +15,14 @@ COMMANDS = {
     "check-cluster": "check_cluster.main",
     "create-database-objects": "database_objects.main",
     "reconcile-members": "reconcile_members.main",
-    "leave": "absence.leave",
+    "leave": "absence.main",
     "turns": "absence.turns",
     # For configure.sh and apply.py, on the node they configure.
     "apply-dynamic-configuration": "dynamic_configuration.main",
     "restart-etcd": "restart.etcd",
     "describe-node": "describe_node.main",
     # For units.
+    "come-back": "absence.come_back",
     "etcd-join": "etcd_join.main",
     "etcd-settle-version": "etcd_leader.settle_version",
     "etcd-leader-away": "etcd_leader.leader_away",

@@ -4,10 +4,13 @@ through, so three steps make it, each of which may be repeated.
 1. On any node, before the machine is stopped: `leave` waits for the node's turn and until every other node is well, and
    hands over what the node leads.
 2. The machine is stopped, changed and started.
-3. On the node itself, when it is configured: `come_back` waits until it is well. Only then is it another node's turn.
+3. On the node itself, at each boot: `come_back` waits until it is well. Only then is it another node's turn.
 """
 
 import json
+import os
+import sys
+import threading
 import time
 
 from .deadline import Deadline
@@ -58,6 +61,22 @@ def hand_over(machine, node, deadline):
         print(f"etcd on {node.name} did not hand over: {error}", flush=True)
 
 
+def end_with_the_caller():
+    """Ends this process when the other end of its standard input is closed: an `up` that was killed must not have a node leave
+    later. The lease of a lock that it had not taken yet ends by itself."""
+
+    def watch():
+        sys.stdin.read()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main(machine, name):
+    end_with_the_caller()
+    leave(machine, name)
+
+
 def leave(machine, name):
     node, deadline, etcd = machine.member(name), Deadline.inherited(DEFAULT_SECONDS), Etcd(machine)
     try:
@@ -73,29 +92,39 @@ def leave(machine, name):
     print(f"{name} may be stopped")
 
 
-def is_away(machine):
-    """Whether this node left, and has not come back."""
-    if not Postgresql(machine).has_data():
-        return False
+def is_still_here(machine):
+    """Gives back the turn of a node that is well, and whose machine was not stopped: the `up` that wanted it was killed."""
+    if Etcd(machine).holder() == value(machine.name) and why_unwell(Patroni(machine).state()) is None:
+        Etcd(machine).unlock(value(machine.name))
+
+
+def why_not_back(machine, etcd, patroni):
+    """What this node, which left, still lacks; None if it is well, or never left."""
     try:
-        return Etcd(machine).holder() == value(machine.name)
-    except NoQuorum:
-        return False
+        if etcd.holder() != value(machine.name):
+            return None
+        return why_unwell(patroni.state()) or etcd.health(machine.own.address)
+    except NoQuorum as error:
+        return f"etcd does not say who is away: {error}"
+    except OSError as error:
+        return f"Patroni does not answer: {error}"
 
 
-def come_back(machine, deadline):
-    """Waits until this node, which left, is well again, and lets the next one go."""
-    etcd, patroni = Etcd(machine), Patroni(machine)
+def come_back(machine):
+    """Lets the next node go when this one, which left, is well again. Does nothing on a node that did not leave."""
+    if not Postgresql(machine).has_data():
+        return
+    etcd, patroni, deadline, said = Etcd(machine), Patroni(machine), Deadline(AWAY_SECONDS), None
     while True:
-        try:
-            reason = why_unwell(patroni.state()) or etcd.health(machine.own.address)
-        except OSError as error:
-            reason = f"Patroni does not answer: {error}"
+        reason = why_not_back(machine, etcd, patroni)
         if reason is None:
             etcd.unlock(value(machine.name))
             return
         if deadline.is_over():
             raise Refused(f"its machine was started, and it is not well after {deadline.seconds:.0f} s: {reason}")
+        if reason != said:
+            print(f"not back yet: {reason}", flush=True)
+            said = reason
         time.sleep(1)
 
 

@@ -34,15 +34,16 @@ class Deadline:
         return Deadline(max(0.0, self.remaining() - seconds))
 
 
-class Lasting:
-    """How long something has been so, without a pause: a fault that may pass is not one at once."""
+class Patience:
+    """With a fault that may pass: from when it was first seen. It need not be seen each time after that, because a service
+    that is started again and again is starting in between."""
 
     def __init__(self, seconds):
         self.seconds = seconds
         self.since = None
 
-    def has(self, is_so):
-        """Whether it is so, and has been for the whole time."""
+    def is_over(self, is_seen):
         now = time.monotonic()
-        self.since = (now if self.since is None else self.since) if is_so else None
+        if is_seen and self.since is None:
+            self.since = now
         return self.since is not None and now > self.since + self.seconds

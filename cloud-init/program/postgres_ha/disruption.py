@@ -6,7 +6,7 @@ node is well again. A node that does not come back is not well, so no other node
 
 import time
 
-from .deadline import Lasting
+from .deadline import Patience
 from .etcd import Etcd, NoQuorum
 from .health import START_FAILED
 
@@ -71,12 +71,12 @@ def disturb(disruption, deadline):
 
 
 def wait_for_others(disruption, deadline):
-    failed = Lasting(FAILED_SECONDS)
+    patience = Patience(FAILED_SECONDS)
     while True:
         reason = disruption.what_keeps_from_it()
         if reason is None:
             return
-        if failed.has(START_FAILED in reason) or deadline.is_over():
+        if patience.is_over(START_FAILED in reason) or deadline.is_over():
             raise Refused(others_first(reason))
         time.sleep(1)
 
@@ -86,14 +86,15 @@ def others_first(reason):
 
 
 def wait_until_well(disruption, deadline):
-    hopeless = Lasting(FAILED_SECONDS)
+    patience, hopeless = Patience(FAILED_SECONDS), None
     while True:
         reason, without_hope = disruption.what_is_missing()
         if reason is None:
             return
-        if hopeless.has(without_hope):
+        hopeless = reason if without_hope else hopeless
+        if patience.is_over(without_hope):
             raise Refused(
-                f"{reason}. No other node is restarted: put back what was changed, then `up` again.\n{disruption.last_words()}"
+                f"{hopeless}. No other node is restarted: put back what was changed, then `up` again.\n{disruption.last_words()}"
             )
         if deadline.is_over():
             raise Refused(f"{disruption.name} took more than {deadline.seconds:.0f} s: {reason}")

@@ -14,23 +14,23 @@ import shutil
 import tempfile
 import time
 
-from .absence import come_back, is_away
+from .absence import is_still_here
 from .configuration import difference, wanted_configuration
-from .deadline import Deadline, Lasting
+from .deadline import Deadline, Patience
 from .disruption import FAILED_SECONDS, Refused, one_after_another, others_first
 from .health import START_FAILED
 from .parameters import why_not_in_force
 from .patroni import Patroni, leads
 from .postgresql import Postgresql, last_complaints
 from .restart import RestartOfPostgresql
-from .system import run
+from .system import is_active, is_booting, run
 
 # Five slow nodes may restart one after another. For a person who starts the program by hand; configure.sh hands down its own.
 DEFAULT_SECONDS = 1650
 TRY_SECONDS = 30
 # Without a restart of any node: a node that is not configured in this run must not block the leader for ever.
 TURN_SECONDS = 480
-# From when a machine that was stopped answers SSH until Patroni runs.
+# From when a machine answers SSH until Patroni runs.
 BOOT_SECONDS = 300
 # After the configuration was put back Patroni starts PostgreSQL within a round.
 START_SECONDS = 90
@@ -130,15 +130,15 @@ def next_to_restart(members):
 def restart_in_turn(machine, deadline):
     """@param deadline: of all the waiting"""
     patroni, postgresql = Patroni(machine), Postgresql(machine)
-    turn, waiting, failed_long = deadline, None, Lasting(FAILED_SECONDS)
+    turn, waiting, patience = deadline, None, Patience(FAILED_SECONDS)
     while True:
         own = patroni.state()
         if not own.get("pending_restart"):
             return
         members = patroni.cluster()["members"]
         failed = sorted(member["name"] for member in members if member.get("state") == START_FAILED)
-        if failed_long.has(bool(failed)):
-            raise Refused(others_first(f"{failed[0]}: PostgreSQL does not start"))
+        if patience.is_over(bool(failed)):
+            raise Refused(others_first(f"{', '.join(failed) or 'another node'}: PostgreSQL does not start"))
 
         pending = [member["name"] for member in members if member.get("pending_restart")]
         if pending != waiting:
@@ -154,25 +154,23 @@ def restart_in_turn(machine, deadline):
 
 def apply(machine, deadline):
     patroni = Patroni(machine)
-    was_stopped = is_away(machine)
-    own = state_when_it_answers(patroni, deadline.within(BOOT_SECONDS if was_stopped else 0))
+    own = state_when_it_answers(machine, patroni, deadline.within(BOOT_SECONDS))
     if own is None:
         print("Patroni does not run yet: nothing to change")
         return
+    is_still_here(machine)
     change(machine, patroni, own)
-    if was_stopped:
-        # What was changed may be what it starts with.
-        come_back(machine, deadline)
     restart_in_turn(machine, deadline)
 
 
-def state_when_it_answers(patroni, deadline):
-    """This node's state, None while Patroni does not run."""
+def state_when_it_answers(machine, patroni, deadline):
+    """This node's state, None while Patroni does not run. Waits for one that is about to, since the machine just booted."""
     while True:
         try:
             return patroni.state()
         except OSError:
-            if deadline.is_over():
+            is_new = not Postgresql(machine).has_data()
+            if is_new or not (is_booting() or is_active("patroni.service")) or deadline.is_over():
                 return None
             time.sleep(1)
 

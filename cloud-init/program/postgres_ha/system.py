@@ -34,6 +34,10 @@ def is_active(unit):
     return run(["systemctl", "is-active", "--quiet", unit])[0] == 0
 
 
+def is_booting():
+    return run(["systemctl", "is-system-running"])[1] in ("initializing", "starting")
+
+
 def journal(unit, lines, *options):
     return run(["journalctl", "--no-pager", f"--unit={unit}", f"--lines={lines}", *options])[1]
 

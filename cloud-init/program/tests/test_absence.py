@@ -1,15 +1,18 @@
+import io
 import json
+import threading
 import unittest
 from unittest import mock
 
 from postgres_ha import absence
-from postgres_ha.absence import come_back, is_away, leave, turns
+from postgres_ha.absence import come_back, is_still_here, leave, turns
 from postgres_ha.deadline import Deadline
 from postgres_ha.disruption import Refused
 from postgres_ha.etcd import Etcd
 from postgres_ha.health import Health
 from postgres_ha.patroni import Patroni
 from postgres_ha.postgresql import Postgresql
+
 from tests.support import EtcdStore, clock, machine, printed, replaced
 
 AWAY = "db-2: its machine is stopped"
@@ -71,6 +74,23 @@ class ANodeThatLeaves(WithEtcd):
             self.leave(keeps="db-3: PostgreSQL is stopped")
         self.assertEqual((self.holder(), self.switchovers), (None, 0))
 
+    def test_is_still_here_if_its_machine_was_not_stopped_and_gives_its_turn_back(self):
+        self.leave()
+        for name, state, holder in [
+            ("db-3", STREAMS, AWAY),
+            ("db-2", status("replica"), AWAY),
+            ("db-2", STREAMS, None),
+        ]:
+            with replaced(Patroni, state=state):
+                is_still_here(machine(name=name))
+            self.assertEqual(self.holder(), holder)
+
+    def test_does_not_leave_when_its_caller_is_gone(self):
+        ended = threading.Event()
+        with mock.patch("sys.stdin", io.StringIO()), mock.patch("os._exit", lambda _: ended.set()):
+            with mock.patch.object(absence, "leave", lambda *_: self.assertTrue(ended.wait(5))):
+                absence.main(machine(), "db-2")
+
     def test_waits_for_one_that_is_away(self):
         self.leave("db-3")
         with self.assertRaisesRegex(
@@ -80,17 +100,18 @@ class ANodeThatLeaves(WithEtcd):
         self.assertEqual(self.holder(), "db-3: its machine is stopped")
 
 
-class ANodeThatWasStopped(WithEtcd):
-    def go(self, *states, health=None):
-        with clock(), replaced(Patroni, state=list(states)), mock.patch.object(Etcd, "health", return_value=health):
-            come_back(machine(name="db-2"), Deadline(60))
+class ANodeThatBoots(WithEtcd):
+    def boot(self, *states, health=None, data=True):
+        with clock(), printed(), replaced(Postgresql, has_data=data), replaced(Patroni, state=list(states)):
+            with mock.patch.object(Etcd, "health", return_value=health):
+                come_back(machine(name="db-2"))
 
     def away(self, name="db-2"):
         Etcd(machine()).lock_for(f"{name}: its machine is stopped", 60, Deadline(1))
 
     def test_is_back_when_it_is_well_again(self):
         self.away()
-        self.go(OSError("refused"), status("replica", "starting"), status("replica"), STREAMS)
+        self.boot(OSError("refused"), status("replica", "starting"), status("replica"), STREAMS)
         self.assertIsNone(self.holder())
 
     def test_keeps_its_turn_while_it_is_not_well_so_no_other_node_goes(self):
@@ -100,24 +121,31 @@ class ANodeThatWasStopped(WithEtcd):
             ([OSError("refused")], None, "Patroni does not answer: refused"),
         ]:
             self.away()
-            with self.assertRaisesRegex(Refused, f"not well after 60 s: {reason}$"):
-                self.go(*states, health=health)
+            with self.assertRaisesRegex(Refused, f"not well after 1800 s: {reason}$"):
+                self.boot(*states, health=health)
             self.assertEqual(self.holder(), AWAY)
 
     def test_gives_back_no_turn_but_its_own(self):
         self.away("db-3")
-        self.go(STREAMS)
+        self.boot(AssertionError("asked"))
         self.assertEqual(self.holder(), "db-3: its machine is stopped")
 
-    def test_is_known_to_be_away_unless_it_is_new(self):
+    def test_waits_for_an_etcd_that_answers(self):
         self.away()
-        with replaced(Postgresql, has_data=True):
-            self.assertTrue(is_away(machine(name="db-2")))
-            self.assertFalse(is_away(machine(name="db-3")))
-            self.store.down.add("all")
-            self.assertFalse(is_away(machine(name="db-2")))
-        with replaced(Postgresql, has_data=False), replaced(Etcd, holder=AssertionError("asked")):
-            self.assertFalse(is_away(machine(name="db-2")))
+        self.store.down.add("all")
+
+        def state(*_, **__):
+            return STREAMS
+
+        with clock() as now, printed(), replaced(Postgresql, has_data=True), mock.patch.object(Patroni, "state", state):
+            sleep = now.sleep
+            with mock.patch("time.sleep", lambda seconds: (sleep(seconds), self.store.down.clear())):
+                come_back(machine(name="db-2"))
+        self.assertIsNone(self.holder())
+
+    def test_asks_nothing_where_it_is_new(self):
+        self.store.down.add("all")
+        self.boot(AssertionError("asked"), data=False)
 
 
 class TheOrder(WithEtcd):

@@ -2,7 +2,7 @@ import os
 import unittest
 from unittest import mock
 
-from postgres_ha.deadline import Deadline, Lasting
+from postgres_ha.deadline import Deadline, Patience
 
 from tests.support import clock
 
@@ -34,14 +34,19 @@ class ADeadline(unittest.TestCase):
             self.assertEqual(Deadline.inherited(99).remaining(), 99)
 
 
-class SomethingLasting(unittest.TestCase):
-    def test_has_been_so_without_a_pause(self):
+class ThePatience(unittest.TestCase):
+    def test_ends_some_time_after_the_fault_was_first_seen(self):
         with clock() as now:
-            failing = Lasting(5)
-            self.assertFalse(failing.has(True))
+            patience = Patience(5)
+            self.assertFalse(patience.is_over(False))
+            now.sleep(60)
+            self.assertFalse(patience.is_over(True))
             now.sleep(4)
-            self.assertFalse(failing.has(False))
-            now.sleep(4)
-            self.assertFalse(failing.has(True))
+            self.assertFalse(patience.is_over(True))
+
+    def test_ends_also_where_the_fault_comes_and_goes(self):
+        with clock() as now:
+            patience = Patience(5)
+            patience.is_over(True)
             now.sleep(6)
-            self.assertTrue(failing.has(True))
+            self.assertTrue(patience.is_over(False))

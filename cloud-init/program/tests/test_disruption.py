@@ -141,6 +141,14 @@ class TheDoor(unittest.TestCase):
             "PostgreSQL does not start. No other node is restarted: put back what was changed, then `up` again.\nFATAL:  no memory",
         )
 
+    def test_fails_as_soon_where_the_service_is_starting_again_in_between(self):
+        fails = [("PostgreSQL does not start", True), ("PostgreSQL is starting", False)] * 30
+        with clock() as now:
+            began = now.now()
+            with self.assertRaisesRegex(Refused, "^PostgreSQL does not start. No other node is restarted"):
+                self.go(Restart(missing=fails))
+            self.assertLess(now.now() - began, 20)
+
     def test_fails_when_it_takes_too_long(self):
         self.assertEqual(
             self.refused(Restart(missing=[("PostgreSQL is starting", False)])),

@@ -55,7 +55,8 @@ class BeforeAnythingIsChanged(unittest.TestCase):
     def test_nothing_is_changed_then(self):
         wanted = {"postgresql": {"parameters": {}}}
         with replaced(Patroni, state=[{"pending_restart": True}], patch=AssertionError("changed")):
-            with replaced(dynamic_configuration, wanted_configuration=wanted, try_parameters=Refused("no")):
+            refuses = {"try_parameters": Refused("no"), "is_still_here": None}
+            with replaced(dynamic_configuration, wanted_configuration=wanted, **refuses):
                 with self.assertRaisesRegex(Refused, "^no$"):
                     apply(self.machine, Deadline(1))
 
@@ -141,12 +142,27 @@ class AStandbyWhoseLeaderGoesDownWithMaxConnections(unittest.TestCase):
 
 
 class Applying(unittest.TestCase):
+    def applied(self, states, data=True, booting=False, active=False):
+        with clock() as now, printed() as output, replaced(Patroni, state=states, patch=AssertionError("changed")):
+            with replaced(dynamic_configuration, is_booting=booting, is_active=active, wanted_configuration={}):
+                still = replaced(dynamic_configuration, why_not_in_force=None, is_still_here=None)
+                with still, replaced(Postgresql, has_data=data):
+                    began = now.now()
+                    apply(machine(), Deadline(1000))
+                    return output.getvalue(), now.now() - began
+
     def test_does_nothing_where_patroni_does_not_run(self):
-        with printed() as output, replaced(Patroni, state=OSError("refused"), patch=AssertionError("changed")):
-            apply(machine(), Deadline(1))
-        self.assertEqual(output.getvalue(), "Patroni does not run yet: nothing to change\n")
+        said = "Patroni does not run yet: nothing to change\n"
+        self.assertEqual(self.applied(OSError("refused")), (said, 0))
+        self.assertEqual(self.applied(OSError("refused"), data=False, booting=True, active=True), (said, 0))
+
+    def test_waits_for_a_patroni_that_is_about_to_run(self):
+        states = [OSError("refused"), OSError("refused"), {"role": "replica"}]
+        self.assertEqual(self.applied(list(states), booting=True), ("", 2))
+        self.assertEqual(self.applied(list(states), active=True), ("", 2))
+        self.assertEqual(self.applied(OSError("refused"), active=True)[1], 300)
 
     def test_does_nothing_where_all_is_in_force(self):
         with replaced(Patroni, state={"role": "replica"}, patch=AssertionError("changed")):
-            with replaced(dynamic_configuration, wanted_configuration={}, why_not_in_force=None):
+            with replaced(dynamic_configuration, wanted_configuration={}, why_not_in_force=None, is_still_here=None):
                 apply(machine(), Deadline(1))

@@ -1,0 +1,68 @@
+/** The order in which machines that must be stopped are changed. */
+import { setTimeout } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+
+import { Turns } from "../../components/turns.ts";
+
+const limits = { gatherSeconds: 0.05, turnSeconds: 5 };
+const alphabetically = (names: readonly string[]) => Promise.resolve([...names].sort());
+
+describe("turns", () => {
+    /** Lets changes run as an engine would that starts all at once; returns what happened. */
+    async function run(names: readonly string[], order = alphabetically): Promise<string[]> {
+        const events: string[] = [];
+        const turns = new Turns(order, limits);
+        await Promise.all(
+            names.map(async (name) => {
+                await turns.take(name);
+                events.push(`${name} begins`);
+                await setTimeout(10);
+                events.push(`${name} ends`);
+                turns.end(name);
+            }),
+        );
+        return events;
+    }
+
+    it("are one after another, in the order that is asked for", async () => {
+        expect(await run(["c", "a", "b"])).toEqual(["a", "b", "c"].flatMap((name) => [`${name} begins`, `${name} ends`]));
+    });
+
+    it("are ordered once, when all that begin at once have gathered", async () => {
+        const asked: (readonly string[])[] = [];
+        await run(["b", "a"], (names) => {
+            asked.push(names);
+            return alphabetically(names);
+        });
+        expect(asked).toEqual([["b", "a"]]);
+    });
+
+    it("that come later are after the others", async () => {
+        const events: string[] = [];
+        const turns = new Turns(alphabetically, limits);
+        const change = async (name: string) => {
+            await turns.take(name);
+            events.push(name);
+            await setTimeout(100);
+            turns.end(name);
+        };
+        const first = [change("c"), change("b")];
+        await setTimeout(90);
+        await Promise.all([...first, change("a")]);
+        expect(events).toEqual(["b", "c", "a"]);
+    });
+
+    it("do not come while an earlier one has not ended: the machines after it stay as they are", async () => {
+        const turns = new Turns(alphabetically, { gatherSeconds: 0.01, turnSeconds: 0.1 });
+        await Promise.all([
+            turns.take("a"),
+            expect(turns.take("b")).rejects.toThrow("b is left as it is, because the change of a has not ended"),
+            expect(turns.take("c")).rejects.toThrow("c is left as it is, because the change of a has not ended"),
+        ]);
+    });
+
+    it("come to none if the order cannot be found", async () => {
+        const turns = new Turns(() => Promise.reject(new Error("no node answers")), limits);
+        await Promise.all(["a", "b"].map((name) => expect(turns.take(name)).rejects.toThrow("no node answers")));
+    });
+});
