@@ -49,7 +49,7 @@ export class Rolling {
         // A turn ends when SSH answers again. What the cloud needs to stop and start a machine comes on top of that.
         this.turns = new Turns((names) => this.inOrder(names), {
             gatherSeconds: 2,
-            turnSeconds: this.waitSeconds + CLOUD_SECONDS,
+            turnSeconds: this.waitSeconds + LEAVE_SECONDS + CLOUD_SECONDS,
         });
         this.hooks = {
             beforeUpdate: [
@@ -111,7 +111,7 @@ export class Rolling {
 
     /** Has the node leave, by a command on any other node that answers. */
     private async leave(node: Node): Promise<void> {
-        const { stderr, status } = await this.onAnyNode(leaveCommand(node.hostname, this.waitSeconds), node);
+        const { stderr, status } = await this.onAnyNode(leaveCommand(node.hostname, LEAVE_SECONDS), node);
         if (status !== 0) throw new Error(`${node.hostname} is left as it is. ${stderr.trim()}`);
     }
 
@@ -127,8 +127,11 @@ export class Rolling {
 
     private async clusterTurns(): Promise<ClusterTurns> {
         const { status, stdout, stderr } = await this.onAnyNode(turnsCommand());
-        if (status !== 0)
-            throw new Error(`No database node says who leads, so no machine is stopped. ${stderr.trim()}`);
+        if (status !== 0) {
+            throw new Error(
+                `No database node says who leads, so no machine is stopped. If the cluster is of an older version, first run \`pulumi up\` with the sizes that it has. ${stderr.trim()}`,
+            );
+        }
         return JSON.parse(stdout) as ClusterTurns;
     }
 
@@ -136,10 +139,10 @@ export class Rolling {
     private async onAnyNode(command: string, but?: Node) {
         const nodes = this.args.plan.nodes.database.filter((node) => node !== but);
         for (const { hostname } of nodes) {
-            const result = await this.run(hostname, command, this.waitSeconds + CLOUD_SECONDS);
+            const result = await this.run(hostname, command, LEAVE_SECONDS + CLOUD_SECONDS);
             if (result.status !== UNREACHABLE) return result;
         }
-        return this.run((but ?? nodes[0]!).hostname, command, this.waitSeconds + CLOUD_SECONDS);
+        return this.run((but ?? nodes[0]!).hostname, command, LEAVE_SECONDS + CLOUD_SECONDS);
     }
 
     private async run(hostname: string, command: string, timeoutSeconds: number, input?: string) {
@@ -172,6 +175,9 @@ const NO_TURNS: ClusterTurns = { leader: null, away: null };
 
 /** What the cloud may take to stop and start a machine: the provider's limit for an update is 5 minutes. */
 const CLOUD_SECONDS = 600;
+
+/** How long a node waits for its turn: until the one before it is well again, and then for all others. */
+const LEAVE_SECONDS = 900;
 
 /** Inputs of a machine that the provider changes only while the machine is stopped (`allow_stopping_for_update`). */
 const STOPPING = ["resources", "platformId"] as const;
