@@ -152,13 +152,19 @@ export interface InputRule {
     readonly purpose: string;
 }
 
-/** What the machines of a role accept, in the order of the table. Machines are named by their planned addresses. */
+/**
+ * What the machines of a role accept, in the order of the table. Machines are named by their planned addresses.
+ *
+ * Administrators may come from anywhere: for their addresses there is the security group alone. A machine gets its rules over
+ * SSH, so an administrator with a new address could not bring the rule that lets them in.
+ */
 export function inputRules(role: Role, context: FlowContext): readonly InputRule[] {
+    const anywhere = { ...context, adminCidrs: ["0.0.0.0/0"] };
     return flowsOf(context.plan)
         .filter((flow) => flow.to.includes(role))
         .map(({ from, protocol, ports: accepted, purpose }) => ({
             sources: from.flatMap((party) =>
-                isRole(party) ? context.plan.ruleAddresses[party] : cidrsOf(party, context),
+                isRole(party) ? context.plan.ruleAddresses[party] : cidrsOf(party, anywhere),
             ),
             protocol,
             ports: accepted,

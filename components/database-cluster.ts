@@ -97,6 +97,7 @@ export class DatabaseCluster extends pulumi.ComponentResource {
         const configuration = pulumi
             .output({
                 caPem: authority.certificatePem,
+                deployPublicKey: context.deployKey.publicKeyOpenssh,
                 ...certificate,
                 superuserPassword: credentials.superuser,
                 replicationPassword: credentials.replication,

@@ -23,7 +23,7 @@ export class JumpHost extends pulumi.ComponentResource {
 
     constructor(name: string, { context, authority }: JumpHostArgs, opts?: pulumi.ComponentResourceOptions) {
         super("postgres-ha:index:JumpHost", name, {}, opts);
-        const { settings, plan, labels } = context;
+        const { settings, plan, labels, deployKey } = context;
         const [node] = plan.nodes.jumpHost;
         const address = new yandex.VpcAddress(
             `${name}-address`,
@@ -37,7 +37,9 @@ export class JumpHost extends pulumi.ComponentResource {
                 context,
                 node,
                 role: "jumpHost",
-                configuration: authority.certificatePem.apply((caPem) => jumpHost({ settings, plan, node }, { caPem })),
+                configuration: pulumi
+                    .output({ caPem: authority.certificatePem, deployPublicKey: deployKey.publicKeyOpenssh })
+                    .apply((late) => jumpHost({ settings, plan, node }, late)),
                 publicAddress: this.publicAddress,
             },
             { parent: this },

@@ -48,7 +48,11 @@ export class LoadBalancer extends pulumi.ComponentResource {
             client: false,
         });
         const configuration = pulumi
-            .output({ caPem: authority.certificatePem, ...certificate })
+            .output({
+                caPem: authority.certificatePem,
+                deployPublicKey: context.deployKey.publicKeyOpenssh,
+                ...certificate,
+            })
             .apply((late) => loadBalancer({ settings, plan, node }, late));
         return new Machine(node.hostname, { context, node, role: "loadBalancer", configuration }, { parent: this });
     }

@@ -9,6 +9,7 @@ import type { Settings } from "../settings/index.ts";
 /** Stand for what only Pulumi knows. */
 const placeholders: LateValues = {
     caPem: "(certificate authority)\n",
+    deployPublicKey: "(public key of the program)",
     certificatePem: "(certificate)\n",
     privateKeyPem: "(private key)\n",
     superuserPassword: "(superuser password)",

@@ -1,10 +1,10 @@
 import { mergeParts, type MachineConfiguration } from "../machine/configuration.ts";
 import { script, scriptDirectory } from "../machine/scripts.ts";
-import { basePart, type Authority, type MachineSource } from "./machine-source.ts";
+import { basePart, type Trusted, type MachineSource } from "./machine-source.ts";
 
 /** The only machine that can be reached from outside, and only by SSH. */
-export function jumpHost(source: MachineSource, authority: Authority): MachineConfiguration {
-    return mergeParts([basePart("jumpHost", source, authority), { files: [script("wait-for-ssh.sh")] }]);
+export function jumpHost(source: MachineSource, trusted: Trusted): MachineConfiguration {
+    return mergeParts([basePart("jumpHost", source, trusted), { files: [script("wait-for-ssh.sh")] }]);
 }
 
 /** Runs on the jump host and ends when SSH answers on every target, each `NAME=ADDRESS`. */

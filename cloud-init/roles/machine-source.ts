@@ -15,22 +15,26 @@ export interface MachineSource {
     readonly node: Node;
 }
 
-/** The cluster's certificate authority, PEM. Pulumi makes it, so it is known later than the settings. */
-export interface Authority {
+/** What every machine trusts. Pulumi makes it, so it is known later than the settings. */
+export interface Trusted {
+    /** The cluster's certificate authority, PEM. */
     readonly caPem: string;
+    /** The public key of the program's own Commands, in OpenSSH's format. */
+    readonly deployPublicKey: string;
 }
 
 /** A machine's own certificate and key, PEM. */
-export interface Certificate extends Authority {
+export interface Certificate extends Trusted {
     readonly certificatePem: string;
     readonly privateKeyPem: string;
 }
 
 /** The part that a machine of any role has. Only the jump host forwards connections. */
-export function basePart(role: Role, { settings, plan }: MachineSource, { caPem }: Authority): ServicePart {
-    const { network, operatingSystem, mirrors, postgresql } = settings;
+export function basePart(role: Role, { settings, plan }: MachineSource, { caPem, deployPublicKey }: Trusted): ServicePart {
+    const { network, operatingSystem, mirrors, postgresql, ssh } = settings;
     return base({
         caPem,
+        administrator: { account: ssh.user, publicKeys: [...ssh.publicKeys, deployPublicKey.trim()] },
         repositories: repositories(mirrors, role === "database" ? postgresql.majorVersion : undefined),
         ntpServers: operatingSystem.ntpServers,
         firewallRuleset: firewallRuleset(inputRules(role, { plan, ...network })),

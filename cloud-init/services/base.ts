@@ -7,6 +7,8 @@ import { unit } from "../machine/user-data.ts";
 export interface BaseInputs {
     /** The cluster's certificate authority, PEM. */
     readonly caPem: string;
+    /** Who may log in: the account, and OpenSSH public keys. */
+    readonly administrator: { readonly account: string; readonly publicKeys: readonly string[] };
     /** Repositories of packages, see repositories.ts. */
     readonly repositories: readonly MachineFile[];
     /** NTP servers' names or addresses. */
@@ -41,6 +43,7 @@ export function base(inputs: BaseInputs): ServicePart {
         units: ["nftables.service", "chronyd.service", ...(inputs.securityUpdates ? ["dnf-automatic.timer"] : [])],
         files: [
             { path: nodeTls.ca, content: inputs.caPem },
+            authorizedKeys(inputs.administrator),
             ...inputs.repositories,
             script("apply.py"),
             script("first-boot.sh"),
@@ -72,6 +75,20 @@ export function base(inputs: BaseInputs): ServicePart {
             },
             ...(inputs.securityUpdates ? [securityUpdates()] : []),
         ],
+    };
+}
+
+/**
+ * The keys that may log in: exactly these. cloud-init writes the same ones on the first boot, when the account is made; a
+ * running machine does not read user-data again.
+ */
+function authorizedKeys({ account, publicKeys }: BaseInputs["administrator"]): MachineFile {
+    return {
+        path: `/home/${account}/.ssh/authorized_keys`,
+        content: publicKeys.map((key) => `${key}\n`).join(""),
+        owner: `${account}:${account}`,
+        mode: "0600",
+        delivery: "bundle",
     };
 }
 

@@ -49,6 +49,8 @@ const definitions = {
             "useradd --system --home-dir /home/pgbouncer --groups postgres-ha-tls pgbouncer",
             "usermod --append --groups postgres-ha-tls postgres",
             "usermod --append --groups postgres-ha-tls etcd",
+            // The administrator, whom cloud-init makes.
+            "useradd --create-home pgadmin",
         ],
     },
     /** The oldest HAProxy that Debian offers near AlmaLinux 9's 2.4. */

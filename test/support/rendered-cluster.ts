@@ -32,6 +32,7 @@ export const passwords = {
 
 export const authority = new TestAuthority();
 export const hostKey = sshKeyPair();
+export const deployPublicKey = sshKeyPair().publicKeyOpenssh;
 const administratorKey = sshKeyPair().publicKeyOpenssh;
 
 /** The least that a user has to configure. */
@@ -83,7 +84,7 @@ export function renderCluster(configuration: Readonly<Record<string, unknown>> =
         const certificate = issue(plan, node, role);
         const machine = machineConfigurations[role](
             { settings, plan, node },
-            { caPem: authority.caPem, ...passwords, ...certificate },
+            { caPem: authority.caPem, deployPublicKey, ...passwords, ...certificate },
         );
         const identity = {
             hostname: node.hostname,

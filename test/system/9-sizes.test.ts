@@ -1,0 +1,95 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+
+import { machineStatuses } from "../../testbed/machines/status.ts";
+import { local, pulumi, stackOutputs } from "../../local/commands.ts";
+import { eventually } from "../../local/eventually.ts";
+import { folder, site } from "../../local/this-testbed.ts";
+import { acknowledgements, length, longestGap } from "../../local/workload/gaps.ts";
+import { verify } from "../../local/workload/verification.ts";
+import { Workload } from "../../local/workload/workload.ts";
+import { killedUp } from "./support/killed-up.ts";
+import { clusterUp } from "./support/what-is-up.ts";
+
+/** Machines that get another size: for that each is stopped. */
+clusterUp();
+
+const nodes = ["main-db-1", "main-db-2", "main-db-3"];
+const GIB = 1024 ** 3;
+
+/** Memory of the database nodes as the cloud has it. */
+function memoryGib(): number[] {
+    const { tables } = JSON.parse(readFileSync(join(folder, "cloud.json"), "utf8")) as {
+        tables: { instances: { name: string; resources: { memory: string | number } }[] };
+    };
+    return nodes.map((node) => Number(tables.instances.find(({ name }) => name === node)!.resources.memory) / GIB);
+}
+
+/** Names of the database nodes whose machines do not run. */
+async function away(): Promise<string[]> {
+    const statuses = await machineStatuses(site);
+    return statuses
+        .filter(({ hostname, state }) => nodes.includes(hostname) && state !== "running")
+        .map(({ hostname }) => hostname);
+}
+
+/** Looks who is away until it is stopped. */
+function watch() {
+    const most: string[][] = [[]];
+    let over = false;
+    const watching = (async () => {
+        while (!over) {
+            const now = await away();
+            if (now.join() !== most.at(-1)!.join()) most.push(now);
+            await new Promise((resolve) => setTimeout(resolve, 100));
+        }
+    })();
+    return async () => {
+        over = true;
+        await watching;
+        return most.filter((names) => names.length > 0);
+    };
+}
+
+const memory = (gib: string) => pulumi("config", "set", "--stack", "local", "postgres-ha:databaseMemoryGib", gib);
+
+test("one up changes machine after machine, also after an up that was killed, and no acknowledged row is lost", async () => {
+    const outputs = await stackOutputs();
+    const workload = await Workload.start(outputs, 900);
+    const from = workload.attempts.at(-1)!.ended;
+    const stopWatching = watch();
+    try {
+        expect((await memory("4")).exitCode).toBe(0);
+        const { output: preview } = await pulumi("preview", "--stack", "local");
+        for (const name of nodes)
+            expect(preview).toContain(
+                `${name} is stopped and started for another size (resources): machine after machine`,
+            );
+
+        // Killed while the first machine is stopped.
+        await killedUp("ComputeInstance main-db-", async () => {
+            await eventually(60, away, (names) => names.length > 0, 0.1);
+        });
+        expect((await pulumi("cancel", "--yes", "--stack", "local")).exitCode).toBe(0);
+        expect(await local()).toContain("every promise was checked");
+        expect(memoryGib()).toEqual([4, 4, 4]);
+
+        // Less memory: each node gets its configuration before it is stopped.
+        expect((await memory("2")).exitCode).toBe(0);
+        expect(await local()).toContain("every promise was checked");
+        expect(memoryGib()).toEqual([2, 2, 2]);
+        expect(await local()).not.toMatch(/updated|replaced|created/);
+    } finally {
+        await memory("2");
+    }
+    const absences = await stopWatching();
+    const to = workload.attempts.at(-1)!.ended;
+    const attempts = await workload.stop();
+    // Every absence is of one machine. There may be more than six, because the killed `up` is repeated.
+    expect(absences.filter((names) => names.length > 1)).toEqual([]);
+    expect(absences.length).toBeGreaterThanOrEqual(6);
+    expect(await verify(outputs, attempts)).toMatchObject({ lost: 0, duplicated: 0, replicasDiffer: 0 });
+    // As after any switchover; the benchmark has the figures.
+    expect(length(longestGap(acknowledgements(attempts, "write"), { from, to })) / 1000).toBeLessThan(15);
+});
