@@ -49,6 +49,8 @@ export const sqlRoles = {
     rewind: "rewinder",
     poolerLookup: "pgbouncer_lookup",
     healthCheck: "health_check",
+    /** A group without rights: its members are the roles that the setting `users` has, or had. */
+    listedUsers: "postgres_ha_users",
 } as const;
 
 /** The database that is always there: for what belongs to no application. */

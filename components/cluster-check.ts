@@ -29,7 +29,7 @@ export class ClusterCheck extends pulumi.ComponentResource {
     constructor(name: string, args: ClusterCheckArgs, opts?: pulumi.ComponentResourceOptions) {
         super("postgres-ha:index:ClusterCheck", name, {}, opts);
         const { context, cluster, loadBalancer, jumpHost, credentials } = args;
-        const { users } = context.settings.postgresql;
+        const { users, databases } = context.settings.postgresql;
         const { readyTimeoutSeconds } = jumpHost.machine;
         const machines = [jumpHost.machine, ...cluster.machines, ...loadBalancer.machines];
         const joined =
@@ -41,7 +41,9 @@ export class ClusterCheck extends pulumi.ComponentResource {
                 target: cluster.anyNode,
                 jumpHost: jumpHost.ssh,
                 create: checkClusterCommand(readyTimeoutSeconds),
-                stdin: pulumi.secret(credentials.healthCheck.apply((password) => checkClusterInput(password, users))),
+                stdin: pulumi.secret(
+                    credentials.healthCheck.apply((password) => checkClusterInput(password, users, databases)),
+                ),
                 revisions: [...machines.map((machine) => machine.revision), cluster.objectsRevision],
                 triggers: [...machines.map(({ instance }) => instance.id), ...joined.map(({ id }) => id)],
                 deadlineSeconds: readyTimeoutSeconds,

@@ -76,12 +76,13 @@ export function settingsYaml(of: readonly Subject[]): string {
 /** A table of all keys, with a row for the title of each subject. */
 function settingsMarkdown(of: readonly Subject[]): string {
     const rows = of.flatMap(({ title, keys }) => [
-        `| **${title}** | | |`,
+        `| **${title}** | | | |`,
         ...Object.entries(keys).map(
-            ([name, declared]) => `| \`${name}\` | ${defaultOf(declared)} | ${meaningOf(declared)} |`,
+            ([name, declared]) =>
+                `| \`${name}\` | ${defaultOf(declared)} | ${meaningOf(declared)} | ${declared.change} |`,
         ),
     ]);
-    return ["| setting | default | meaning |", "|---|---|---|", ...rows, ""].join("\n");
+    return ["| setting | default | meaning | a change |", "|---|---|---|---|", ...rows, ""].join("\n");
 }
 
 const required = /^Required\. /;

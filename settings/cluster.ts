@@ -11,6 +11,7 @@ const mostLabels = 64;
 
 export const clusterKeys = {
     clusterName: key({
+        change: "fixed",
         kind: kind.text(
             /^(?=.{1,30}$)[a-z](-?[a-z0-9])*$/,
             "must be 1 to 30 lower-case letters, digits and single hyphens, beginning with a letter",
@@ -21,6 +22,7 @@ export const clusterKeys = {
         fixed: `the name of every machine and disk contains it, so all of them would be replaced by empty ones. ${secondStack}`,
     }),
     zones: key({
+        change: "fixed",
         kind: kind.list(kind.oneOf(knownZones), {
             min: 1,
             max: knownZones.length,
@@ -32,6 +34,7 @@ export const clusterKeys = {
         fixed: `nodes would move to other zones, and their data disks cannot follow. ${secondStack}`,
     }),
     labels: key({
+        change: "live",
         kind: kind.map(
             kind.text(/^[-_./\\@0-9a-z]{0,63}$/, "must be at most 63 lower-case letters, digits and - _ . / \\ @"),
             "must be a map of names to texts",
@@ -41,12 +44,14 @@ export const clusterKeys = {
             "Map of labels for every cloud resource that can carry any. The program adds `cluster` and `role`.",
     }),
     deletionProtection: key({
+        change: "live",
         kind: kind.flag,
         default: true,
         description:
             "Whether database machines and their data disks are protected from deletion. While true, `pulumi destroy` fails in its preview; with --skip-preview it fails too, but only after it has deleted the other machines. Set it to false and run `pulumi up` first.",
     }),
     readyTimeoutMinutes: key({
+        change: "live",
         kind: kind.whole(1, 60, "minutes"),
         default: 15,
         description:

@@ -10,18 +10,21 @@ export interface FixedSettings {
     readonly zones: readonly string[];
     readonly sshUser: string;
     readonly databaseDataDiskType: string;
+    /** Absent in a state of version 0.1.0. */
+    readonly postgresqlVersion?: number;
     /** It may grow. */
     readonly databaseDataDiskSizeGib: number;
 }
 
 /** The values that a running cluster cannot change. */
-export function fixedSettings({ clusterName, network, zones, ssh, dataDisk }: Settings): FixedSettings {
+export function fixedSettings({ clusterName, network, zones, ssh, dataDisk, postgresql }: Settings): FixedSettings {
     return {
         clusterName,
         networkCidr: network.cidr,
         zones,
         sshUser: ssh.user,
         databaseDataDiskType: dataDisk.type,
+        postgresqlVersion: postgresql.majorVersion,
         databaseDataDiskSizeGib: dataDisk.sizeGib,
     };
 }
@@ -34,7 +37,8 @@ export function fixedSettings({ clusterName, network, zones, ssh, dataDisk }: Se
 export function refusedChanges(had: FixedSettings, wanted: FixedSettings, largestDiskGib: number): readonly Mistake[] {
     const mistakes = Object.entries(keys).flatMap(([name, { fixed }]): Mistake[] => {
         const key = name as keyof FixedSettings;
-        if (fixed === undefined || JSON.stringify(had[key]) === JSON.stringify(wanted[key])) return [];
+        if (fixed === undefined || had[key] === undefined || JSON.stringify(had[key]) === JSON.stringify(wanted[key]))
+            return [];
         return [{ key, value: wanted[key], rule: `must stay ${JSON.stringify(had[key])}: ${fixed}` }];
     });
     if (wanted.databaseDataDiskSizeGib < largestDiskGib) {

@@ -17,12 +17,14 @@ const timingGroup = <T extends Parameters<typeof kind.object>[0]>(shape: T) =>
 
 export const highAvailabilityKeys = {
     profile: key({
+        change: "rolling restart",
         kind: kind.oneOf(profileNames),
         default: "normal",
         description:
             "Timings of Patroni, etcd, HAProxy and TCP together: fast (a lost machine is noticed within 20 s), normal (25 s) or safe (45 s, forgives the longest hiccups). See cluster/timings.ts.",
     }),
     timingOverrides: key({
+        change: "rolling restart",
         kind: kind.object(
             {
                 patroni: timingGroup({
@@ -60,23 +62,27 @@ export const highAvailabilityKeys = {
             "Map of maps (patroni, etcd, haproxy, tcp, replication) with single timings that differ from the profile. They are validated against the rules in cluster/timings.ts.",
     }),
     synchronousMode: key({
+        change: "live",
         kind: kind.oneOf(synchronousModes),
         default: "quorum",
         description:
             "quorum (a commit waits for one standby, so no acknowledged row is lost), strict (the same, and writes stop while there is no standby) or off (asynchronous).",
     }),
     maxFailoverLagMib: key({
+        change: "live",
         kind: kind.whole(0, 1024, "MiB"),
         default: 1,
         description:
             "A replica that lags behind by more MiB than this does not become leader. It matters only while synchronousMode is off.",
     }),
     patroniCallbacks: key({
+        change: "live",
         kind: kind.object(callbackScripts, `must be a map of ${callbackActions.join(", ")} to scripts`),
         default: {},
         description: `Map of ${callbackActions.join(", ")} to texts of scripts, which Patroni runs on the affected node: as postgres, in bash unless the first line names an interpreter, with the action, the role and the cluster's name as arguments, for 60 s at most.`,
     }),
     maxReplicaLagMib: key({
+        change: "live",
         kind: kind.whole(1, 10_240, "MiB"),
         default: 16,
         description: "A replica that lags behind by more MiB than this gets no sessions from port 5001.",

@@ -1,6 +1,17 @@
 /** Building blocks of a declaration. Each subject (network, machines, …) is a file of this folder that declares its keys. */
 import type { z } from "zod";
 
+/**
+ * What a change of a value does to a running cluster.
+ * - live: services take it at once, or with a reload; a new session may see it, no session ends.
+ * - rolling restart: PostgreSQL or etcd restarts, node after node; the leader hands over before.
+ * - rolling machine: machines are stopped and started, one after another; the leader hands over before.
+ * - new machines only: machines that are there stay as they are.
+ * - fixed: refused in the preview.
+ */
+export const changes = ["live", "rolling restart", "rolling machine", "new machines only", "fixed"] as const;
+export type Change = (typeof changes)[number];
+
 /** The declaration of one key of the stack's configuration. */
 export interface Key<Kind extends z.ZodType = z.ZodType> {
     /** Which values are valid; see kinds.ts. */
@@ -9,8 +20,10 @@ export interface Key<Kind extends z.ZodType = z.ZodType> {
     readonly default: unknown;
     /** For users, in Pulumi.yaml and README: meaning, unit and allowed values, in whole sentences. "Required. " comes first if the default is not valid. */
     readonly description: string;
+    /** What a change of the value does to a running cluster: where values differ in that, what disturbs most. */
+    readonly change: Change;
     /**
-     * Why a running cluster cannot change the value, and what to do instead: text after "must stay …: ". Absent if it can.
+     * Why a running cluster cannot change the value, and what to do instead: text after "must stay …: ". Present if `change` is "fixed".
      */
     readonly fixed?: string;
 }

@@ -43,11 +43,13 @@ function sizeKeys(role: Role): Partial<SizeKeys> {
         [text, notes[name], end].filter(Boolean).join(" ");
     return {
         [names.cores]: key({
+            change: "rolling machine",
             kind: kind.whole(2, 96, "vCPUs"),
             default: size.cores,
             description: described(names.cores, `vCPUs of ${title}.`),
         }),
         [names.coreFraction]: key({
+            change: "rolling machine",
             kind: kind.oneOfNumbers([5, 20, 50, 100], " (percent)"),
             default: size.coreFraction,
             description: described(
@@ -56,16 +58,19 @@ function sizeKeys(role: Role): Partial<SizeKeys> {
             ),
         }),
         [names.memoryGib]: key({
+            change: "rolling machine",
             kind: kind.gibibytes(1, 1280),
             default: size.memoryGib,
             description: described(names.memoryGib, `Memory of ${title}.`),
         }),
         [names.bootDiskSizeGib]: key({
+            change: "new machines only",
             kind: kind.whole(10, 4096, "GiB"),
             default: 20,
             description: described(names.bootDiskSizeGib, `Size of the boot disk of ${title}.`, forNewMachines),
         }),
         [names.bootDiskType]: key({
+            change: "new machines only",
             kind: kind.oneOf(diskTypes),
             default: size.bootDiskType,
             description: described(
@@ -86,11 +91,13 @@ const quotaKinds = Object.fromEntries(quotaNames.map((name) => [name, quota])) a
 
 export const machineKeys = {
     platformId: key({
+        change: "rolling machine",
         kind: kind.oneOf(platformIds),
         default: "standard-v3",
         description: `Compute platform of every machine: ${platformIds.slice(0, -1).join(", ")} or ${platformIds.at(-1)}. It determines which sizes exist.`,
     }),
     databaseNodes: key({
+        change: "live",
         kind: kind.oneOfNumbers(
             [3, 5],
             ": each node is an etcd member too, and an even number survives no more failures than one fewer",
@@ -100,6 +107,7 @@ export const machineKeys = {
             "Number of database nodes, 3 or 5. Each runs PostgreSQL, Patroni, PgBouncer and an etcd member. It can be changed later: new nodes copy the leader's data, nodes that go leave the cluster first (docs/operations.md).",
     }),
     loadBalancers: key({
+        change: "live",
         kind: kind.whole(1, roles.loadBalancer.most),
         default: 1,
         description:
@@ -107,12 +115,14 @@ export const machineKeys = {
     }),
     ...(Object.assign({}, ...roleNames.map(sizeKeys)) as SizeKeys),
     databaseDataDiskSizeGib: key({
+        change: "live",
         kind: kind.whole(10, 4096, "GiB"),
         default: 40,
         description:
             "Size of the disk for PostgreSQL's data and WAL. A network SSD gives 1,000 IOPS and 15 MB/s for each 32 GiB, so a small disk is a slow one. It can grow. It cannot shrink: the preview refuses that.",
     }),
     databaseDataDiskType: key({
+        change: "fixed",
         kind: kind.oneOf(diskTypes),
         default: "network-ssd",
         description:
@@ -120,12 +130,14 @@ export const machineKeys = {
         fixed: `a disk of another type is a new, empty disk, for all nodes at once. ${secondStack}`,
     }),
     loadBalancerMaxConnections: key({
+        change: "live",
         kind: kind.whole(100, 20_000, "each takes two of the 50,000 connections Yandex allows a machine"),
         default: 2000,
         description:
             "Client connections one load balancer accepts, both ports together. 100 to 20,000 (Yandex allows a machine 50,000 connections, and each client takes two).",
     }),
     quotas: key({
+        change: "live",
         kind: kind.object(quotaKinds, "must be a map of quotas"),
         default: {},
         description: `Map of the account's quotas that differ from a new account's (${quotaNames.map((name) => `${name} ${newAccountQuotas[name]}`).join(", ")}). A configuration that needs more is refused before anything is created.`,

@@ -7,6 +7,7 @@ import * as kind from "./kinds.ts";
 
 export const networkKeys = {
     networkCidr: key({
+        change: "fixed",
         kind: kind.cidr((range) => {
             const { min, max } = networkPrefixLengths;
             if (range.subnetMask < min || range.subnetMask > max) return `must be a range from /${min} to /${max}`;
@@ -18,17 +19,20 @@ export const networkKeys = {
         fixed: `the address of every machine is part of it. ${secondStack}`,
     }),
     adminCidrs: key({
+        change: "live",
         kind: kind.cidrs(1, "must be a list of 1 to 50 IPv4 ranges that may open SSH to the jump host"),
         default: [],
         description:
             "Required. List of IPv4 ranges that may open SSH to the jump host, the only machine with a public address (`curl -4 ifconfig.me` shows yours; add /32).",
     }),
     allowSshFromAnywhere: key({
+        change: "live",
         kind: kind.flag,
         default: false,
         description: "Set to true to allow ranges larger than /8 in adminCidrs.",
     }),
     clientCidrs: key({
+        change: "live",
         kind: kind.cidrs(0, "must be a list of at most 50 IPv4 ranges", (range) =>
             isPrivate(range)
                 ? undefined
@@ -39,12 +43,14 @@ export const networkKeys = {
             "List of private IPv4 ranges of the applications. They may open ports 5000 and 5001 on the load balancers and 6432 on the database nodes. Empty means networkCidr.",
     }),
     sshUser: key({
+        change: "fixed",
         kind: loginName,
         default: "pgadmin",
         description: "Login name of the administrators on every machine. It may use sudo.",
         fixed: "existing machines have the account with which they were created and get no other. Add keys to sshPublicKeys, or create accounts by hand",
     }),
     sshPublicKeys: key({
+        change: "live",
         kind: kind.list(sshPublicKey, {
             min: 1,
             max: 50,

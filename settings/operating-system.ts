@@ -10,12 +10,14 @@ const keyFingerprint = kind.text(
 
 export const operatingSystemKeys = {
     imageFamily: key({
+        change: "new machines only",
         kind: kind.text(/^[a-z][-a-z0-9]{1,61}[a-z0-9]$/, "must be the name of an image family, like almalinux-9"),
         default: "almalinux-9",
         description:
             "Image family in Yandex's folder standard-images. A new machine gets the newest image of the family and keeps it.",
     }),
     imageId: key({
+        change: "new machines only",
         kind: kind.optional(
             kind.text(/^[a-z0-9]{20}$/, "must be the id of an image: 20 lower-case letters and digits"),
         ),
@@ -23,23 +25,27 @@ export const operatingSystemKeys = {
         description: "Id of the image to use instead of the family's newest. Empty means the newest.",
     }),
     almalinuxMirror: key({
+        change: "live",
         kind: kind.optional(mirror),
         default: "",
         description:
             "URL of the folder that holds 9/BaseOS/x86_64/os. Empty leaves the image's own list of mirrors. Signatures are verified in either case.",
     }),
     epelMirror: key({
+        change: "live",
         kind: mirror,
         default: "https://dl.fedoraproject.org/pub/epel",
         description: "URL of the folder that holds 9/Everything/x86_64 and RPM-GPG-KEY-EPEL-9.",
     }),
     epelKeyFingerprint: key({
+        change: "live",
         kind: keyFingerprint,
         default: "FF8A D134 4597 106E CE81 3B91 8A38 72BF 3228 467C",
         description:
             "Fingerprint of the one key that may sign EPEL's packages, 40 hexadecimal digits, spaces allowed. The default is EPEL's own; only a mirror that signs with its own key needs another one.",
     }),
     pgdgMirror: key({
+        change: "live",
         kind: mirror,
         default: "https://download.postgresql.org/pub/repos/yum",
         description:
@@ -47,28 +53,33 @@ export const operatingSystemKeys = {
     }),
     // PGDG has another key for aarch64. All platforms that the program knows are x86_64.
     pgdgKeyFingerprint: key({
+        change: "live",
         kind: keyFingerprint,
         default: "D4BF 08AE 67A0 B4C7 A1DB CCD2 40BC A2B4 08B4 0D20",
         description:
             "Fingerprint of the one key that may sign the packages and indexes of PostgreSQL's RPM repository, 40 hexadecimal digits, spaces allowed. The default is its own for x86_64; only a mirror that signs with its own key needs another one.",
     }),
     pgdgRelease: key({
+        change: "live",
         kind: kind.text(/^9(\.(0|[1-9]\d?))?$/, 'must be "9" or a minor release of Enterprise Linux 9, like "9.8"'),
         default: "9",
         description:
             'Release folder of PostgreSQL\'s RPM repository, in quotes. "9" (rhel-9-x86_64) follows the newest minor release of Enterprise Linux 9; "9.8" (rhel-9.8-x86_64) stays with one, for an image that is older or a repository that has a gap.',
     }),
     securityUpdates: key({
+        change: "live",
         kind: kind.flag,
         default: true,
         description: "Whether security updates are installed every night. They restart no service.",
     }),
     timeZone: key({
+        change: "live",
         kind: timeZone,
         default: "UTC",
         description: "Time zone of machines and of PostgreSQL, from the tz database.",
     }),
     ntpServers: key({
+        change: "live",
         kind: kind.list(host, { min: 1, max: 10, rule: "must be a list of 1 to 10 host names or IPv4 addresses" }),
         default: ["ntp0.NL.net", "ntp2.vniiftri.ru", "ntp.ix.ru", "ntps1-1.cs.tu-berlin.de"],
         description: "List of time servers. The defaults are the ones Yandex recommends.",

@@ -13,23 +13,27 @@ import { numberOf } from "./postgresql/parameters.ts";
 
 export const pgbouncerKeys = {
     pgbouncerPoolMode: key({
+        change: "live",
         kind: kind.oneOf(poolModes),
         default: "session",
         description:
             "When a server connection returns to its pool: after the session, the transaction or the statement.",
     }),
     pgbouncerServerConnection: key({
+        change: "live",
         kind: kind.oneOf(serverConnections),
         default: "tls",
         description:
             "How PgBouncer reaches the PostgreSQL of its own machine. tls is verified TLS over the loopback; socket is PostgreSQL's local socket, which no other program can listen on, and costs less processor time (docs/benchmarks.md).",
     }),
     pgbouncerPoolSize: key({
+        change: "live",
         kind: kind.auto(kind.whole(1, 5000, "connections, or auto")),
         default: "auto",
         description: "Server connections for each pair of user and database. auto divides what max_connections allows.",
     }),
     pgbouncerMaxClientConnections: key({
+        change: "live",
         kind: kind.whole(10, 20_000, "connections"),
         default: 1000,
         description: "Client connections that one PgBouncer accepts, 10 to 20,000. Those that exceed the pool wait.",

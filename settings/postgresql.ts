@@ -4,7 +4,7 @@ import { z } from "zod";
 import { resolveTimings, type Timings } from "../cluster/timings.ts";
 import { databaseName, roleName } from "./formats.ts";
 import { highAvailabilityKeys } from "./high-availability.ts";
-import { key, refuseRepeated, ruleOver, type Subject, type Values } from "./key.ts";
+import { key, refuseRepeated, ruleOver, type Subject, type Values, secondStack } from "./key.ts";
 import * as kind from "./kinds.ts";
 import { machineKeys } from "./machines.ts";
 import { operatingSystemKeys } from "./operating-system.ts";
@@ -21,11 +21,14 @@ import { hugePages, postgresqlSizing, type PostgresqlParameters } from "./postgr
 
 export const postgresqlKeys = {
     postgresqlVersion: key({
+        change: "fixed",
         kind: kind.oneOfNumbers([17], ", the only version that the program is tested with"),
         default: 17,
         description: "Major version of PostgreSQL: 17.",
+        fixed: `another major version does not read the data files of this one. ${secondStack}`,
     }),
     postgresqlParameters: key({
+        change: "rolling restart",
         kind: kind.map(
             z.union([z.string(), z.number(), z.boolean()], "must be a text, a number, true or false"),
             "must be a map of parameters to values",
@@ -35,6 +38,7 @@ export const postgresqlKeys = {
             "Map of PostgreSQL parameters that override the computed ones (settings/postgresql/sizing.ts). Those that Patroni or the program own are refused.",
     }),
     databases: key({
+        change: "live",
         kind: kind.list(kind.object({ name: databaseName, owner: roleName }, "must be a map with name and owner"), {
             min: 1,
             max: 50,
@@ -45,6 +49,7 @@ export const postgresqlKeys = {
             "List of databases to create, maps of name and owner. Their owners are created too, with generated passwords.",
     }),
     users: key({
+        change: "live",
         kind: kind.list(
             kind.object(
                 {

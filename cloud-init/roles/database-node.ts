@@ -204,9 +204,11 @@ export function checkClusterCommand(deadlineSeconds: number): string {
 export function checkClusterInput(
     healthCheckPassword: string,
     users: readonly { readonly name: string; readonly databases: readonly string[] }[],
+    databases: readonly { readonly name: string }[],
 ): string {
     return JSON.stringify({
         password: healthCheckPassword,
-        users: users.map(({ name, databases }) => ({ name, databases })),
+        users: users.map(({ name, databases: own }) => ({ name, databases: own })),
+        databases: databases.map(({ name }) => name),
     });
 }

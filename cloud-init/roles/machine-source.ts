@@ -30,13 +30,18 @@ export interface Certificate extends Trusted {
 }
 
 /** The part that a machine of any role has. Only the jump host forwards connections. */
-export function basePart(role: Role, { settings, plan }: MachineSource, { caPem, deployPublicKey }: Trusted): ServicePart {
+export function basePart(
+    role: Role,
+    { settings, plan }: MachineSource,
+    { caPem, deployPublicKey }: Trusted,
+): ServicePart {
     const { network, operatingSystem, mirrors, postgresql, ssh } = settings;
     return base({
         caPem,
         administrator: { account: ssh.user, publicKeys: [...ssh.publicKeys, deployPublicKey.trim()] },
         repositories: repositories(mirrors, role === "database" ? postgresql.majorVersion : undefined),
         ntpServers: operatingSystem.ntpServers,
+        timeZone: operatingSystem.timeZone,
         firewallRuleset: firewallRuleset(inputRules(role, { plan, ...network })),
         securityUpdates: operatingSystem.securityUpdates,
         allowTcpForwarding: role === "jumpHost",

@@ -13,6 +13,8 @@ export interface BaseInputs {
     readonly repositories: readonly MachineFile[];
     /** NTP servers' names or addresses. */
     readonly ntpServers: readonly string[];
+    /** IANA name, for example `Europe/Moscow`. */
+    readonly timeZone: string;
     /** Complete nftables ruleset, see firewall.ts. */
     readonly firewallRuleset: string;
     /** Install security updates every night. */
@@ -66,6 +68,7 @@ export function base(inputs: BaseInputs): ServicePart {
             sshServer(inputs.allowTcpForwarding),
             journal(),
             time(inputs.ntpServers),
+            timeZone(inputs.timeZone),
             keepaliveParameters(),
             {
                 path: "/etc/sysconfig/nftables.conf",
@@ -139,6 +142,15 @@ function time(ntpServers: readonly string[]): MachineFile {
             "",
         ].join("\n"),
         onChange: [refresh("restart", "chronyd.service")],
+    };
+}
+
+/** cloud-init sets it on the first boot. A running service goes on with the old one until it starts again. */
+function timeZone(name: string): MachineFile {
+    return {
+        path: "/etc/postgres-ha/time-zone",
+        content: `${name}\n`,
+        onChange: [`ln -sfn ../usr/share/zoneinfo/${name} /etc/localtime`],
     };
 }
 

@@ -15,7 +15,7 @@ export interface DatabaseObjects {
 /**
  * An SQL script for psql that makes roles and databases what is asked for; running it again changes
  * nothing. It holds the passwords' verifiers: feed it on standard input. Objects that are no longer asked for stay,
- * because dropping a database is not something a configuration change should do.
+ * because dropping a database is not something a configuration change should do; access to them ends.
  */
 export function databaseObjectsSql(objects: DatabaseObjects): string {
     return [
@@ -26,7 +26,14 @@ export function databaseObjectsSql(objects: DatabaseObjects): string {
         "SET client_min_messages = 'warning';",
         ...role(sqlRoles.poolerLookup, objects.lookupPassword),
         ...role(sqlRoles.healthCheck, objects.healthCheckPassword),
-        ...objects.users.flatMap((user) => role(user.name, user.password)),
+        createIfMissing(
+            `CREATE ROLE ${identifier(sqlRoles.listedUsers)} NOLOGIN`,
+            `SELECT FROM pg_roles WHERE rolname = ${literal(sqlRoles.listedUsers)}`,
+        ),
+        ...objects.users.flatMap((user) => [
+            ...role(user.name, user.password),
+            `GRANT ${identifier(sqlRoles.listedUsers)} TO ${identifier(user.name)} WITH INHERIT FALSE, SET FALSE;`,
+        ]),
         ...closeDatabase(maintenanceDatabase, [sqlRoles.poolerLookup, sqlRoles.healthCheck, sqlRoles.rewind]),
         ...lookupFunction(),
         ...healthCheckTable(),
@@ -41,8 +48,36 @@ export function databaseObjectsSql(objects: DatabaseObjects): string {
                 objects.users.filter((user) => user.databases.includes(database.name)).map((user) => user.name),
             ),
         ]),
+        ...withdrawAccess(objects),
         "",
     ].join("\n");
+}
+
+/**
+ * Takes away what the lists no longer say, of roles that are or were on the list of users: one that is off it cannot log in,
+ * one that is off a database cannot connect to it. Sessions that they have there end. The roles stay, with what they own.
+ * Roles that a person made are left alone.
+ */
+function withdrawAccess({ users, databases }: DatabaseObjects): string[] {
+    const listed = literal(JSON.stringify(users.map(({ name }) => name)));
+    const allowed = literal(
+        JSON.stringify(users.flatMap(({ name, databases: own }) => own.map((database) => ({ role: name, database })))),
+    );
+    const closed = literal(JSON.stringify(databases.map(({ name }) => name)));
+    const members = `pg_auth_members AS membership JOIN pg_roles AS member ON member.oid = membership.member AND membership.roleid = ${literal(sqlRoles.listedUsers)}::regrole`;
+    const isListed = `member.rolname IN (SELECT json_array_elements_text(${listed}))`;
+    const isWithdrawn = [
+        `database.datname IN (SELECT json_array_elements_text(${closed}))`,
+        "database.datdba <> member.oid",
+        `NOT EXISTS (SELECT FROM json_to_recordset(${allowed}) AS allowed (role text, database text) WHERE allowed.role = member.rolname AND allowed.database = database.datname)`,
+    ].join(" AND ");
+    return [
+        `SELECT format('ALTER ROLE %I NOLOGIN', member.rolname) FROM ${members} WHERE member.rolcanlogin AND NOT ${isListed} \\gexec`,
+        `SELECT format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM %I', database.datname, member.rolname) FROM ${members} CROSS JOIN pg_database AS database`,
+        `    WHERE ${isWithdrawn} AND EXISTS (SELECT FROM aclexplode(database.datacl) AS granted WHERE granted.grantee = member.oid) \\gexec`,
+        `SELECT pg_terminate_backend(session.pid) FROM ${members} JOIN pg_stat_activity AS session ON session.usesysid = member.oid`,
+        `    JOIN pg_database AS database ON database.oid = session.datid WHERE NOT member.rolcanlogin OR (${isWithdrawn});`,
+    ];
 }
 
 /** Double-quoted SQL identifier. */

@@ -60,7 +60,8 @@ export function haproxy(inputs: HaproxyInputs, secrets: LoadBalancerSecrets): Se
                 Service: {
                     Restart: "always",
                     RestartSec: "200ms",
-                    LimitNOFILE: String(2 * inputs.maxConnections + 1024),
+                    // For as many as may be configured, since a running HAProxy cannot be given more.
+                    LimitNOFILE: "65536",
                     OOMScoreAdjust: "-900",
                 },
             }),

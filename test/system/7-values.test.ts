@@ -103,7 +103,7 @@ describe("the check reports", () => {
             "db-1",
             "bash",
             "-c",
-            `${programPath} check-cluster 1 <<<'{"password": "none", "users": []}'`,
+            `${programPath} check-cluster 1 <<<'{"password": "none", "users": [{"name": "app", "databases": ["app"]}], "databases": ["app"]}'`,
         ).catch((failure: Error) => failure.message);
         return /the cluster is not healthy after 1 s: ([^]*?)\n--- /.exec(error)?.[1] ?? error;
     };

@@ -179,6 +179,69 @@ describe("roles and databases", () => {
         expect(await state()).toBe(before);
     });
 
+    describe("that are no longer listed", () => {
+        const make = (changed: Partial<DatabaseObjects>) =>
+            scratch.bash(createDatabaseObjectsCommand(30), { input: databaseObjectsSql({ ...objects, ...changed }) });
+        const as = (user: string, password: string, database = "app") => connect(PGBOUNCER, user, password, database);
+        /** PgBouncer remembers a refusal for a second. */
+        const letsReportsIn = async () => {
+            for (let tries = 0; (await as("reports", "ReportsPassword")).status !== 0; tries++) {
+                expect(tries).toBeLessThan(30);
+                await setTimeout(100);
+            }
+        };
+        const [app, reports, stranger] = objects.users;
+        afterAll(createObjects);
+
+        it("close a database to a user who is off it, and leave the user's other ones open", async () => {
+            expect((await as("reports", "ReportsPassword")).status).toBe(0);
+            await make({ users: [app!, { ...reports!, databases: ['it\'s "odd"'] }, stranger!] });
+            expect((await as("reports", "ReportsPassword")).stderr).toMatch(/permission denied for database "app"/);
+            expect((await as("reports", "ReportsPassword", 'it\'s "odd"')).status).toBe(0);
+            expect((await as("app", "AppPassword")).status).toBe(0);
+        });
+
+        it("let a user in no more who is off the list, end the user's sessions, and keep the role and what it owns", async () => {
+            await createObjects();
+            await letsReportsIn();
+            const session = connect(PGBOUNCER, "reports", "ReportsPassword", "app", "SELECT pg_sleep(60)");
+            for (let tries = 0; tries < 50; tries++) {
+                if (
+                    (await asSuperuser("SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)'")) ===
+                    "2"
+                )
+                    break;
+                await setTimeout(100);
+            }
+            await asSuperuser("CREATE SCHEMA reports AUTHORIZATION reports", "app");
+            expect(await make({ users: [app!, stranger!] })).toMatchObject({ status: 0, stderr: "" });
+            expect((await session).stderr).toMatch(/terminating connection|server closed|terminated/);
+            expect((await as("reports", "ReportsPassword")).status).not.toBe(0);
+            expect(
+                await asSuperuser("SELECT nspowner::regrole FROM pg_namespace WHERE nspname = 'reports'", "app"),
+            ).toBe("reports");
+        });
+
+        it("let the user in again who comes back", async () => {
+            await createObjects();
+            await letsReportsIn();
+        });
+
+        it("are left alone where a person made them", async () => {
+            await asSuperuser("CREATE ROLE auditor LOGIN PASSWORD 'AuditorPassword'");
+            await asSuperuser("GRANT CONNECT ON DATABASE app TO auditor");
+            await make({ users: [app!] });
+            expect((await as("auditor", "AuditorPassword")).status).toBe(0);
+            await asSuperuser("REVOKE CONNECT ON DATABASE app FROM auditor");
+            await asSuperuser("DROP ROLE auditor");
+        });
+
+        it("stay as they are where the list is empty of databases", async () => {
+            expect(await make({ databases: [] })).toMatchObject({ status: 0, stderr: "" });
+            expect((await as("app", "AppPassword")).status).toBe(0);
+        });
+    });
+
     it("never leave a password in the server's log", async () => {
         expect((await scratch.run("cat", ["/tmp/postgresql.log"])).stdout).not.toMatch(/Password|SCRAM-SHA-256\$/);
     });

@@ -10,6 +10,10 @@ import { machineText, plannedMachines } from "../../render/machine-text.ts";
 import { parseSettings } from "../../settings/index.ts";
 import { configurations, minimalConfiguration } from "../support/rendered-cluster.ts";
 
+/** The same in each run, unlike that of `minimalConfiguration`. */
+const administratorKey =
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f administrator";
+
 const folders = {
     defaults: "the defaults",
     large: "five nodes, safe, strict, two load balancers, a mirror",
@@ -17,7 +21,9 @@ const folders = {
 } as const;
 
 describe.each(Object.entries(folders))("%s (%s)", (folder, name) => {
-    const machines = plannedMachines(parseSettings({ ...minimalConfiguration, ...configurations[name] }));
+    const machines = plannedMachines(
+        parseSettings({ ...minimalConfiguration, sshPublicKeys: [administratorKey], ...configurations[name] }),
+    );
 
     it.each(roleNames)("%s", async (role) => {
         const machine = machines.find((candidate) => candidate.role === role)!;

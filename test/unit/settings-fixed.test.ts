@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { keys, parseSettings } from "../../settings/index.ts";
+import { changes } from "../../settings/key.ts";
 import { fixedSettings, refusedChanges } from "../../settings/fixed.ts";
 import { minimalConfiguration } from "../support/rendered-cluster.ts";
 
@@ -49,6 +50,13 @@ describe("changes of a running cluster", () => {
         expect(refusedChanges(of({ databaseDataDiskSizeGib: 40 }), of({ databaseDataDiskSizeGib: 46 }), 40)).toEqual(
             [],
         );
+    });
+
+    it("are declared for every setting, in one of five words, and fixed ones say why", () => {
+        for (const [name, { change, fixed }] of Object.entries(keys)) {
+            expect(changes, name).toContain(change);
+            expect(change === "fixed", name).toBe(fixed !== undefined);
+        }
     });
 
     it("are refused for every setting that is declared as fixed", () => {

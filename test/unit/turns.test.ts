@@ -25,7 +25,9 @@ describe("turns", () => {
     }
 
     it("are one after another, in the order that is asked for", async () => {
-        expect(await run(["c", "a", "b"])).toEqual(["a", "b", "c"].flatMap((name) => [`${name} begins`, `${name} ends`]));
+        expect(await run(["c", "a", "b"])).toEqual(
+            ["a", "b", "c"].flatMap((name) => [`${name} begins`, `${name} ends`]),
+        );
     });
 
     it("are ordered once, when all that begin at once have gathered", async () => {

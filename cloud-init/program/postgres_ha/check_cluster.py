@@ -1,6 +1,7 @@
 """Checks every promise of the cluster and fails if one is not kept within the deadline.
 
-Standard input: {"password": "...", "users": [{"name", "databases"}]}: the password is the health check's role's.
+Standard input: {"password", "users": [{"name", "databases"}], "databases": [name]}: the password is the health check's role's,
+the others are what the settings list.
 Usage: postgres-ha check-cluster SECONDS
 
 Checked, in this order: etcd's members are all healthy; Patroni is not paused; one leader and every
@@ -51,8 +52,9 @@ ACCESS = """SELECT coalesce(string_agg(DISTINCT problem, '; '), '') FROM (
 
 
 class Check:
-    def __init__(self, machine, password, users):
+    def __init__(self, machine, password, users, databases):
         self.machine = machine
+        self.databases = databases
         self.password = password
         self.users = users
         self.etcd = Etcd(machine)
@@ -162,7 +164,16 @@ class Check:
 
     def remarks(self):
         """Lines about what does not keep the cluster from working and should be known all the same."""
-        return remarks({member.name: self.headers(member) for member in self.machine.members})
+        told = {member.name: self.headers(member) for member in self.machine.members}
+        return [*self.unlisted_databases(), *remarks(told)]
+
+    def unlisted_databases(self):
+        """Databases that the settings do not list, or no longer: nothing removes them."""
+        sql = "SELECT datname FROM pg_database WHERE NOT datistemplate ORDER BY datname"
+        status, output = self.postgresql.as_superuser(self.machine.own.fqdn, sql)
+        listed = {*self.databases, self.machine.postgresql.database}
+        names = [name for name in output.splitlines() if name not in listed] if status == 0 else []
+        return [f"WARNING: not in the setting `databases`, and kept: {', '.join(names)}"] if names else []
 
     def explain(self):
         """What an engineer looks at first; on standard error, because it goes with the failure."""
@@ -201,7 +212,7 @@ def remarks(told):
 
 def main(machine, seconds):
     given = json.load(sys.stdin)
-    check = Check(machine, given["password"], given["users"])
+    check = Check(machine, given["password"], given["users"], given["databases"])
     deadline, started = Deadline(int(seconds)), time.monotonic()
     reported, woken = "", started
     while True:

@@ -21,7 +21,7 @@ HEALTHY = [standby("db-1", "quorum_standby"), LEADER, standby("db-3", "quorum_st
 
 class ACheck(unittest.TestCase):
     def check(self, **changes):
-        return Check(machine(**changes), "secret", [{"name": "app", "databases": ["app"]}])
+        return Check(machine(**changes), "secret", [{"name": "app", "databases": ["app"]}], ["app"])
 
     def not_yet(self, step, *arguments):
         with self.assertRaises(NotYet) as raised:
@@ -158,6 +158,19 @@ class OfEndpoints(ACheck):
         ]:
             with self.subTest(reason):
                 self.assertRegex(self.not_yet(self.judge, *answers), reason)
+
+
+class OfDatabases(ACheck):
+    def remarks(self, *names):
+        with replaced(Postgresql, as_superuser=(0, "\n".join(names))):
+            return self.check().unlisted_databases()
+
+    def test_names_those_that_are_not_listed(self):
+        self.assertEqual(self.remarks("app", "postgres"), [])
+        self.assertEqual(
+            self.remarks("app", "old", "older", "postgres"),
+            ["WARNING: not in the setting `databases`, and kept: old, older"],
+        )
 
 
 class WhatShouldBeKnown(unittest.TestCase):
