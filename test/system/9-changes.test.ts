@@ -1,13 +1,16 @@
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 
 import { powerOff, start } from "../../testbed/machines/machine.ts";
+import { attempt } from "../../testbed/machines/run.ts";
 import { clusterUp } from "./support/what-is-up.ts";
 import { sql } from "../../local/sql.ts";
 import { killedUp } from "./support/killed-up.ts";
 import { local, pulumi, stackOutputs } from "../../local/commands.ts";
 import { eventually } from "../../local/eventually.ts";
 import { machineId, onMachine } from "../../local/machines.ts";
-import { site } from "../../local/this-testbed.ts";
+import { folder, site } from "../../local/this-testbed.ts";
 
 /** Changes of a running cluster's settings: which are refused, and what a failed or killed change leaves behind. */
 let readWrite: string;
@@ -184,6 +187,42 @@ describe("an up that failed", () => {
         for (const name of nodes) expect(await running(name)).toBe(`${before}\n`);
         expect(await rows()).toBe(allRows);
         expect(await local()).not.toMatch(/updated|replaced|created/);
+    });
+});
+
+describe("the keys of administrators", () => {
+    const machines = ["main-jump", ...nodes, "main-lb-1"];
+    const key = join(folder, "ssh/another");
+
+    /** The machines that let the key in. */
+    async function letIn(): Promise<string[]> {
+        const config = readFileSync(join(folder, "ssh/config"), "utf8").replaceAll(/^ *IdentityFile .*\n/gm, "");
+        writeFileSync(`${key}.config`, `${config}\nHost *\n    IdentityFile ${key}\n    IdentitiesOnly yes\n`);
+        const tries = machines.map(async (name) => {
+            const { exitCode } = await attempt("ssh", ["-F", `${key}.config`, "-o", "BatchMode=yes", name, "true"]);
+            return exitCode === 0 ? [name] : [];
+        });
+        return (await Promise.all(tries)).flat();
+    }
+
+    test("are exactly those of the list, on every machine, with the up that changes it", async () => {
+        rmSync(key, { force: true });
+        expect(await attempt("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key])).toMatchObject({
+            exitCode: 0,
+        });
+        const own = readFileSync(join(folder, "ssh/id_ed25519.pub"), "utf8").trim();
+        const another = readFileSync(`${key}.pub`, "utf8").trim();
+        expect(await letIn()).toEqual([]);
+        await withSettings({ sshPublicKeys: JSON.stringify([own, another]) }, async () => {
+            const { exitCode, output } = await up();
+            expect(exitCode, output.slice(-3000)).toBe(0);
+            expect(await letIn()).toEqual(machines);
+        });
+        // One that somebody added by hand goes with it.
+        await onMachine("db-2", "bash", "-c", `echo '${another}' >>/home/pgadmin/.ssh/authorized_keys`);
+        await local();
+        expect(await letIn()).toEqual([]);
+        expect(await onMachine("db-2", "cat", "/home/pgadmin/.ssh/authorized_keys")).toContain(own);
     });
 });
 

@@ -107,6 +107,13 @@ describe("securityGroupRules", () => {
 });
 
 describe("inputRules", () => {
+    it("let administrators come from anywhere: only the security group knows their addresses, which can change", () => {
+        const ssh = inputRules("jumpHost", context).find(({ ports }) => ports.includes(22));
+        expect(ssh!.sources).toEqual(["0.0.0.0/0"]);
+        const group = securityGroupRules("jumpHost", context).find(({ port }) => port === 22);
+        expect(group!.peer).toEqual({ cidrs: context.adminCidrs });
+    });
+
     it("names sources by planned address, of database nodes that may yet come as well", () => {
         const databases = ["10.10.0.10", "10.10.32.11", "10.10.64.12", "10.10.0.13", "10.10.32.14"];
         expect(
