@@ -73,10 +73,15 @@ export class Rolling {
             return;
         }
         await this.turns.take(name);
-        const machine = this.named(name);
-        if (machine.role !== "database") return;
-        if (memoryOf(newInputs!) < memoryOf(oldInputs!)) await this.configureFirst(machine);
-        await this.leave(machine.node);
+        try {
+            const machine = this.named(name);
+            if (machine.role !== "database") return;
+            if (memoryOf(newInputs!) < memoryOf(oldInputs!)) await this.configureFirst(machine);
+            await this.leave(machine.node);
+        } catch (error) {
+            this.turns.end(name, "failed");
+            throw error;
+        }
     }
 
     /**
@@ -101,11 +106,12 @@ export class Rolling {
         while (Date.now() < end) {
             const { status } = await this.run(name, isBackCommand[role], Math.ceil((end - Date.now()) / 1000));
             if (status === 0) {
-                this.turns.end(name);
+                this.turns.end(name, "changed");
                 return;
             }
             await new Promise((resolve) => setTimeout(resolve, 1000));
         }
+        this.turns.end(name, "failed");
         throw new Error(`${name} does not answer ${this.waitSeconds} s after its start`);
     }
 

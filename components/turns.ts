@@ -11,7 +11,8 @@ export class Turns {
     private gathering: string[] | undefined;
     private ordered: Promise<void> | undefined;
     private readonly queue: string[] = [];
-    private readonly over = new Map<string, PromiseWithResolvers<void>>();
+    /** Whether the changes of each machine were made. */
+    private readonly over = new Map<string, PromiseWithResolvers<boolean>>();
 
     /** @param order puts names into the order of their turns; asked once, when the first ones have gathered */
     constructor(order: (names: readonly string[]) => Promise<readonly string[]>, limits: TurnLimits) {
@@ -20,8 +21,8 @@ export class Turns {
     }
 
     /**
-     * Resolves when everything that is earlier in the order has ended.
-     * @throws Error if one of those does not end within the limit
+     * Resolves when everything that is earlier in the order was changed.
+     * @throws Error if one of those failed, or does not end within the limit
      */
     async take(name: string): Promise<void> {
         this.over.set(name, Promise.withResolvers());
@@ -32,16 +33,18 @@ export class Turns {
         (this.gathering ?? this.queue).push(name);
         await this.ordered;
         for (const earlier of this.queue.slice(0, this.queue.indexOf(name))) {
-            const ended = this.over.get(earlier)!.promise.then(() => true);
-            if (!(await Promise.race([ended, setTimeout(this.limits.turnSeconds * 1000, false, { ref: false })]))) {
-                throw new Error(`${name} is left as it is, because the change of ${earlier} has not ended`);
+            const limit = setTimeout(this.limits.turnSeconds * 1000, undefined, { ref: false });
+            const changed = await Promise.race([this.over.get(earlier)!.promise, limit]);
+            if (!changed) {
+                const what = changed === undefined ? "has not ended" : "failed";
+                throw new Error(`${name} is left as it is, because the change of ${earlier} ${what}`);
             }
         }
     }
 
-    /** Ends a turn. */
-    end(name: string): void {
-        this.over.get(name)?.resolve();
+    /** Ends a turn. After one that failed no other begins. */
+    end(name: string, outcome: "changed" | "failed"): void {
+        this.over.get(name)?.resolve(outcome === "changed");
     }
 
     private async gather(): Promise<void> {

@@ -18,7 +18,7 @@ describe("turns", () => {
                 events.push(`${name} begins`);
                 await setTimeout(10);
                 events.push(`${name} ends`);
-                turns.end(name);
+                turns.end(name, "changed");
             }),
         );
         return events;
@@ -46,7 +46,7 @@ describe("turns", () => {
             await turns.take(name);
             events.push(name);
             await setTimeout(100);
-            turns.end(name);
+            turns.end(name, "changed");
         };
         const first = [change("c"), change("b")];
         await setTimeout(90);
@@ -60,6 +60,14 @@ describe("turns", () => {
             turns.take("a"),
             expect(turns.take("b")).rejects.toThrow("b is left as it is, because the change of a has not ended"),
             expect(turns.take("c")).rejects.toThrow("c is left as it is, because the change of a has not ended"),
+        ]);
+    });
+
+    it("do not come after one that failed", async () => {
+        const turns = new Turns(alphabetically, limits);
+        await Promise.all([
+            turns.take("a").then(() => turns.end("a", "failed")),
+            expect(turns.take("b")).rejects.toThrow("b is left as it is, because the change of a failed"),
         ]);
     });
 
