@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 import type * as tls from "@pulumi/tls";
+import * as yandex from "@pulumi/yandex";
 
 import { leaveCommand, turnsCommand, type ClusterTurns } from "../cloud-init/roles/database-node.ts";
 import { isBackCommand } from "../cloud-init/roles/index.ts";
@@ -63,7 +64,7 @@ export class Rolling {
         this.machines.push(machine);
     }
 
-    private async before({ name, oldInputs, newInputs }: pulumi.ResourceHookArgs): Promise<void> {
+    private async before({ name, id, oldInputs, newInputs }: pulumi.ResourceHookArgs): Promise<void> {
         const changed = stoppingChanges(oldInputs!, newInputs!);
         if (changed.length === 0) return;
         if (pulumi.runtime.isDryRun()) {
@@ -74,6 +75,7 @@ export class Rolling {
         }
         await this.turns.take(name);
         try {
+            await this.requireRunning(name, id);
             const machine = this.named(name);
             if (machine.role !== "database") return;
             if (memoryOf(newInputs!) < memoryOf(oldInputs!)) await this.configureFirst(machine);
@@ -81,6 +83,24 @@ export class Rolling {
         } catch (error) {
             this.turns.end(name, "failed");
             throw error;
+        }
+    }
+
+    /**
+     * An `up` that was killed may have left the machine stopped, or the cloud may still be at it. The provider cannot change a
+     * machine that is stopped, and has no way to start one.
+     */
+    private async requireRunning(name: string, instanceId: string): Promise<void> {
+        const end = Date.now() + CLOUD_SECONDS * 1000;
+        while (true) {
+            const { status } = await yandex.getComputeInstance({ instanceId });
+            if (status === "running") return;
+            if (status === "stopped" || Date.now() > end) {
+                throw new Error(
+                    `${name} is ${status} in the cloud. Start it (yc compute instance start ${name}), then run \`pulumi up\` again.`,
+                );
+            }
+            await new Promise((resolve) => setTimeout(resolve, 2000));
         }
     }
 

@@ -1,6 +1,8 @@
 /** The testbed's command line: the testbed and its machines by hand. */
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { startInstance } from "./cloud/start-instance.ts";
 import { ensureImage } from "./image/index.ts";
 import { runAsClient } from "./machines/client.ts";
 import { addFault, addressOf, healAll } from "./machines/fault-control.ts";
@@ -8,7 +10,7 @@ import type { Fault } from "./machines/faults.ts";
 import { inherit, openShell } from "./machines/guest.ts";
 import { parseBlock } from "./machines/ipv4.ts";
 import { erase, isUp, refuseOtherTestbed, startDaemon, takeDown } from "./machines/lifecycle.ts";
-import { freeze, powerOff, start, stop, thaw } from "./machines/machine.ts";
+import { freeze, powerOff, start, stateOf, stop, thaw } from "./machines/machine.ts";
 import { paths, type Site } from "./machines/names.ts";
 import { internet } from "./machines/network-plan.ts";
 import { askDaemon } from "./machines/ownership.ts";
@@ -36,6 +38,7 @@ const usage = `npm run testbed -- COMMAND
 
   start | stop | restart NAME
   power-off NAME              cut the power
+  cloud-start NAME            start a machine that the cloud's API has stopped, as "yc compute instance start" does
   freeze | thaw NAME          stop all processes and the network, as a paused hypervisor does
 
   cut A [B]                   drop all packets between A and B, or between A and all others
@@ -85,6 +88,7 @@ const commands: Record<string, Command> = {
         await start(site, id);
     }),
     "power-off": onMachine(powerOff),
+    "cloud-start": cloudStart,
     freeze: onMachine(freeze),
     thaw: onMachine(thaw),
     cut: ({ site }, args) => fault(site, "cut", args),
@@ -105,6 +109,12 @@ const commands: Record<string, Command> = {
         });
     },
 };
+
+async function cloudStart({ site, apiPort }: CommandLine, [name]: string[]): Promise<void> {
+    const id = idOf(site, name);
+    await startInstance(site.folder, apiPort, id);
+    while (stateOf(site, id) !== "running") await setTimeout(200);
+}
 
 async function up({ site, apiPort, publicNetwork }: CommandLine): Promise<void> {
     await refuseOtherTestbed(site);

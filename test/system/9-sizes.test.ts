@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
+import { attempt } from "../../testbed/machines/run.ts";
 import { machineStatuses } from "../../testbed/machines/status.ts";
 import { local, pulumi, stackOutputs } from "../../local/commands.ts";
 import { eventually } from "../../local/eventually.ts";
@@ -67,11 +68,22 @@ test("one up changes machine after machine, also after an up that was killed, an
                 `${name} is stopped and started for another size (resources): machine after machine`,
             );
 
-        // Killed while the first machine is stopped.
+        // Killed while the first machine is stopped: nobody starts it, and the provider has no way to.
         await killedUp("ComputeInstance main-db-", async () => {
             await eventually(60, away, (names) => names.length > 0, 0.1);
         });
+        const [stopped] = await away();
         expect((await pulumi("cancel", "--yes", "--stack", "local")).exitCode).toBe(0);
+        const refused = await pulumi("up", "--yes", "--skip-preview", "--stack", "local");
+        expect(refused.exitCode).not.toBe(0);
+        expect(refused.output).toContain(
+            `${stopped} is stopped in the cloud. Start it (yc compute instance start ${stopped})`,
+        );
+        expect(await away()).toEqual([stopped]);
+
+        expect(await attempt("tools/run", ["node", "local/testbed.ts", "cloud-start", stopped!])).toMatchObject({
+            exitCode: 0,
+        });
         expect(await local()).toContain("every promise was checked");
         expect(memoryGib()).toEqual([4, 4, 4]);
 
