@@ -43,6 +43,9 @@ export class Rolling {
     private readonly machines: KnownMachine[] = [];
     private readonly turns: Turns;
     private readonly waitSeconds: number;
+    /** Database machines that will have less memory, and what configures them before. */
+    private readonly shrinking: KnownMachine[] = [];
+    private readonly configuring = new Map<KnownMachine, Promise<void>>();
 
     constructor(args: RollingArgs) {
         this.args = args;
@@ -73,12 +76,14 @@ export class Rolling {
             );
             return;
         }
+        const machine = this.named(name);
+        const shrinks = machine.role === "database" && memoryOf(newInputs!) < memoryOf(oldInputs!);
+        if (shrinks) this.shrinking.push(machine);
         await this.turns.take(name);
         try {
             await this.requireRunning(name, id);
-            const machine = this.named(name);
             if (machine.role !== "database") return;
-            if (memoryOf(newInputs!) < memoryOf(oldInputs!)) await this.configureFirst(machine);
+            if (shrinks) await this.configureFirst(machine);
             await this.leave(machine.node);
         } catch (error) {
             this.turns.end(name, "failed");
@@ -108,7 +113,13 @@ export class Rolling {
      * Brings a machine that will have less memory its configuration before it is stopped: with the memory that it reserves and
      * that PostgreSQL takes now, the smaller one would not start. (One that will have more gets its configuration afterwards.)
      */
-    private async configureFirst({ node, configure }: KnownMachine): Promise<void> {
+    private configureFirst(machine: KnownMachine): Promise<void> {
+        const configuring = this.configuring.get(machine) ?? this.configure(machine);
+        this.configuring.set(machine, configuring);
+        return configuring;
+    }
+
+    private async configure({ node, configure }: KnownMachine): Promise<void> {
         const { command, bundle } = await new Promise<{ command: string; bundle: string }>((resolve) =>
             pulumi.output(configure).apply(resolve),
         );
@@ -142,6 +153,8 @@ export class Rolling {
     }
 
     private async inOrder(names: readonly string[]): Promise<readonly string[]> {
+        // All at once, as by their Commands: where max_connections goes down, the leader is the first to restart.
+        await Promise.all(this.shrinking.map((machine) => this.configureFirst(machine)));
         const databases = names.filter((name) => this.named(name).role === "database");
         const { leader, away } = databases.length > 0 ? await this.clusterTurns() : NO_TURNS;
         const rank = (name: string) =>
