@@ -7,6 +7,7 @@ through, so three steps make it, each of which may be repeated.
 3. On the node itself, at each boot: `come_back` waits until it is well. Only then is it another node's turn.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -93,9 +94,11 @@ def leave(machine, name):
 
 
 def is_still_here(machine):
-    """Gives back the turn of a node that is well, and whose machine was not stopped: the `up` that wanted it was killed."""
-    if Etcd(machine).holder() == value(machine.name) and why_unwell(Patroni(machine).state()) is None:
-        Etcd(machine).unlock(value(machine.name))
+    """Gives back the turn of a node that is well, and whose machine was not stopped: the `up` that wanted it was killed.
+    Without a quorum of etcd there are no turns."""
+    with contextlib.suppress(NoQuorum):
+        if Etcd(machine).holder() == value(machine.name) and why_unwell(Patroni(machine).state()) is None:
+            Etcd(machine).unlock(value(machine.name))
 
 
 def why_not_back(machine, etcd, patroni):

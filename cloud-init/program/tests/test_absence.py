@@ -85,6 +85,10 @@ class ANodeThatLeaves(WithEtcd):
                 is_still_here(machine(name=name))
             self.assertEqual(self.holder(), holder)
 
+    def test_has_no_turn_to_give_back_without_a_quorum(self):
+        self.store.down.add("all")
+        is_still_here(machine(name="db-2"))
+
     def test_does_not_leave_when_its_caller_is_gone(self):
         ended = threading.Event()
         with mock.patch("sys.stdin", io.StringIO()), mock.patch("os._exit", lambda _: ended.set()):
