@@ -85,7 +85,8 @@ export const highAvailabilityKeys = {
         change: "live",
         kind: kind.whole(1, 10_240, "MiB"),
         default: 16,
-        description: "A replica that lags behind by more MiB than this gets no sessions from port 5001.",
+        description:
+            "A replica that lags behind by more MiB than this gets no new sessions from port 5001, and the ones that it has there end.",
     }),
 };
 

@@ -78,12 +78,16 @@ export async function benchPgbench({ seconds, rounds, scale, add, limitSeconds }
 
 async function measure(client: PgClient, outputs: Outputs, leader: string, measurement: Measurement, seconds: number) {
     const { clients, script, waitsFor, way } = measurement;
+    // For each new session: PgBouncer takes no parameters at connect.
+    await superuserSql(
+        leader,
+        `ALTER DATABASE ${database} ${waitsFor === "disk" ? "SET synchronous_commit = local" : "RESET synchronous_commit"}`,
+    );
     // PgBouncer keeps its server connections open, and a small machine has no room for as many others.
     await superuserSql(
         leader,
         `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '${database}' AND backend_type = 'client backend'`,
     );
-    const environment: Record<string, string> = waitsFor === "disk" ? { PGOPTIONS: "-c synchronous_commit=local" } : {};
     const run = (time: number) => {
         const args = [
             "--no-vacuum",
@@ -93,7 +97,7 @@ async function measure(client: PgClient, outputs: Outputs, leader: string, measu
             `--time=${time}`,
             target(outputs, leader, measurement),
         ];
-        return client.run("pgbench", args, { timeoutSeconds: time + 60, environment });
+        return client.run("pgbench", args, { timeoutSeconds: time + 60 });
     };
     // PgBouncer opens its server connections one after another for the first clients.
     if (way !== "direct") await run(warmUpSeconds);

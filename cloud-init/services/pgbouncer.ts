@@ -152,7 +152,10 @@ export function configuration(inputs: PgbouncerInputs): string {
         tcp_keepintvl: inputs.timings.keepaliveIntervalSeconds,
         tcp_keepcnt: inputs.timings.keepaliveCount,
         tcp_user_timeout: inputs.timings.userTimeoutMilliseconds,
-        ignore_startup_parameters: "extra_float_digits,options,search_path",
+        // What is listed here is accepted and not in force. pgjdbc always sends this one; since PostgreSQL 12 every positive
+        // value gives the same text. Anything else (options, search_path, statement_timeout) is refused, with its name: a
+        // migration must not create its tables in another schema than it asked for.
+        ignore_startup_parameters: "extra_float_digits",
         // Health checks come and go every second.
         log_connections: 0,
         log_disconnections: 0,

@@ -309,6 +309,19 @@ describe("PgBouncer", () => {
         ).toMatchObject({ stdout: "t\n" });
     });
 
+    it("refuses, by name, what a client says at connect and would not be in force", async () => {
+        const connection = `host=${self!.fqdn} port=${PGBOUNCER} user=app dbname=app sslmode=verify-full sslrootcert=/etc/postgres-ha/tls/ca.crt`;
+        const psql = (env: Record<string, string>) =>
+            scratch.run("psql", ["--no-psqlrc", "-Atc", "SELECT 1", connection], {
+                env: { PGPASSWORD: "AppPassword", ...env },
+            });
+        expect((await psql({})).stdout).toBe("1\n");
+        const refused = await psql({ PGOPTIONS: "-c search_path=billing" });
+        expect(refused.status).not.toBe(0);
+        expect(refused.stderr).toMatch(/unsupported startup parameter in options: search_path/);
+        expect((await psql({ PGOPTIONS: "-c statement_timeout=1s" })).stderr).toMatch(/in options: statement_timeout/);
+    });
+
     it("keeps serving who was connected while the roles were made again", async () => {
         const destination = `host=${self!.fqdn} port=6432 user=app dbname=app sslmode=verify-full sslrootcert=/etc/postgres-ha/tls/ca.crt`;
         const held = scratch.bash(
