@@ -142,14 +142,12 @@ describe("the preview of a change", () => {
     it("names files and what follows", async () => {
         expect(await announced({ loadBalancerMaxConnections: 3000 }, "main-lb-1")).toEqual([
             "/etc/haproxy/haproxy.cfg changes: reload of haproxy",
-            // Its limit of open files.
-            "/etc/systemd/system/haproxy.service.d/50-postgres-ha.conf changes",
         ]);
     });
 
     it("shows no content of a secret file", async () => {
         const said = await announced({ patroniCallbacks: { on_start: "curl -H 'Token: hunter2'" } }, "main-db-1");
-        expect(said).toEqual(["/etc/postgres-ha/callbacks/on_start changes"]);
+        expect(said).toEqual(["/etc/postgres-ha/callbacks/on_start is new"]);
         const { output } = await emulated.withConfiguration("preview", "--diff");
         expect(output).not.toContain("hunter2");
     });
