@@ -123,15 +123,6 @@ const PASSWORD_FILE = "/etc/postgres-ha/superuser.pgpass";
 
 function describe({ settings, plan, node }: MachineSource, packages: readonly string[]): MachineDescription {
     const { majorVersion } = settings.postgresql;
-    const {
-        etcdClient,
-        etcdPeer,
-        postgresql: postgresqlPort,
-        pgbouncer: pgbouncerPort,
-        patroni: patroniPort,
-        leader,
-        replicas,
-    } = ports;
     const { superuser, rewind, healthCheck } = sqlRoles;
     return {
         clusterName: settings.clusterName,
@@ -142,13 +133,13 @@ function describe({ settings, plan, node }: MachineSource, packages: readonly st
         packages,
         watchdog: settings.highAvailability.watchdog,
         ports: {
-            etcdClient,
-            etcdPeer,
-            postgresql: postgresqlPort,
-            pgbouncer: pgbouncerPort,
-            patroni: patroniPort,
-            leader,
-            replicas,
+            etcdClient: ports.etcdClient,
+            etcdPeer: ports.etcdPeer,
+            postgresql: ports.postgresql,
+            pgbouncer: ports.pgbouncer,
+            patroni: ports.patroni,
+            leader: ports.leader,
+            replicas: ports.replicas,
         },
         sqlRoles: { superuser, rewind, healthCheck },
         tls: nodeTls,

@@ -45,6 +45,10 @@ class Leaving:
         return self.health.without(self.node)
 
 
+def follows(state):
+    return why_unwell(state) is None and not leads(state)
+
+
 def hand_over(machine, node, deadline):
     """Moves PostgreSQL's leader and etcd's away from the node. One that does not answer leads nothing."""
     patroni, etcd = Patroni(machine), Etcd(machine)
@@ -52,7 +56,7 @@ def hand_over(machine, node, deadline):
     if leader(members) == node.name:
         print(f"{node.name} hands over", flush=True)
         patroni.switchover(node.name, seconds=deadline.remaining())
-        while why_unwell(patroni.state(node.address)) or leads(patroni.state(node.address)):
+        while not follows(patroni.state(node.address)):
             if deadline.is_over():
                 raise Refused(f"{node.name} did not hand over within {deadline.seconds:.0f} s")
             time.sleep(0.5)

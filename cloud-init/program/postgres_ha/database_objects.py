@@ -40,7 +40,11 @@ def psql(machine, seconds, sql, *options):
 def why_not_ready(machine):
     """A leader answers a moment before Patroni has made its own roles; those for rewinding come last."""
     sql = f"SELECT count(*) FROM pg_roles WHERE rolname = {literal(machine.sql_roles.rewind)};"
-    result = psql(machine, READY_SECONDS, sql)
+    try:
+        result = psql(machine, READY_SECONDS, sql)
+    except subprocess.TimeoutExpired:
+        # Several nodes that keep silent, 3 s each.
+        return f"no answer within {READY_SECONDS} s"
     if result.returncode == 0 and result.stdout.strip() == "1":
         return None
     return result.stderr or "Patroni has not made its roles yet"
