@@ -14,8 +14,8 @@ const mayImport = {
     ".": ["cluster", "settings", "cloud-init", "components", "sdks"],
     render: ["cluster", "settings", "cloud-init"],
     testbed: [],
-    local: ["cluster", "components", "testbed"],
-    bench: ["cloud-init", "cluster", "docs", "local", "testbed"],
+    local: ["cluster", "components", "settings", "testbed"],
+    bench: ["cloud-init", "cluster", "docs", "local", "settings", "testbed"],
 };
 /** Folders that work without Pulumi. */
 const pure = ["cluster", "cloud-init", "testbed"];

@@ -3,6 +3,9 @@ import { parseArgs } from "node:util";
 
 import { benchCreation } from "./creation/bench.ts";
 import { faultNamed, faults } from "../local/faults/index.ts";
+import { nameOf } from "../local/changes/change.ts";
+import { settingChangeNamed, settingChanges } from "../local/changes/index.ts";
+import { benchChanges } from "./changes/bench.ts";
 import { benchFaults } from "./faults/bench.ts";
 import { benchMemory } from "./memory.ts";
 import { benchNoop } from "./noop.ts";
@@ -15,6 +18,8 @@ const usage = `npm run bench -- WHAT
   faults [NAME…] [--runs N] [--profile normal|fast|safe|two-balancers|autobase] [--add] [--limit SECONDS]
                         the effect of each fault on applications; --add keeps earlier results,
                         --limit starts no further run after this time
+  changes [NAME…] [--add] [--limit SECONDS]
+                        what a change of each setting does to a running cluster, there and back
   pgbench [-T SECONDS] [--rounds N] [--scale N] [--add] [--limit SECONDS]
                         throughput of PostgreSQL alone, through PgBouncer (over TLS or the socket), and HAProxy;
                         a round has 45 runs of -T seconds (default 10)
@@ -23,7 +28,9 @@ const usage = `npm run bench -- WHAT
   memory [--runs N]     memory of each machine and of the testbed itself
   report                write the tables of docs/benchmarks.md from the existing results
 
-Faults: ${faults.map(({ name }) => name).join(", ")}`;
+Faults: ${faults.map(({ name }) => name).join(", ")}
+
+Changes: ${settingChanges.map(nameOf).join(", ")}`;
 
 const benches: Record<string, (args: string[]) => Promise<void>> = {
     faults: async (args) => {
@@ -41,6 +48,19 @@ const benches: Record<string, (args: string[]) => Promise<void>> = {
             faults: positionals.length > 0 ? positionals.flatMap((names) => names.split(",")).map(faultNamed) : faults,
             runs: Number(values.runs),
             variant: variantNamed(values.profile),
+            add: values.add,
+            ...(values.limit ? { limitSeconds: Number(values.limit) } : {}),
+        });
+        writeReport();
+    },
+    changes: async (args) => {
+        const { values, positionals } = parseArgs({
+            args,
+            allowPositionals: true,
+            options: { add: { type: "boolean", default: false }, limit: { type: "string" } },
+        });
+        await benchChanges({
+            changes: positionals.length > 0 ? positionals.map(settingChangeNamed) : settingChanges,
             add: values.add,
             ...(values.limit ? { limitSeconds: Number(values.limit) } : {}),
         });

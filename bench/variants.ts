@@ -1,9 +1,6 @@
 /** Sets of the stack's settings to measure with. */
-import { readFileSync, writeFileSync } from "node:fs";
-import { parse, stringify } from "yaml";
-
 import { local } from "../local/commands.ts";
-import { stackFile } from "../local/this-testbed.ts";
+import { setInStack } from "../local/stack-settings.ts";
 
 export interface Variant {
     readonly name: string;
@@ -60,17 +57,12 @@ export function variantNamed(name: string): Variant {
 /** Applies a variant's settings to the cluster while `work` runs, and restores the stack's own settings afterwards. */
 export async function withVariant<T>(variant: Variant, work: () => Promise<T>): Promise<T> {
     await local();
-    const before = readFileSync(stackFile, "utf8");
-    const { config } = parse(before) as { config: Record<string, unknown> };
-    const changed = Object.fromEntries(
-        Object.entries(variant.settings).map(([key, value]) => [`postgres-ha:${key}`, value]),
-    );
+    const restore = setInStack(variant.settings);
     try {
-        writeFileSync(stackFile, stringify({ config: { ...config, ...changed } }));
         await local();
         return await work();
     } finally {
-        writeFileSync(stackFile, before);
+        restore();
         await local();
     }
 }

@@ -35,9 +35,12 @@ export class Cluster {
     /** Host name of the first load balancer. */
     readonly balancer: string;
     private readonly outputs: Outputs;
+    /** Whether commits wait for a standby. */
+    private readonly synchronous: boolean;
 
-    constructor(outputs: Outputs) {
+    constructor(outputs: Outputs, { synchronous = true } = {}) {
         this.outputs = outputs;
+        this.synchronous = synchronous;
         const names = outputs.nodes.map(({ hostname }) => hostname);
         this.nodes = names.filter((name) => /-db-\d+$/.test(name));
         this.balancer = names.find((name) => /-lb-\d+$/.test(name))!;
@@ -128,7 +131,8 @@ export class Cluster {
         }
         const streams = leader.replication?.filter(({ state }) => state === "streaming") ?? [];
         if (streams.length !== this.nodes.length - 1) return `${streams.length} replicas stream from ${leader.name}`;
-        if (!streams.some(({ sync_state }) => ["sync", "quorum"].includes(sync_state))) return "no synchronous standby";
+        if (this.synchronous && !streams.some(({ sync_state }) => ["sync", "quorum"].includes(sync_state)))
+            return "no synchronous standby";
         return this.balancerShortcoming(leader.name);
     }
 

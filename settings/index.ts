@@ -40,7 +40,8 @@ const declared = {
 };
 /** Every key by its name. */
 export const keys: Readonly<Record<SettingName, Key>> = declared;
-type SettingName = keyof typeof declared;
+/** A setting's name. */
+export type SettingName = keyof typeof declared;
 
 /**
  * The whole configuration of one stack, resolved: defaults filled in, sizes and timings computed, every rule checked.

@@ -3,20 +3,15 @@ import type { Outputs } from "../outputs.ts";
 import { site } from "../this-testbed.ts";
 import { Cluster } from "../cluster.ts";
 import { messageOf } from "../workload/client-session.ts";
-import { acknowledgements, length, longestGap, type Span } from "../workload/gaps.ts";
+import { type Gaps, gapsOf, seconds, type Span } from "../workload/gaps.ts";
 import { type Attempt, monotonicMilliseconds } from "../workload/records.ts";
 import { type Verification, verify } from "../workload/verification.ts";
 import { Workload } from "../workload/workload.ts";
 import type { Fault } from "./fault.ts";
 
 /** The result of one run of a fault. */
-export interface FaultResult extends Verification {
+export interface FaultResult extends Gaps, Verification {
     readonly fault: string;
-    /** Longest time in which no client's write was acknowledged. */
-    readonly writeGapSeconds: number;
-    /** The same for the single client that waited longest. */
-    readonly slowestWriterGapSeconds: number;
-    readonly readGapSeconds: number;
     /** Writes and reads that were not acknowledged. */
     readonly clientErrors: number;
     /** From the fault's end (from its beginning, if it ends by itself) until the cluster is whole. */
@@ -80,7 +75,7 @@ export async function runFault(fault: Fault, outputs: Outputs): Promise<{ result
         return {
             result: {
                 fault: fault.name,
-                ...gaps(attempts, span),
+                ...gapsOf(attempts, span),
                 clientErrors: inside.filter(({ outcome }) => outcome !== "acknowledged").length,
                 redundancySeconds: seconds(whole - (ended ?? injected)),
                 leaderMoved,
@@ -102,19 +97,3 @@ export async function runFault(fault: Fault, outputs: Outputs): Promise<{ result
         await healAll(site);
     }
 }
-
-function gaps(
-    attempts: readonly Attempt[],
-    span: Span,
-): Pick<FaultResult, "writeGapSeconds" | "slowestWriterGapSeconds" | "readGapSeconds"> {
-    const gap = (kind: Attempt["kind"], client?: number): number =>
-        length(longestGap(acknowledgements(attempts, kind, client), span));
-    const writers = [...new Set(attempts.filter(({ kind }) => kind === "write").map(({ client }) => client))];
-    return {
-        writeGapSeconds: seconds(gap("write")),
-        slowestWriterGapSeconds: seconds(Math.max(...writers.map((client) => gap("write", client)))),
-        readGapSeconds: seconds(gap("read")),
-    };
-}
-
-const seconds = (milliseconds: number): number => Math.round(milliseconds / 10) / 100;

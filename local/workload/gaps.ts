@@ -27,3 +27,26 @@ export function acknowledgements(attempts: readonly Attempt[], kind: Attempt["ki
         .filter((attempt) => client === undefined || attempt.client === client)
         .map(({ ended }) => ended);
 }
+
+/** The longest times without an acknowledgement. */
+export interface Gaps {
+    /** In which no client's write was acknowledged. */
+    readonly writeGapSeconds: number;
+    /** The same for the single client that waited longest. */
+    readonly slowestWriterGapSeconds: number;
+    readonly readGapSeconds: number;
+}
+
+export function gapsOf(attempts: readonly Attempt[], span: Span): Gaps {
+    const gap = (kind: Attempt["kind"], client?: number): number =>
+        length(longestGap(acknowledgements(attempts, kind, client), span));
+    const writers = [...new Set(attempts.filter(({ kind }) => kind === "write").map(({ client }) => client))];
+    return {
+        writeGapSeconds: seconds(gap("write")),
+        slowestWriterGapSeconds: seconds(Math.max(...writers.map((client) => gap("write", client)))),
+        readGapSeconds: seconds(gap("read")),
+    };
+}
+
+/** Seconds, rounded to hundredths. */
+export const seconds = (milliseconds: number): number => Math.round(milliseconds / 10) / 100;
