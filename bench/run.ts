@@ -7,6 +7,7 @@ import { nameOf } from "../local/changes/change.ts";
 import { settingChangeNamed, settingChanges } from "../local/changes/index.ts";
 import { benchChanges } from "./changes/bench.ts";
 import { benchFaults } from "./faults/bench.ts";
+import { benchKilledUps } from "./killed-ups.ts";
 import { benchMemory } from "./memory.ts";
 import { benchNoop } from "./noop.ts";
 import { benchPgbench } from "./pgbench/bench.ts";
@@ -20,6 +21,7 @@ const usage = `npm run bench -- WHAT
                         --limit starts no further run after this time
   changes [NAME…] [--add] [--limit SECONDS]
                         what a change of each setting does to a running cluster, there and back
+  killed-ups [--runs N] an up that changes the size of all database nodes, killed at a random moment, and the next one
   pgbench [-T SECONDS] [--rounds N] [--scale N] [--add] [--limit SECONDS]
                         throughput of PostgreSQL alone, through PgBouncer (over TLS or the socket), and HAProxy;
                         a round has 45 runs of -T seconds (default 10)
@@ -89,6 +91,7 @@ const benches: Record<string, (args: string[]) => Promise<void>> = {
     create: (args) => repeated(args, benchCreation),
     noop: (args) => repeated(args, benchNoop),
     memory: (args) => repeated(args, benchMemory),
+    "killed-ups": (args) => repeated(args, benchKilledUps),
     report: async () => writeReport(),
 };
 

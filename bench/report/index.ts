@@ -4,8 +4,10 @@ import { join } from "node:path";
 
 import { withPart } from "../../docs/generate.ts";
 import { repository } from "../../local/this-testbed.ts";
+import { changesPart } from "./changes.ts";
 import { creationParts } from "./creation.ts";
 import { faultParts } from "./faults.ts";
+import { killedUpsPart } from "./killed-ups.ts";
 import { memoryPart } from "./memory.ts";
 import { noopPart } from "./noop.ts";
 import { pgbenchParts, writePgbenchPicture } from "./pgbench.ts";
@@ -20,7 +22,15 @@ export interface ReportPart {
 }
 
 function reportParts(): readonly ReportPart[] {
-    return [...faultParts(), ...pgbenchParts(), ...creationParts(), noopPart(), memoryPart()];
+    return [
+        ...faultParts(),
+        ...pgbenchParts(),
+        ...creationParts(),
+        noopPart(),
+        memoryPart(),
+        changesPart(),
+        killedUpsPart(),
+    ];
 }
 
 /** The document with the tables of the present results. @throws Error if it has no place for one of them */

@@ -9,12 +9,11 @@ import { type Gaps, gapsOf, seconds } from "../workload/gaps.ts";
 import { monotonicMilliseconds } from "../workload/records.ts";
 import { type Verification, verify } from "../workload/verification.ts";
 import { Workload } from "../workload/workload.ts";
-import { type Arrival, nameOf, type SettingChange } from "./change.ts";
+import { nameOf, type SettingChange } from "./change.ts";
 import { preview, type Preview } from "./preview.ts";
 
-/** What one `up` did, either to the new value or back to the old one. */
+/** What one `up` did, either to the new value or back to the old one; several changes have their names joined. */
 export interface ChangeResult extends Gaps, Verification {
-    /** See nameOf. */
     readonly change: string;
     readonly direction: "there" | "back";
     readonly preview: Pick<Preview, "machines" | "effects">;
@@ -43,36 +42,46 @@ const patienceSeconds = 180;
  * The stack's file, and the cluster, are as before when it ends.
  */
 export async function runChange(change: SettingChange): Promise<readonly (ChangeResult | RefusalResult)[]> {
-    const { given = {}, together = {}, key, value, expected } = change;
-    const restoreGiven = setInStack(given);
+    const { given, expected } = change;
+    const restore = setInStack(given ?? {});
     try {
-        if (change.given) await local();
-        const present = stackSetting(key);
-        const restore = setInStack({
-            ...together,
-            [key]: typeof value === "function" ? (value as (present: unknown) => unknown)(present) : value,
-        });
-        try {
-            if ("refusal" in expected) return [await runRefusal(change, expected.refusal)];
-            const there = await runUp(change, "there");
-            restore();
-            return [there, await runUp(change, "back")];
-        } finally {
-            restore();
-        }
+        if (given) await local();
+        return "refusal" in expected ? [await runRefusal(change, expected.refusal)] : await runTogether([change]);
     } finally {
-        restoreGiven();
+        restore();
         await local();
     }
 }
 
+/** Makes several changes with one `up`, and takes them back with another one. */
+export async function runTogether(changes: readonly SettingChange[]): Promise<readonly ChangeResult[]> {
+    const restore = setInStack(newValues(changes));
+    try {
+        const there = await runUp(changes, "there");
+        restore();
+        return [there, await runUp(changes, "back")];
+    } finally {
+        restore();
+    }
+}
+
+const newValues = (changes: readonly SettingChange[]): Record<string, unknown> =>
+    Object.fromEntries(
+        changes.flatMap(({ key, value, together }) => [
+            [key, typeof value === "function" ? (value as (present: unknown) => unknown)(stackSetting(key)) : value],
+            ...Object.entries(together ?? {}),
+        ]),
+    );
+
 async function runRefusal(change: SettingChange, refusal: string): Promise<RefusalResult> {
-    const { errors } = await preview();
+    const restore = setInStack(newValues([change]));
+    const { errors } = await preview().finally(restore);
     const line = errors.split("\n").find((each) => each.includes(refusal));
     return { change: nameOf(change), refused: line !== undefined, message: line?.trim() ?? errors };
 }
 
-async function runUp(change: SettingChange, direction: "there" | "back"): Promise<ChangeResult> {
+async function runUp(changes: readonly SettingChange[], direction: "there" | "back"): Promise<ChangeResult> {
+    const name = changes.map(nameOf).join(", ");
     const { machines, effects } = await preview();
     const outputs = await stackOutputs();
     const before = { ids: machineIds(), timeline: await timeline() };
@@ -88,7 +97,7 @@ async function runUp(change: SettingChange, direction: "there" | "back"): Promis
         const attempts = await workload.stop();
         const now = machineIds();
         return {
-            change: nameOf(change),
+            change: name,
             direction,
             preview: { machines, effects },
             upSeconds,
@@ -99,23 +108,25 @@ async function runUp(change: SettingChange, direction: "there" | "back"): Promis
             replaced: Object.entries(before.ids)
                 .filter(([name, id]) => now[name] !== id)
                 .map(([name]) => name),
-            missing: "seen" in change.expected ? await missing(change.expected, direction) : [],
+            missing: (await Promise.all(changes.map((change) => missing(change, direction)))).flat(),
             nextUpChangesNothing: (await preview()).changesNothing,
             ...(await verify(after, attempts)),
         };
     } catch (error) {
-        throw new Error(`${nameOf(change)}, ${direction}: ${messageOf(error)}`, { cause: error });
+        throw new Error(`${name}, ${direction}: ${messageOf(error)}`, { cause: error });
     } finally {
         await workload.stop();
     }
 }
 
 /** The places that do not have the value that the direction leads to. */
-async function missing({ seen, shows, stays }: Arrival, direction: "there" | "back"): Promise<string[]> {
+async function missing({ expected }: SettingChange, direction: "there" | "back"): Promise<string[]> {
+    if (!("seen" in expected)) return [];
+    const { seen, shows, stays = false } = expected;
     const texts = Object.entries(await seen());
-    const wanted = direction === "there" || stays === true;
-    if (wanted && texts.length === 0) return ["there is no place to look at"];
-    return texts.filter(([, text]) => text.includes(shows) !== wanted).map(([place]) => place);
+    const wanted = direction === "there" || stays;
+    if (wanted && texts.length === 0) return [`no place shows ${shows}`];
+    return texts.filter(([, text]) => text.includes(shows) !== wanted).map(([place]) => `${place} (${shows})`);
 }
 
 /** Each switchover and each failover begins a timeline. */

@@ -6,7 +6,7 @@ import { powerOff, start } from "../../testbed/machines/machine.ts";
 import { attempt } from "../../testbed/machines/run.ts";
 import { clusterUp } from "./support/what-is-up.ts";
 import { sql } from "../../local/sql.ts";
-import { killedUp } from "./support/killed-up.ts";
+import { killedUp } from "../../local/killed-up.ts";
 import { local, pulumi, stackOutputs } from "../../local/commands.ts";
 import { eventually } from "../../local/eventually.ts";
 import { machineId, onMachine } from "../../local/machines.ts";

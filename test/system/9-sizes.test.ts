@@ -3,14 +3,14 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 
 import { attempt } from "../../testbed/machines/run.ts";
-import { machineStatuses } from "../../testbed/machines/status.ts";
+import { away, watchAbsences } from "../../local/absences.ts";
 import { local, pulumi, stackOutputs } from "../../local/commands.ts";
 import { eventually } from "../../local/eventually.ts";
-import { folder, site } from "../../local/this-testbed.ts";
+import { folder } from "../../local/this-testbed.ts";
 import { acknowledgements, length, longestGap } from "../../local/workload/gaps.ts";
 import { verify } from "../../local/workload/verification.ts";
 import { Workload } from "../../local/workload/workload.ts";
-import { killedUp } from "./support/killed-up.ts";
+import { killedUp } from "../../local/killed-up.ts";
 import { clusterUp } from "./support/what-is-up.ts";
 
 /** Machines that get another size: for that each is stopped. */
@@ -27,39 +27,13 @@ function memoryGib(): number[] {
     return nodes.map((node) => Number(tables.instances.find(({ name }) => name === node)!.resources.memory) / GIB);
 }
 
-/** Names of the database nodes whose machines do not run. */
-async function away(): Promise<string[]> {
-    const statuses = await machineStatuses(site);
-    return statuses
-        .filter(({ hostname, state }) => nodes.includes(hostname) && state !== "running")
-        .map(({ hostname }) => hostname);
-}
-
-/** Looks who is away until it is stopped. */
-function watch() {
-    const most: string[][] = [[]];
-    let over = false;
-    const watching = (async () => {
-        while (!over) {
-            const now = await away();
-            if (now.join() !== most.at(-1)!.join()) most.push(now);
-            await new Promise((resolve) => setTimeout(resolve, 100));
-        }
-    })();
-    return async () => {
-        over = true;
-        await watching;
-        return most.filter((names) => names.length > 0);
-    };
-}
-
 const memory = (gib: string) => pulumi("config", "set", "--stack", "local", "postgres-ha:databaseMemoryGib", gib);
 
 test("one up changes machine after machine, also after an up that was killed, and no acknowledged row is lost", async () => {
     const outputs = await stackOutputs();
     const workload = await Workload.start(outputs, 900);
     const from = workload.attempts.at(-1)!.ended;
-    const stopWatching = watch();
+    const stopWatching = watchAbsences();
     try {
         expect((await memory("4")).exitCode).toBe(0);
         const { output: preview } = await pulumi("preview", "--stack", "local");

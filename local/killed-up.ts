@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 
-import { repository } from "../../../local/this-testbed.ts";
+import { repository } from "./this-testbed.ts";
 
 const deadlineSeconds = 180;
 
