@@ -1,11 +1,17 @@
-import { expect, test } from "vitest";
+import { afterAll, expect, test } from "vitest";
 
 import { settingChangeNamed } from "../../local/changes/index.ts";
 import { runTogether, type ChangeResult } from "../../local/changes/run-change.ts";
+import { members, superuserSql } from "../../local/machines.ts";
 import { clusterUp } from "./support/what-is-up.ts";
 
 /** Settings of a running cluster are changed, and changed back, under load. The benchmark does the same with each one alone. */
 clusterUp();
+afterAll(async () => {
+    const leader = (await members()).find(({ Role }) => Role === "Leader")!.Member;
+    for (const rest of ["DATABASE billing", "ROLE billing", "ROLE reporting"])
+        await superuserSql(leader, `DROP ${rest}`);
+});
 
 /** @param mostSwitchovers of one `up` */
 function holds(result: ChangeResult, mostSwitchovers: number): void {
