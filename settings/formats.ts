@@ -75,6 +75,16 @@ export const timeZone = checkedText(timeZoneRule, (name) =>
     name === "UTC" || Intl.supportedValuesOf("timeZone").includes(name) ? undefined : timeZoneRule,
 );
 
+const localeRule = "must be a language tag that ICU knows, like ru-RU, de or en-US-u-kn";
+/** ICU locale of a database. */
+export const icuLocale = checkedText(localeRule, (tag) => {
+    try {
+        return Intl.Collator.supportedLocalesOf(tag).length === 1 ? undefined : localeRule;
+    } catch {
+        return localeRule;
+    }
+});
+
 /** Characters. A script travels in the machine's bundle with everything else. */
 const longestScript = 65_536;
 const scriptRule = `must be the text of a script: 1 to ${longestScript} characters, lines that end with a line feed alone, and an absolute path behind #! if it begins with that`;

@@ -2,7 +2,7 @@
 import { z } from "zod";
 
 import { resolveTimings, type Timings } from "../cluster/timings.ts";
-import { databaseName, roleName } from "./formats.ts";
+import { databaseName, icuLocale, roleName } from "./formats.ts";
 import { highAvailabilityKeys } from "./high-availability.ts";
 import { key, refuseRepeated, ruleOver, type Subject, type Values, secondStack } from "./key.ts";
 import * as kind from "./kinds.ts";
@@ -39,14 +39,16 @@ export const postgresqlKeys = {
     }),
     databases: key({
         change: "live",
-        kind: kind.list(kind.object({ name: databaseName, owner: roleName }, "must be a map with name and owner"), {
-            min: 1,
-            max: 50,
-            rule: "must be a list of 1 to 50 maps with name and owner",
-        }),
+        kind: kind.list(
+            kind.object(
+                { name: databaseName, owner: roleName, locale: icuLocale.optional() },
+                "must be a map with name and owner",
+            ),
+            { min: 1, max: 50, rule: "must be a list of 1 to 50 maps with name and owner" },
+        ),
         default: [{ name: "app", owner: "app" }],
         description:
-            "List of databases to create, maps of name and owner. Their owners are created too, with generated passwords.",
+            "List of databases to create, maps of name and owner. Their owners are created too, with generated passwords. A third key, locale (ru-RU, for example), has a new database sort and compare texts by this language's rules (ICU); without it they sort by code point (C.UTF-8). A database that exists keeps its locale.",
     }),
     users: key({
         change: "live",

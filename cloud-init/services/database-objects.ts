@@ -7,9 +7,16 @@ export interface DatabaseObjects {
         readonly password: string;
         readonly databases: readonly string[];
     }[];
-    readonly databases: readonly { readonly name: string; readonly owner: string }[];
+    readonly databases: readonly DatabaseObject[];
     readonly lookupPassword: string;
     readonly healthCheckPassword: string;
+}
+
+export interface DatabaseObject {
+    readonly name: string;
+    readonly owner: string;
+    /** ICU locale, as a language tag. @default C.UTF-8, whose order no update of a library changes */
+    readonly locale?: string | undefined;
 }
 
 /**
@@ -35,13 +42,16 @@ export function databaseObjectsSql(objects: DatabaseObjects): string {
             `GRANT ${identifier(sqlRoles.listedUsers)} TO ${identifier(user.name)} WITH INHERIT FALSE, SET FALSE;`,
         ]),
         ...closeDatabase(maintenanceDatabase, [sqlRoles.poolerLookup, sqlRoles.healthCheck, sqlRoles.rewind]),
+        // A session there, which the pooler may keep open, makes every CREATE DATABASE fail.
+        ...closeDatabase("template1", []),
         ...lookupFunction(),
         ...healthCheckTable(),
         ...objects.databases.flatMap((database) => [
             createIfMissing(
-                `CREATE DATABASE ${identifier(database.name)} OWNER ${identifier(database.owner)}`,
+                `CREATE DATABASE ${identifier(database.name)} OWNER ${identifier(database.owner)} TEMPLATE template0${localeOf(database)}`,
                 `SELECT FROM pg_database WHERE datname = ${literal(database.name)}`,
             ),
+            ...refuseOtherLocale(database),
             `ALTER DATABASE ${identifier(database.name)} OWNER TO ${identifier(database.owner)};`,
             ...closeDatabase(
                 database.name,
@@ -100,6 +110,20 @@ function role(name: string, password: string): string[] {
 /** psql's \gexec runs the statement that the query returns, if it returns one. */
 function createIfMissing(statement: string, existing: string): string {
     return `SELECT ${literal(statement)} WHERE NOT EXISTS (${existing}) \\gexec`;
+}
+
+/** What CREATE DATABASE says about the order of texts. Dates and numbers stay as the cluster writes them. */
+const localeOf = ({ locale }: DatabaseObject): string =>
+    locale === undefined ? "" : ` LOCALE_PROVIDER icu ICU_LOCALE ${literal(locale)} LOCALE 'C.UTF-8'`;
+
+/** Ends the script if the database has another locale than the one asked for: PostgreSQL cannot change it. */
+function refuseOtherLocale({ name, locale }: DatabaseObject): string[] {
+    if (locale === undefined) return [];
+    const rule = `database %s has the locale %s and keeps it. To have ${locale}, load a dump of it into a new database`;
+    const message = `format(${literal(rule)}, datname, coalesce(datlocale, datcollate))`;
+    const raise = `format('DO $refuse$ BEGIN RAISE EXCEPTION USING MESSAGE = %L; END $refuse$', ${message})`;
+    const differs = `datname = ${literal(name)} AND datlocale IS DISTINCT FROM ${literal(locale)}`;
+    return [`SELECT ${raise} FROM pg_database WHERE ${differs} \\gexec`];
 }
 
 /** Only the named roles (and the owner) may connect. */

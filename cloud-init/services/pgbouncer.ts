@@ -97,18 +97,32 @@ export function pgbouncer(inputs: PgbouncerInputs, secrets: PgbouncerSecrets): S
 
 /**
  * Who may come in. Applications: over TLS, with a password. Administrators: to the console, from this machine, as the
- * operating system knows them. No other user connects over the socket, and none to the console over the network.
+ * operating system knows them. No other user connects over the socket, and none to the console over the network. The role
+ * that reads verifiers has one honest client, which asks PostgreSQL itself.
  */
 function hostBasedAuthentication(): string {
     return [
         `local ${consoleDatabase} ${sqlRoles.superuser} peer map=${ADMINISTRATORS}`,
         "local all all reject",
         `host all ${sqlRoles.superuser} all reject`,
+        `host all ${sqlRoles.poolerLookup} all reject`,
         `host ${consoleDatabase} all all reject`,
         "hostssl all all all scram-sha-256",
         "",
     ].join("\n");
 }
+
+/** Parameters of a connection string that concern only the client. */
+const clientOnlyParameters = [
+    "connect_timeout",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_count",
+    "tcp_user_timeout",
+    "load_balance_hosts",
+    "target_session_attrs",
+];
 
 /** PgBouncer's own database, whose statements are SHOW and the like. */
 export const consoleDatabase = "pgbouncer";
@@ -139,6 +153,8 @@ export function configuration(inputs: PgbouncerInputs): string {
         pool_mode: inputs.poolMode,
         default_pool_size: inputs.poolSize,
         max_db_connections: inputs.maxDatabaseConnections,
+        // Over all databases, also those that the settings do not know.
+        max_user_connections: inputs.maxServerConnections,
         max_client_conn: inputs.maxClientConnections,
         max_prepared_statements: 200,
         server_reset_query: "DISCARD ALL",
@@ -146,16 +162,22 @@ export function configuration(inputs: PgbouncerInputs): string {
         server_check_delay: 5,
         server_connect_timeout: 5,
         server_login_retry: 1,
+        // An idle connection of one pool is missing in the pools of other databases.
+        server_idle_timeout: 60,
+        // A client that says nothing counts against max_client_conn.
+        client_login_timeout: 15,
         query_wait_timeout: 30,
         tcp_keepalive: 1,
         tcp_keepidle: inputs.timings.keepaliveIdleSeconds,
         tcp_keepintvl: inputs.timings.keepaliveIntervalSeconds,
         tcp_keepcnt: inputs.timings.keepaliveCount,
         tcp_user_timeout: inputs.timings.userTimeoutMilliseconds,
-        // What is listed here is accepted and not in force. pgjdbc always sends this one; since PostgreSQL 12 every positive
-        // value gives the same text. Anything else (options, search_path, statement_timeout) is refused, with its name: a
-        // migration must not create its tables in another schema than it asked for.
-        ignore_startup_parameters: "extra_float_digits",
+        // What is listed here is accepted and not in force. pgjdbc always sends the first; since PostgreSQL 12 every positive
+        // value gives the same text. The others are libpq's own: drivers that do not know them (asyncpg, pgx, lib/pq,
+        // postgres.js) send them on from a connection string, and a server has no use for them. Anything else (options,
+        // search_path, statement_timeout) is refused, with its name: a migration must not create its tables in another schema
+        // than it asked for.
+        ignore_startup_parameters: ["extra_float_digits", ...clientOnlyParameters].join(","),
         // Health checks come and go every second.
         log_connections: 0,
         log_disconnections: 0,

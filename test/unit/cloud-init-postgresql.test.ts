@@ -112,6 +112,20 @@ const connect = (
         },
     );
 const PGBOUNCER = 6432;
+
+/** A program that logs in to PgBouncer as app with these parameters, as drivers pass them on, and prints the answer. */
+const startupWith = (...parameters: string[]) => `python3 - <<'END'
+import socket, ssl, struct
+raw = socket.create_connection(("${self!.fqdn}", ${PGBOUNCER}), 5)
+raw.sendall(struct.pack("!ii", 8, 80877103))
+assert raw.recv(1) == b"S"
+context = ssl.create_default_context(cafile="/etc/postgres-ha/tls/ca.crt")
+connection = context.wrap_socket(raw, server_hostname="${self!.fqdn}")
+words = ["user", "app", "database", "app", *${JSON.stringify(parameters)}]
+body = struct.pack("!i", 196608) + b"".join(word.encode() + b"\\0" for word in words) + b"\\0"
+connection.sendall(struct.pack("!i", len(body) + 4) + body)
+print(connection.recv(4096).decode(errors="replace"))
+END`;
 const POSTGRESQL = 5432;
 
 /** Everything that the script decides about. */
@@ -249,7 +263,7 @@ describe("roles and databases", () => {
     it("are closed to PUBLIC", async () => {
         expect(
             await asSuperuser(
-                "SELECT datname FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) WHERE grantee = 0 AND datname !~ '^template'",
+                "SELECT datname FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) WHERE grantee = 0 AND privilege_type = 'CONNECT' AND datallowconn",
             ),
         ).toBe("");
         for (const port of [POSTGRESQL, PGBOUNCER]) {
@@ -257,6 +271,43 @@ describe("roles and databases", () => {
             expect(refused.stderr).toMatch(/permission denied for database "app"/);
             expect(refused.status).not.toBe(0);
         }
+    });
+
+    it("are made while a session of template1 is open", async () => {
+        const held = scratch.bash("runuser -u postgres -- psql --no-psqlrc -Atc 'SELECT pg_sleep(5)' template1");
+        await setTimeout(1000);
+        const wanted = { ...objects, databases: [...objects.databases, { name: "meanwhile", owner: "app" }] };
+        const made = await scratch.bash(createDatabaseObjectsCommand(30), { input: databaseObjectsSql(wanted) });
+        expect(made).toMatchObject({ status: 0, stderr: "" });
+        expect(await asSuperuser("SELECT datname FROM pg_database WHERE datname = 'meanwhile'")).toBe("meanwhile");
+        expect((await held).status).toBe(0);
+        await asSuperuser("DROP DATABASE meanwhile");
+    });
+
+    it("sort texts by the language of the database", async () => {
+        const make = (locale: string) =>
+            scratch.bash(createDatabaseObjectsCommand(30), {
+                input: databaseObjectsSql({
+                    ...objects,
+                    databases: [...objects.databases, { name: "russian", owner: "app", locale }],
+                }),
+            });
+        const sorted = (database: string) =>
+            asSuperuser(
+                "SELECT string_agg(word, ' ' ORDER BY word) FROM unnest(ARRAY['жук', 'Ёлка', 'ель', 'Банан', 'арбуз']) AS word",
+                database,
+            );
+        expect(await make("ru-RU")).toMatchObject({ status: 0, stderr: "" });
+        expect(await sorted("russian")).toBe("арбуз Банан Ёлка ель жук");
+        expect(await sorted("app")).toBe("Ёлка Банан арбуз ель жук");
+        expect(await make("ru-RU")).toMatchObject({ status: 0, stderr: "" });
+
+        const refused = await make("de-DE");
+        expect(refused.status).not.toBe(0);
+        expect(refused.stderr).toContain(
+            "database russian has the locale ru-RU and keeps it. To have de-DE, load a dump of it into a new database",
+        );
+        await asSuperuser("DROP DATABASE russian");
     });
 
     it("hide the verifiers of the cluster's own roles from PgBouncer", async () => {
@@ -320,6 +371,19 @@ describe("PgBouncer", () => {
         expect(refused.status).not.toBe(0);
         expect(refused.stderr).toMatch(/unsupported startup parameter in options: search_path/);
         expect((await psql({ PGOPTIONS: "-c statement_timeout=1s" })).stderr).toMatch(/in options: statement_timeout/);
+    });
+
+    it("accepts what a driver passes on of libpq's own parameters", async () => {
+        const sent = await scratch.bash(startupWith("connect_timeout", "3", "tcp_user_timeout", "10000"));
+        expect(sent.output).toMatch(/^R/);
+        const refused = await scratch.bash(startupWith("search_path", "billing"));
+        expect(refused.output).toMatch(/unsupported startup parameter: search_path/);
+    });
+
+    it("takes the role that reads verifiers from no client", async () => {
+        const refused = await connect(PGBOUNCER, "pgbouncer_lookup", passwords.lookupPassword, "postgres");
+        expect(refused.status).not.toBe(0);
+        expect(refused.stderr).toMatch(/login rejected/);
     });
 
     it("keeps serving who was connected while the roles were made again", async () => {

@@ -22,6 +22,8 @@ const plan = addressPlan(cluster);
 
 describe("connection strings", () => {
     const strings = connectionStrings(plan, "orders", "app", "Password0123");
+    const limits =
+        "connect_timeout=3&keepalives_idle=5&keepalives_interval=3&keepalives_count=3&tcp_user_timeout=10000";
 
     it("lead to the load balancers' common address, and from there on to each: writes to 5000, reads to 5001", () => {
         const hosts = (port: number) =>
@@ -29,10 +31,10 @@ describe("connection strings", () => {
                 .map((host) => `${host}:${port}`)
                 .join(",");
         expect(strings.readWrite).toBe(
-            `postgresql://app:Password0123@${hosts(5000)}/orders?sslmode=verify-full&connect_timeout=3`,
+            `postgresql://app:Password0123@${hosts(5000)}/orders?sslmode=verify-full&${limits}`,
         );
         expect(strings.readOnly).toBe(
-            `postgresql://app:Password0123@${hosts(5001)}/orders?sslmode=verify-full&connect_timeout=3`,
+            `postgresql://app:Password0123@${hosts(5001)}/orders?sslmode=verify-full&${limits}`,
         );
     });
 
@@ -44,6 +46,7 @@ describe("connection strings", () => {
         expect(Object.fromEntries(url.searchParams)).toEqual({
             sslmode: "verify-full",
             target_session_attrs: "read-write",
+            ...Object.fromEntries(new URLSearchParams(limits)),
         });
     });
 
