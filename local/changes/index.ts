@@ -123,7 +123,7 @@ export const settingChanges: readonly SettingChange[] = [
     {
         key: "loadBalancers",
         value: 2,
-        expected: { seen: inCloud("targetGroups", /^main/), shows: '"10.10.32.5"' },
+        expected: { seen: inCloud("targetGroups", /^main/), shows: '"10.10.32.6"' },
     },
     {
         key: "jumpHostCores",
@@ -249,7 +249,7 @@ export const settingChanges: readonly SettingChange[] = [
     {
         key: "patroniCallbacks",
         value: { on_reload: "true\n" },
-        expected: { seen: onEach("database", "ls /etc/patroni/callbacks"), shows: "on_reload" },
+        expected: { seen: onEach("database", "ls /etc/postgres-ha/callbacks || true"), shows: "on_reload" },
     },
     {
         key: "maxReplicaLagMib",
