@@ -1,8 +1,9 @@
 import type { Timings } from "../../cluster/timings.ts";
-import { dropIn } from "./base.ts";
+import { dropIn, keepalive } from "./base.ts";
 import { nodeTls, ports, type Peer } from "../../cluster/names.ts";
+import { guardCommand } from "../machine/command-units.ts";
 import type { ServicePart } from "../machine/configuration.ts";
-import { greeting, refresh } from "../machine/scripts.ts";
+import { greeting, refresh, script } from "../machine/scripts.ts";
 
 export interface HaproxyInputs {
     readonly members: readonly Peer[];
@@ -21,16 +22,52 @@ export interface LoadBalancerSecrets {
 }
 
 const CONFIG = "/etc/haproxy/haproxy.cfg";
+// These four are also in files/haproxy-servers.py.
 const SOCKET = "/run/haproxy.sock";
+/** SELinux's policy of AlmaLinux lets HAProxy have names that begin like this one, wherever they were labelled. */
+const MASTER_SOCKET = "/run/haproxy.sock.master";
+const SERVERS = "/etc/postgres-ha/haproxy-servers";
+/** Where SELinux lets HAProxy read what another service wrote. */
+const STATE = "/var/lib/haproxy/servers";
 const CERTIFICATE = "/etc/postgres-ha/tls/node.pem";
+
+const serversScript = script("haproxy-servers.py");
+const sessionsUnit = "haproxy-sessions";
 
 /** HAProxy in front of every node's PgBouncer. */
 export function haproxy(inputs: HaproxyInputs, secrets: LoadBalancerSecrets): ServicePart {
     return {
         packages: ["haproxy", "socat"],
-        unitsWithSecrets: ["haproxy.service"],
+        unitsWithSecrets: ["haproxy.service", `${sessionsUnit}.service`],
         selinux: ["setsebool -P haproxy_connect_any on"],
         files: [
+            // First, because systemd has to know the commands before the reloads that the other files ask for.
+            dropIn("haproxy.service", {
+                Unit: { StartLimitIntervalSec: "0" },
+                Service: {
+                    // Where it fails (the disk is full) HAProxy starts all the same, with what it knew at its last reload.
+                    ExecStartPre: `-/usr/bin/install --mode=0644 ${SERVERS} ${STATE}`,
+                    // The package's own commands, and the socket that leads to processes from before a reload.
+                    ExecStart: [
+                        "",
+                        `/usr/sbin/haproxy -Ws -S ${MASTER_SOCKET},mode,600 -f $CONFIG -f $CFGDIR -p $PIDFILE $OPTIONS`,
+                    ],
+                    // Likewise, and the new process knows what the present one does.
+                    ExecReload: [
+                        "",
+                        "/usr/sbin/haproxy -f $CONFIG -f $CFGDIR -c -q $OPTIONS",
+                        `${serversScript.path} remember`,
+                        "/bin/kill -USR2 $MAINPID",
+                    ],
+                    Restart: "always",
+                    RestartSec: "200ms",
+                    // For as many as may be configured, since a running HAProxy cannot be given more.
+                    LimitNOFILE: "65536",
+                    OOMScoreAdjust: "-900",
+                },
+            }),
+            { ...serversScript, onChange: [refresh("restart", `${sessionsUnit}.service`)] },
+            { path: SERVERS, content: serversDown(inputs.members) },
             { path: CONFIG, content: configuration(inputs), onChange: [refresh("reload", "haproxy.service")] },
             {
                 path: CERTIFICATE,
@@ -55,15 +92,10 @@ export function haproxy(inputs: HaproxyInputs, secrets: LoadBalancerSecrets): Se
                 "",
                 "END",
             ]),
-            dropIn("haproxy.service", {
-                Unit: { StartLimitIntervalSec: "0" },
-                Service: {
-                    Restart: "always",
-                    RestartSec: "200ms",
-                    // For as many as may be configured, since a running HAProxy cannot be given more.
-                    LimitNOFILE: "65536",
-                    OOMScoreAdjust: "-900",
-                },
+            ...guardCommand({
+                name: sessionsUnit,
+                command: `${serversScript.path} watch ${inputs.timings.fastCheckIntervalMilliseconds / 1000}`,
+                description: "Close sessions from before a reload of HAProxy whose server is gone",
             }),
         ],
     };
@@ -92,7 +124,7 @@ backend ${name}
     tcp-check connect port ${ports.pgbouncer} comment "PgBouncer"
     tcp-check send-binary ${GSSENC_REQUEST} comment "GSSENCRequest"
     tcp-check expect binary ${GSSENC_REFUSED} comment "PgBouncer does not answer"
-    default-server check check-ssl verify required ca-file ${nodeTls.ca} ${checkTimings(timings)} on-marked-down shutdown-sessions
+    default-server check check-ssl verify required ca-file ${nodeTls.ca} ${checkTimings(timings)} on-marked-down shutdown-sessions tcp-ut ${SILENCE_SECONDS}s
 ${servers.join("\n")}`;
     return `global
     log stdout format raw local0 notice
@@ -101,6 +133,8 @@ ${servers.join("\n")}`;
     chroot /var/lib/haproxy
     maxconn ${inputs.maxConnections}
     stats socket ${SOCKET} mode 600 level admin
+    # Without it, every server would count as up until its first check.
+    server-state-file ${STATE}
     ssl-default-bind-options ssl-min-ver TLSv1.2
     ssl-default-server-options ssl-min-ver TLSv1.2
 
@@ -112,6 +146,7 @@ defaults
     option clitcpka
     option srvtcpka
     option redispatch
+    load-server-state-from-file global
     retries 3
     timeout queue ${timings.connectTimeoutMilliseconds}ms
     timeout connect ${timings.connectTimeoutMilliseconds}ms
@@ -142,6 +177,30 @@ frontend statistics
     stats show-legends
 ${behindNetworkLoadBalancer ? health : ""}`;
 }
+
+/**
+ * Every server of both backends is down: what HAProxy has to believe until it has checked. The format is that of its
+ * "show servers state" (manual). HAProxy goes by the names; the identifiers only have to be there.
+ */
+export function serversDown(members: readonly Peer[]): string {
+    const columns =
+        "be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change " +
+        "srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id " +
+        "srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port";
+    const lines = ["leader", "replicas"].flatMap((backend) =>
+        members.map(
+            ({ name, address }) =>
+                `1 ${backend} 1 ${name} ${address} 0 0 1 1 0 1 0 0 6 0 0 0 - ${ports.pgbouncer} - 0 0 - - 0`,
+        ),
+    );
+    return ["1", `# ${columns}`, ...lines, ""].join("\n");
+}
+
+/**
+ * A node that answers nothing loses a session after this time, with unanswered data as without: as long as keepalives take.
+ * The kernel alone repeats data for a quarter of an hour. It is the second line of defence: checks are sooner.
+ */
+const SILENCE_SECONDS = keepalive.idleSeconds + keepalive.intervalSeconds * keepalive.probes;
 
 /**
  * What the network load balancer asks: does HAProxy serve? Not whether there is a leader: while nobody leads, every

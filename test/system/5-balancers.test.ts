@@ -10,7 +10,7 @@ import { clusterUp } from "./support/what-is-up.ts";
 import { sql } from "../../local/sql.ts";
 import { local, pulumi, stackOutputs } from "../../local/commands.ts";
 import { eventually } from "../../local/eventually.ts";
-import { machineId, onMachine } from "../../local/machines.ts";
+import { machineId, onMachine, superuserSql } from "../../local/machines.ts";
 import type { Outputs } from "../../local/outputs.ts";
 import { repository, site } from "../../local/this-testbed.ts";
 
@@ -116,6 +116,121 @@ describe("one load balancer", () => {
         await eventually(
             60,
             () => sqlFrom(zoneA, readWrite, insert),
+            (token) => token !== "",
+        );
+    });
+});
+
+describe("HAProxy", () => {
+    /** What it says of its servers: status, and the sessions that its present process led there. */
+    const servers = async () =>
+        (await onMachine("lb-1", "haproxy-console", "show stat -1 4 -1"))
+            .split("\n")
+            .filter((line) => line !== "" && !line.startsWith("#"))
+            .map((line) => line.split(","))
+            .map((fields) => ({
+                backend: fields[0],
+                name: fields[1]!,
+                status: fields[17],
+                sessions: Number(fields[7]),
+            }));
+    const serversOfLeader = async () => (await servers()).filter(({ backend }) => backend === "leader");
+    const leaderName = async () => (await serversOfLeader()).find(({ status }) => status === "UP")!.name;
+
+    /** Opens one connection after another to the leader's port, and does something meanwhile. */
+    async function connecting(seconds: number, work: () => Promise<void>) {
+        const program = join(import.meta.dirname, "support/open-connections.ts");
+        const { address, port } = outputs.leaderEndpoint;
+        const [{ exitCode, stdout, stderr }] = await Promise.all([
+            captureAsClient(site, [process.execPath, program, address, `${port}`, `${seconds}`], {
+                timeoutSeconds: seconds + 20,
+            }),
+            work(),
+        ]);
+        expect(exitCode, stderr).toBe(0);
+        return JSON.parse(stdout) as { answered: number; failed: number };
+    }
+
+    /** Waits until a new process has led sessions to the leader. @returns the names of all servers that got any */
+    async function serversWithSessions(leader: string): Promise<string[]> {
+        const found = await eventually(10, serversOfLeader, (all) =>
+            all.some(({ name, sessions }) => name === leader && sessions > 0),
+        );
+        return found.filter(({ sessions }) => sessions > 0).map(({ name }) => name);
+    }
+
+    test("leads port 5000 to the leader only, from the first connection after a reload on, and refuses none", async () => {
+        const leader = await leaderName();
+        const { answered, failed } = await connecting(12, async () => {
+            for (let round = 0; round < 4; round++) {
+                await onMachine("lb-1", "systemctl", "reload", "haproxy.service");
+                expect(await serversWithSessions(leader)).toEqual([leader]);
+                await new Promise((resolve) => setTimeout(resolve, 1000));
+                expect(await serversWithSessions(leader)).toEqual([leader]);
+            }
+        });
+        expect(answered).toBeGreaterThan(100);
+        expect(failed).toBe(0);
+    });
+
+    test.each([["restart"], ["kill", "--signal=KILL"]])(
+        "leads port 5000 to the leader only, from the first connection after systemctl %s on",
+        async (...action) => {
+            const leader = await leaderName();
+            const { answered } = await connecting(12, async () => {
+                for (let round = 0; round < 3; round++) {
+                    await onMachine("lb-1", "systemctl", ...action, "haproxy.service");
+                    await new Promise((resolve) => setTimeout(resolve, 2000));
+                    expect(await serversWithSessions(leader)).toEqual([leader]);
+                }
+            });
+            expect(answered).toBeGreaterThan(100);
+        },
+    );
+
+    test("ends sessions from before a reload together with later ones when their node falls silent", async () => {
+        const leader = await leaderName();
+        const address = outputs.nodes.find(({ hostname }) => hostname === leader)!.address;
+        const endings: number[] = [];
+        const sessions: Promise<unknown>[] = [];
+        const open = async () => {
+            const name = `asleep-${sessions.length}`;
+            const uri = `${outputs.connections[0]!.readWrite}&application_name=${name}`;
+            sessions.push(sql(uri, "SELECT pg_sleep(300)").catch(() => endings.push(performance.now())));
+            await eventually(
+                10,
+                () => superuserSql(leader, `SELECT count(*) FROM pg_stat_activity WHERE application_name = '${name}'`),
+                (count) => count === "1",
+            );
+        };
+        await open();
+        await onMachine("lb-1", "systemctl", "reload", "haproxy.service");
+        await open();
+        expect(endings).toEqual([]);
+        const silence = "inet silence";
+        await onMachine(
+            "lb-1",
+            "nft",
+            `add table ${silence}; add chain ${silence} output { type filter hook output priority 0; }; ` +
+                `add rule ${silence} output ip daddr ${address} drop`,
+        );
+        try {
+            const silent = performance.now();
+            await eventually(
+                30,
+                async () => endings.length,
+                (ended) => ended === 2,
+                0.1,
+            );
+            expect(Math.abs(endings[1]! - endings[0]!)).toBeLessThan(5000);
+            expect(Math.max(...endings) - silent).toBeLessThan(30_000);
+        } finally {
+            await onMachine("lb-1", "nft", `delete table ${silence}`);
+            await Promise.all(sessions);
+        }
+        await eventually(
+            30,
+            () => sqlFrom(zoneA, outputs.connections[0]!.readWrite, insert),
             (token) => token !== "",
         );
     });

@@ -12,7 +12,7 @@ import {
     writeUserDataFiles,
     type RenderedMachine,
 } from "../support/rendered-cluster.ts";
-import { ScratchMachine, type Result } from "../support/scratch-machine.ts";
+import { ScratchMachine, type Result, type ScratchFile } from "../support/scratch-machine.ts";
 
 const APPLY = "/usr/local/libexec/postgres-ha/apply";
 
@@ -163,24 +163,48 @@ describe.each(Object.entries(configurations))("with %s", (_, configuration) => {
         });
 
         if (role === "loadBalancer") {
+            /** As a running HAProxy would leave it: with it down, every server would be worth a warning. */
+            const everyServerUp = {
+                path: "/var/lib/haproxy/servers",
+                content: fileOf(machine, "/etc/postgres-ha/haproxy-servers").content.replace(
+                    /^(1 \S+ 1 \S+ \S+) 0 /gm,
+                    "$1 2 ",
+                ),
+            };
+
             it("has a configuration that HAProxy 3.0 accepts without a warning", async () => {
+                await scratch.run("tee", [everyServerUp.path], { input: everyServerUp.content });
                 expectClean(await scratch.run("haproxy", ["-c", "-q", "-f", "/etc/haproxy/haproxy.cfg"]));
             });
 
-            it("has a configuration that HAProxy 2.6 accepts without a warning", async () => {
+            const readByOldHaproxy = async (...files: readonly ScratchFile[]) => {
                 const old = new ScratchMachine("oldHaproxy");
                 try {
                     old.write(
                         { path: "/etc/passwd", content: "root:x:0:0::/:/bin/sh\nhaproxy:x:99:99::/:/bin/sh\n" },
                         { path: "/etc/group", content: "root:x:0:\nhaproxy:x:99:\n" },
                         ...machine.configuration.files,
+                        ...files,
                     );
-                    const result = await old.run("haproxy", ["-c", "-f", "/etc/haproxy/haproxy.cfg"]);
-                    expect(result.output).not.toMatch(/WARNING|ALERT/);
-                    expect(result.status).toBe(0);
+                    return await old.run("haproxy", ["-c", "-f", "/etc/haproxy/haproxy.cfg"]);
                 } finally {
                     await old.remove();
                 }
+            };
+
+            it("has a configuration that HAProxy 2.6 accepts without a warning", async () => {
+                const result = await readByOldHaproxy(everyServerUp);
+                expect(result.output).not.toMatch(/WARNING|ALERT/);
+                expect(result.status).toBe(0);
+            });
+
+            it("has a file by which HAProxy 2.6 takes every server as down", async () => {
+                const { content } = fileOf(machine, "/etc/postgres-ha/haproxy-servers");
+                const result = await readByOldHaproxy({ path: everyServerUp.path, content });
+                expect(result.output.match(/is DOWN, changed from server-state/g)).toHaveLength(
+                    2 * cluster.plan.nodes.database.length,
+                );
+                expect(result.status).toBe(0);
             });
         }
 
