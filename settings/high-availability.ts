@@ -86,7 +86,14 @@ export const highAvailabilityKeys = {
         kind: kind.whole(1, 10_240, "MiB"),
         default: 16,
         description:
-            "A replica that lags behind by more MiB than this gets no new sessions from port 5001, and the ones that it has there end.",
+            "A replica that lags behind by more MiB than this gets no new sessions from port 5001. What becomes of those that it has there, keepReadsOnLaggingReplica says.",
+    }),
+    keepReadsOnLaggingReplica: key({
+        change: "live",
+        kind: kind.flag,
+        default: false,
+        description:
+            "Whether sessions from port 5001 go on when their replica lags behind by more than maxReplicaLagMib, so that long reads finish, with data that may be older. False ends them. When a replica fails, its sessions end in either case.",
     }),
 };
 
@@ -117,6 +124,8 @@ export function highAvailabilitySettings(configuration: Configuration) {
             maxFailoverLagMib: configuration.maxFailoverLagMib,
             /** A replica that lags behind by more gets no reads on port 5001. */
             maxReplicaLagMib: configuration.maxReplicaLagMib,
+            /** Whether such a replica keeps the sessions that it has. */
+            keepReadsOnLaggingReplica: configuration.keepReadsOnLaggingReplica,
             /**
              * Whether a watchdog resets a leader that hangs. Under the fast profile's short lease a machine that is frozen
              * for ten seconds would come within three seconds of a reset.

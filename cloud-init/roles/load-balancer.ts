@@ -15,6 +15,7 @@ export function loadBalancer(source: MachineSource, certificate: Certificate): M
                 members: plan.nodes.database.map(peer),
                 maxConnections: loadBalancerMaxConnections,
                 maxReplicaLagMib: highAvailability.maxReplicaLagMib,
+                keepReadsOnLaggingReplica: highAvailability.keepReadsOnLaggingReplica,
                 timings: highAvailability.timings.haproxy,
                 behindNetworkLoadBalancer: plan.networkLoadBalancer !== undefined,
             },

@@ -11,6 +11,8 @@ export interface HaproxyInputs {
     readonly maxConnections: number;
     /** A replica further behind gets no reads. */
     readonly maxReplicaLagMib: number;
+    /** Whether it keeps the sessions that it has. */
+    readonly keepReadsOnLaggingReplica: boolean;
     readonly timings: Timings["haproxy"];
     /** Whether a network load balancer leads here. */
     readonly behindNetworkLoadBalancer: boolean;
@@ -114,18 +116,32 @@ export function configuration(inputs: HaproxyInputs): string {
     const servers = members.map(
         (member) => `    server ${member.name} ${member.address}:${ports.pgbouncer} verifyhost ${member.fqdn}`,
     );
-    const backend = (name: string, patroniPath: string) => `
+    const askPatroni = (path: string, otherwise = 'comment "Patroni has another role or is not well"') => [
+        `    tcp-check connect port ${ports.patroni} ssl comment "Patroni"`,
+        `    tcp-check send "OPTIONS ${path} HTTP/1.0\\r\\n\\r\\n" comment "${path}"`,
+        `    tcp-check expect rstring "^HTTP/1.[01] 200" ${otherwise}`,
+    ];
+    const askPgbouncer = [
+        `    tcp-check connect port ${ports.pgbouncer} comment "PgBouncer"`,
+        `    tcp-check send-binary ${GSSENC_REQUEST} comment "GSSENCRequest"`,
+        `    tcp-check expect binary ${GSSENC_REFUSED} comment "PgBouncer does not answer"`,
+    ];
+    const backend = (name: string, ...checks: readonly string[]) => `
 backend ${name}
     balance leastconn
     option tcp-check
-    tcp-check connect port ${ports.patroni} ssl comment "Patroni"
-    tcp-check send "OPTIONS ${patroniPath} HTTP/1.0\\r\\n\\r\\n" comment "${patroniPath}"
-    tcp-check expect rstring "^HTTP/1.[01] 200" comment "Patroni has another role or is not well"
-    tcp-check connect port ${ports.pgbouncer} comment "PgBouncer"
-    tcp-check send-binary ${GSSENC_REQUEST} comment "GSSENCRequest"
-    tcp-check expect binary ${GSSENC_REFUSED} comment "PgBouncer does not answer"
+${checks.join("\n")}
     default-server check check-ssl verify required ca-file ${nodeTls.ca} ${checkTimings(timings)} on-marked-down shutdown-sessions tcp-ut ${SILENCE_SECONDS}s
 ${servers.join("\n")}`;
+    const replicaInTime = `/replica?lag=${inputs.maxReplicaLagMib}MB`;
+    // The last answer decides whether a server gets new sessions. It does not take the server down, so those there go on.
+    const checksOfReplicas = inputs.keepReadsOnLaggingReplica
+        ? [
+              ...askPatroni("/replica"),
+              ...askPgbouncer,
+              ...askPatroni(replicaInTime, 'error-status L7OKC comment "The replica lags"'),
+          ]
+        : [...askPatroni(replicaInTime), ...askPgbouncer];
     return `global
     log stdout format raw local0 notice
     user haproxy
@@ -163,8 +179,8 @@ ${bind(ports.replicas, ports.balancedReplicas)}
     # Reads go to the leader only while no replica can take them.
     use_backend replicas if { nbsrv(replicas) gt 0 }
     default_backend leader
-${backend("leader", "/primary")}
-${backend("replicas", `/replica?lag=${inputs.maxReplicaLagMib}MB`)}
+${backend("leader", ...askPatroni("/primary"), ...askPgbouncer)}
+${backend("replicas", ...checksOfReplicas)}
 
 frontend statistics
     mode http

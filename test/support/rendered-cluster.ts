@@ -48,6 +48,7 @@ export const configurations = {
         databaseNodes: 5,
         profile: "safe",
         synchronousMode: "strict",
+        keepReadsOnLaggingReplica: true,
         loadBalancers: 2,
         almalinuxMirror: "http://repo.example.org/almalinux",
         epelMirror: "http://repo.example.org/epel",

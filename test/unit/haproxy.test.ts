@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 
 import { serversDown } from "../../cloud-init/services/haproxy.ts";
 import { eventually } from "../../local/eventually.ts";
-import { fileOf, machineOf, renderCluster } from "../support/rendered-cluster.ts";
+import { fileOf, machineOf, renderCluster, type RenderedMachine } from "../support/rendered-cluster.ts";
 import { installed, installedScript } from "../support/scripts.ts";
 import { ScratchMachine } from "../support/scratch-machine.ts";
 
@@ -12,12 +12,15 @@ const balancer = machineOf(cluster, "loadBalancer");
 const nodes = cluster.plan.nodes.database.map(({ hostname, fqdn, address }) => ({ name: hostname, fqdn, address }));
 const [one, two, three] = nodes.map(({ name }) => name) as [string, string, string];
 
-/** Without TLS, and without the statistics page, which needs it. */
-const configuration = fileOf(balancer, "/etc/haproxy/haproxy.cfg")
-    .content.replace(/^( {4}tcp-check connect port \d+) ssl/gm, "$1")
-    .replace(/ check-ssl verify required ca-file \S+/g, "")
-    .replace(/ verifyhost \S+/g, "")
-    .replace(/\nfrontend statistics[^]*/, "\n");
+/** haproxy.cfg without TLS, and without the statistics page, which needs it. */
+const withoutTls = (content: string) =>
+    content
+        .replace(/^( {4}tcp-check connect port \d+) ssl/gm, "$1")
+        .replace(/ check-ssl verify required ca-file \S+/g, "")
+        .replace(/ verifyhost \S+/g, "")
+        .replace(/\nfrontend statistics[^]*/, "\n");
+const configurationOf = (machine: RenderedMachine) => withoutTls(fileOf(machine, "/etc/haproxy/haproxy.cfg").content);
+const configuration = configurationOf(balancer);
 
 const unit = fileOf(balancer, "/etc/systemd/system/haproxy.service.d/50-postgres-ha.conf").content;
 /** What systemd would run, the empty lines that reset the package's aside. */
@@ -238,3 +241,34 @@ it("closes sessions from before a reload when their server goes down or is remov
     await untilEnded(reads[0]);
     expect(await ended()).toEqual([true, true, false]);
 });
+
+it.each([false, true])(
+    "with keepReadsOnLaggingReplica %s keeps sessions accordingly; a replica that fails loses them",
+    async (keep) => {
+        const keeping = machineOf(renderCluster({ keepReadsOnLaggingReplica: keep }), "loadBalancer");
+        await scratch.run("tee", ["/etc/haproxy/haproxy.cfg"], { input: configurationOf(keeping) });
+        await startNodes("primary", "replica", "gone");
+        await startHaproxy();
+        await untilUp("replicas", two);
+        const session = await openSession(5001);
+        expect(session.node).toBe(two);
+
+        await setRole(two, "lagging");
+        await untilUp("replicas");
+        // Reads go to the leader while no replica can take them.
+        await untilUp("leader", one);
+        expect((await openSession(5001)).node).toBe(one);
+        await new Promise((resolve) => setTimeout(resolve, 2000));
+        expect(await session.hasEnded()).toBe(!keep);
+
+        await setRole(two, "gone");
+        await untilEnded(session);
+        // A replica that comes back and lags gets none, either.
+        await setRole(two, "lagging");
+        await new Promise((resolve) => setTimeout(resolve, 1500));
+        expect(await serversUp("replicas")).toEqual([]);
+        await setRole(two, "replica");
+        await untilUp("replicas", two);
+        expect((await openSession(5001)).node).toBe(two);
+    },
+);
