@@ -84,7 +84,7 @@ def remember():
         running = {}
     states = {}
     for key, row in running.items():
-        if row["status"].startswith("UP"):
+        if row["status"].startswith(("UP", "DRAIN")):
             states[key] = RUNNING
         elif row["status"].startswith("NOLB"):
             states[key] = STOPPING

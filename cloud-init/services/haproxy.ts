@@ -196,17 +196,17 @@ ${behindNetworkLoadBalancer ? health : ""}`;
 
 /**
  * Every server of both backends is down: what HAProxy has to believe until it has checked. The format is that of its
- * "show servers state" (manual). HAProxy goes by the names; the identifiers only have to be there.
+ * "show servers state" (manual). HAProxy goes by the names; the identifiers only have to be there. Later
+ * versions have more columns, which may be missing.
  */
 export function serversDown(members: readonly Peer[]): string {
     const columns =
         "be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight srv_iweight srv_time_since_last_change " +
         "srv_check_status srv_check_result srv_check_health srv_check_state srv_agent_state bk_f_forced_id srv_f_forced_id " +
-        "srv_fqdn srv_port srvrecord srv_use_ssl srv_check_port srv_check_addr srv_agent_addr srv_agent_port";
+        "srv_fqdn srv_port srvrecord";
     const lines = ["leader", "replicas"].flatMap((backend) =>
         members.map(
-            ({ name, address }) =>
-                `1 ${backend} 1 ${name} ${address} 0 0 1 1 0 1 0 0 6 0 0 0 - ${ports.pgbouncer} - 0 0 - - 0`,
+            ({ name, address }) => `1 ${backend} 1 ${name} ${address} 0 0 1 1 0 1 0 0 6 0 0 0 - ${ports.pgbouncer} -`,
         ),
     );
     return ["1", `# ${columns}`, ...lines, ""].join("\n");
