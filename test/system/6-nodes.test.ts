@@ -7,7 +7,7 @@ import { paths } from "../../testbed/machines/names.ts";
 import { findMachine } from "../../testbed/machines/records.ts";
 import { clusterUp } from "./support/what-is-up.ts";
 import { sql } from "../../local/sql.ts";
-import { local, pulumi, stackOutputs } from "../../local/commands.ts";
+import { local, pulumi, stackOutputs, testbed } from "../../local/commands.ts";
 import { eventually } from "../../local/eventually.ts";
 import { machineId, members, onMachine, switchover } from "../../local/machines.ts";
 import { repository, site } from "../../local/this-testbed.ts";
@@ -62,6 +62,12 @@ const fileSystem = async (name: string) =>
 const mark = (name: string) => onMachine(name, "bash", "-c", `echo ${name} >/var/lib/pgsql/only-here`);
 const markOf = (name: string) => onMachine(name, "cat", "/var/lib/pgsql/only-here");
 
+/** Sets readyTimeoutMinutes. */
+const setReadyTimeout = async (minutes: number) =>
+    expect(
+        (await pulumi("config", "set", "--stack", "local", "postgres-ha:readyTimeoutMinutes", `${minutes}`)).exitCode,
+    ).toBe(0);
+
 /** `pulumi up` that replaces machines. */
 const replace = (...names: readonly string[]) =>
     pulumi(
@@ -107,7 +113,17 @@ describe("a database node that is lost for good", () => {
         await expectWhole(nodes(3));
     });
 
-    test("is replaced together with its disk", async () => {
+    test("is replaced together with its disk, and while the data is copied up says how far that is", async () => {
+        const outputs = await stackOutputs();
+        await sql(readWrite, "CREATE TABLE large AS SELECT repeat(md5(i::text), 30) FROM generate_series(1, 400000) i");
+        await setReadyTimeout(1);
+        await testbed(
+            "latency",
+            "250",
+            outputs.nodes.find(({ hostname }) => hostname === "main-db-3")!.address,
+            "--port",
+            "5432",
+        );
         await powerOff(site, machineId("db-3"));
         const { exitCode, output } = await pulumi(
             "destroy",
@@ -120,17 +136,23 @@ describe("a database node that is lost for good", () => {
             "--target-dependents",
         );
         expect(exitCode, output.slice(-3000)).toBe(0);
+
+        const unfinished = await pulumi("up", "--yes", "--skip-preview", "--stack", "local");
+        expect(unfinished.exitCode).not.toBe(0);
+        expect(unfinished.output).toMatch(/ s: main-db-3 is copying: [\d.]+ of [\d.]+ MiB, .* left\n/);
+        expect(unfinished.output).toMatch(/not done yet after 60 s: main-db-3 is copying: .* Everything else is well/);
+        expect(unfinished.output).not.toContain("not healthy");
+        expect(await stackOutputs()).toEqual(outputs);
+
+        await testbed("heal");
+        await setReadyTimeout(15);
+        await sql(readWrite, "DROP TABLE large");
         await local();
         await expectWhole(nodes(3));
     });
 });
 
 describe("all database nodes replaced at once", () => {
-    const configure = async (minutes: number) =>
-        expect(
-            (await pulumi("config", "set", "--stack", "local", "postgres-ha:readyTimeoutMinutes", `${minutes}`))
-                .exitCode,
-        ).toBe(0);
     let before: string[];
 
     test("wait with their data for an administrator, instead of starting a new cluster", async () => {
@@ -138,7 +160,7 @@ describe("all database nodes replaced at once", () => {
         await Promise.all(nodes(3).map(mark));
         await sql(readWrite, "INSERT INTO kept VALUES (1001)");
         // For as long as etcd waits here for members that may still be booting.
-        await configure(1);
+        await setReadyTimeout(1);
         const { exitCode, output } = await replace(...nodes(3));
         expect(exitCode).not.toBe(0);
         expect(output).toMatch(/main-db-\d\S*: etcd\.service is activating/);
@@ -164,7 +186,7 @@ describe("all database nodes replaced at once", () => {
         );
         for (const name of others) await onMachine(name, "bash", "-euc", onOthers);
         await local();
-        await configure(15);
+        await setReadyTimeout(15);
         await sql(readWrite, "DELETE FROM kept WHERE id = 1001");
         await expectWhole(nodes(3));
         expect(await Promise.all(nodes(3).map(fileSystem))).toEqual(before);

@@ -10,6 +10,9 @@ promised; Patroni's configuration is the one asked for, and on each node every p
 force; each user can log in and connect to its databases; each PgBouncer reaches a PostgreSQL of the
 right role; through every load balancer a write to the leader's port is read back on the replicas' port
 from a replica. Each connection verifies the server's certificate and name.
+
+A replica that is still being copied is waited for as anything else. At the deadline the check fails, because not everything
+is checked; but while the copy goes on and all the rest is well, it says how far it is, and calls nothing unhealthy.
 """
 
 import contextlib
@@ -20,6 +23,7 @@ import time
 import uuid
 
 from .configuration import wanted_configuration
+from .copies import Copies, is_copying
 from .deadline import Deadline
 from .describe_node import PACKAGES, WATCHDOG
 from .etcd import Etcd
@@ -29,10 +33,20 @@ from .postgresql import Postgresql, literal
 from .system import journal, run
 
 WAKE_SECONDS = 1
+# How often figures are printed that change all the time.
+PROGRESS_SECONDS = 10
 
 
 class NotYet(Exception):
     """A promise that is not kept; the text says by which machine and unit."""
+
+
+class StillCopying(NotYet):
+    """Replicas are not there yet; nothing is known to be wrong."""
+
+    def __init__(self, names, text):
+        super().__init__(text)
+        self.names = names
 
 
 ACCESS = """SELECT coalesce(string_agg(DISTINCT problem, '; '), '') FROM (
@@ -60,14 +74,17 @@ class Check:
         self.etcd = Etcd(machine)
         self.patroni = Patroni(machine)
         self.postgresql = Postgresql(machine)
+        self.copies = Copies(machine)
 
-    def everything(self):
-        """Returns the leader's name. Raises NotYet."""
+    def everything(self, without=()):
+        """Returns the leader's name. Raises NotYet.
+        @param without: the names of members whose PostgreSQL is not there yet, and whose promises are not checked"""
+        members = [member for member in self.machine.members if member.name not in without]
         self.etcd_members()
-        leading = self.patroni_members()
-        self.parameters()
+        leading = self.patroni_members(members)
+        self.parameters(members)
         self.access(leading)
-        self.poolers(leading)
+        self.poolers(leading, members)
         self.endpoints()
         return leading
 
@@ -77,7 +94,7 @@ class Check:
             if reason is not None:
                 raise NotYet(f"{member.name}: {reason}")
 
-    def patroni_members(self):
+    def patroni_members(self, expected_members):
         """Returns the leader's name."""
         try:
             state = self.patroni.cluster()
@@ -94,10 +111,14 @@ class Check:
             names = [member["name"] for member in members if leads(member)]
             raise NotYet(f"Patroni reports {len(names)} leaders: {names}")
         timeline = found[leading].get("timeline")
-        for expected in self.machine.members:
+        copying = []
+        for expected in expected_members:
             member = found.get(expected.name)
             if member is None:
                 raise NotYet(f"{expected.name}: patroni.service has not joined the cluster")
+            if is_copying(member):
+                copying.append(expected)
+                continue
             wanted = "running" if expected.name == leading else "streaming"
             if member["state"] != wanted or member.get("timeline") != timeline:
                 raise NotYet(
@@ -107,12 +128,14 @@ class Check:
                 raise NotYet(
                     f"{expected.name}: PostgreSQL waits for a restart to take {', '.join(member.get('pending_restart_reason') or ['its parameters'])}"
                 )
+        if copying:
+            raise StillCopying([member.name for member in copying], "; ".join(map(self.copies.look, copying)))
         if self.machine.synchronous_mode != "off" and not any(map(has_everything, members)):
             raise NotYet("no replica is a synchronous standby")
         return leading
 
-    def parameters(self):
-        reason = why_not_in_force(self.machine, self.machine.members, wanted_configuration(self.machine))
+    def parameters(self, members):
+        reason = why_not_in_force(self.machine, members, wanted_configuration(self.machine))
         if reason is not None:
             raise NotYet(reason)
 
@@ -127,8 +150,8 @@ class Check:
     def query(self, host, port, sql):
         return self.postgresql.as_health_check(host, port, sql, self.password)
 
-    def poolers(self, leading):
-        for member in self.machine.members:
+    def poolers(self, leading, members):
+        for member in members:
             status, output = self.query(member.fqdn, self.machine.ports.pgbouncer, "SELECT pg_is_in_recovery()")
             if status != 0:
                 raise NotYet(f"{member.name}: PgBouncer does not serve: {output[-300:]}")
@@ -210,24 +233,57 @@ def remarks(told):
     ]
 
 
+class Told:
+    """Prints a reason to wait when it is a new one, and the figures of the same one now and then."""
+
+    def __init__(self):
+        self.began = time.monotonic()
+        self.topic = None
+        self.text = ""
+        self.at = self.began
+
+    def tell(self, reason):
+        now, topic = time.monotonic(), getattr(reason, "names", str(reason))
+        if topic == self.topic and (str(reason) == self.text or now < self.at + PROGRESS_SECONDS):
+            return
+        self.topic, self.text, self.at = topic, str(reason), now
+        # Also keeps the SSH connection from being silent.
+        print(f"{now - self.began:.0f} s: {reason}", file=sys.stderr, flush=True)
+
+
+def why_it_ends(check, reason, seconds):
+    """What is said at the deadline, and whether the cluster is well but for what it still waits for."""
+    if not isinstance(reason, StillCopying):
+        return f"the cluster is not healthy after {seconds} s: {reason}", False
+    if not check.copies.go_on(reason.names):
+        return f"the cluster is not healthy after {seconds} s: {reason}, and this does not go on", False
+    try:
+        check.everything(without=reason.names)
+    except NotYet as other:
+        return f"the cluster is not healthy after {seconds} s: {other}; {reason}", False
+    return (
+        f"not done yet after {seconds} s: {reason}. Everything else is well, and the cluster serves. "
+        "When `patronictl list` shows that it streams, run `up` again: it checks the cluster. Until then the outputs are those of the last `up` that succeeded",
+        True,
+    )
+
+
 def main(machine, seconds):
     given = json.load(sys.stdin)
     check = Check(machine, given["password"], given["users"], given["databases"])
-    deadline, started = Deadline(int(seconds)), time.monotonic()
-    reported, woken = "", started
+    deadline, woken, told = Deadline(int(seconds)), time.monotonic(), Told()
     while True:
         try:
             leading = check.everything()
             break
         except NotYet as reason:
             if deadline.is_over():
-                print(f"the cluster is not healthy after {seconds} s: {reason}", file=sys.stderr)
-                check.explain()
+                text, well = why_it_ends(check, reason, seconds)
+                print(text, file=sys.stderr)
+                if not well:
+                    check.explain()
                 sys.exit(1)
-            if str(reason) != reported:
-                reported = str(reason)
-                # Also keeps the SSH connection from being silent.
-                print(f"{time.monotonic() - started:.0f} s: {reported}", file=sys.stderr, flush=True)
+            told.tell(reason)
             if time.monotonic() - woken >= WAKE_SECONDS:
                 check.wake_patroni()
                 woken = time.monotonic()

@@ -6,6 +6,7 @@ node is well again. A node that does not come back is not well, so no other node
 
 import time
 
+from .copies import IS_COPYING
 from .deadline import Patience
 from .etcd import Etcd, NoQuorum
 from .health import START_FAILED
@@ -82,7 +83,8 @@ def wait_for_others(disruption, deadline):
 
 
 def others_first(reason):
-    return f"not restarted, because not every other node is well: {reason}. Mend that node, or put back what was changed; then `up` again"
+    help_it = "Wait until it streams" if IS_COPYING in reason else "Mend that node, or put back what was changed"
+    return f"not restarted, because not every other node is well: {reason}. {help_it}; then `up` again"
 
 
 def wait_until_well(disruption, deadline):

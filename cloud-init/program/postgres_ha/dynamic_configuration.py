@@ -6,6 +6,7 @@ restart, it is restarted in its turn: replicas first, then the leader, which han
 Where a parameter that standbys must not have lower than their leader goes down, the leader is the first, and restarts in
 place. A value with which PostgreSQL does not start costs one node; with the value put back, Patroni starts that one again
 by itself. Does nothing where Patroni does not run yet: its first start reads the same values from its bootstrap section.
+Nor where PostgreSQL's data is still being copied: nothing can be tried there, and PostgreSQL will start with the new values.
 """
 
 import json
@@ -61,8 +62,6 @@ def try_parameters(machine, parameters):
     server: `postgres -C` of what it computes at run time goes through all that, and starts nothing. Raises Refused with
     PostgreSQL's own words."""
     data, account = machine.postgresql.data_directory, machine.postgresql.account
-    if not Postgresql(machine).has_data():
-        return
     scratch = tempfile.mkdtemp(prefix="postgres-ha-trial-")
     try:
         os.mkdir(f"{scratch}/global")
@@ -159,6 +158,9 @@ def apply(machine, deadline):
         print("Patroni does not run yet: nothing to change")
         return
     is_still_here(machine)
+    if not Postgresql(machine).has_all_data():
+        print("PostgreSQL's data is not here yet: it starts with what the other nodes change")
+        return
     change(machine, patroni, own)
     restart_in_turn(machine, deadline)
 

@@ -1,5 +1,6 @@
 """Whether a node is well, and what keeps others from being disturbed while it is not."""
 
+from .copies import Copies, is_copying
 from .etcd import Etcd
 from .patroni import Patroni, has_everything, leads
 
@@ -12,6 +13,7 @@ class Health:
         self.machine = machine
         self.etcd = Etcd(machine)
         self.patroni = Patroni(machine)
+        self.copies = Copies(machine)
 
     def etcd_of(self, members):
         """What is wrong with the etcd of one of them; None if nothing is."""
@@ -35,6 +37,8 @@ class Health:
         states = []
         for member in self.machine.all_but(node.name):
             reason, state = self.of_member(member)
+            if is_copying(state):
+                return self.copies.look(member)
             if reason is not None:
                 return f"{member.name}: {reason}"
             states.append(state)

@@ -88,6 +88,10 @@ class Postgresql:
         """Whether this node was ever part of the cluster."""
         return os.path.exists(f"{self.machine.postgresql.data_directory}/PG_VERSION")
 
+    def has_all_data(self):
+        """Whether PostgreSQL could start here: a copy brings this file last."""
+        return os.path.exists(f"{self.machine.postgresql.data_directory}/global/pg_control")
+
     def control_data(self):
         """What PostgreSQL notes beside its data, whether it runs or not."""
         status, output = run([self.program("pg_controldata"), self.machine.postgresql.data_directory])

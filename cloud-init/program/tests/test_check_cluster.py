@@ -1,13 +1,16 @@
+import contextlib
+import io
+import json
 import unittest
 from unittest import mock
 
 from postgres_ha import check_cluster
-from postgres_ha.check_cluster import Check, NotYet, remarks
+from postgres_ha.check_cluster import Check, NotYet, main, remarks
 from postgres_ha.etcd import Etcd
 from postgres_ha.patroni import Patroni
 from postgres_ha.postgresql import Postgresql
 
-from tests.support import NAMES, machine, replaced
+from tests.support import NAMES, clock, machine, printed, replaced
 
 LEADER = {"name": "db-2", "role": "leader", "state": "running", "timeline": 3}
 
@@ -47,7 +50,8 @@ class OfEtcd(ACheck):
 class OfPatroni(ACheck):
     def judge(self, members, changes=None, **state):
         with replaced(Patroni, cluster={"members": members, **state}):
-            return self.check(**(changes or {})).patroni_members()
+            check = self.check(**(changes or {}))
+            return check.patroni_members(check.machine.members)
 
     def test_names_the_leader_of_a_healthy_cluster(self):
         self.assertEqual(self.judge(HEALTHY), "db-2")
@@ -66,8 +70,8 @@ class OfPatroni(ACheck):
             ([{**LEADER, "name": "db-1"}, LEADER, third], "Patroni reports 2 leaders: ['db-1', 'db-2']"),
             ([first, LEADER], "db-3: patroni.service has not joined the cluster"),
             (
-                [{**first, "state": "creating replica"}, LEADER, third],
-                "db-1: PostgreSQL is creating replica on timeline 3, not streaming on 3",
+                [{**first, "state": "starting"}, LEADER, third],
+                "db-1: PostgreSQL is starting on timeline 3, not streaming on 3",
             ),
             (
                 [{**first, "timeline": 2}, LEADER, third],
@@ -88,7 +92,7 @@ class OfPatroni(ACheck):
             self.judge(HEALTHY, pause=True)
         with replaced(Patroni, cluster=OSError("connection refused")):
             self.assertEqual(
-                self.not_yet(self.check().patroni_members),
+                self.not_yet(self.check().patroni_members, ()),
                 "Patroni on this node does not answer: connection refused",
             )
 
@@ -99,12 +103,74 @@ class OfPatroni(ACheck):
         self.assertEqual(asked, [("/config", {"no_such_key": None}, "PATCH", f"10.0.0.{node}") for node in (1, 2, 3)])
 
 
+COPYING = {"name": "db-3", "role": "replica", "state": "creating replica"}
+
+
+class OfAReplicaThatIsCopied(ACheck):
+    """Each look comes 10 s after the one before; the check has 60 s."""
+
+    def ends(self, members, sent, problem=None, left=None):
+        """What is said when the check ends, on standard error, and its exit status.
+        @param sent: what the node that is copied from says, look after look"""
+        given = {"password": "", "users": [], "databases": []}
+        steps = {"etcd_members": None, "parameters": problem, "access": None, "poolers": None, "endpoints": None}
+        rest = {"wake_patroni": None, "remarks": [[]], "explain": None}
+        cluster = [{"members": [standby("db-1", "quorum_standby"), LEADER, each]} for each in members]
+        with clock() as now, printed(), contextlib.redirect_stderr(io.StringIO()) as said:
+            slow = mock.patch("time.sleep", lambda _: now.sleep(10))
+            stdin = mock.patch("sys.stdin", io.StringIO(json.dumps(given)))
+            with slow, stdin, replaced(Check, **steps, **rest) as patched, replaced(Patroni, cluster=cluster):
+                with replaced(Postgresql, as_superuser=[answer for each in sent for answer in ((0, ""), each)]):
+                    try:
+                        main(machine(), "60")
+                        status = 0
+                    except SystemExit as end:
+                        status = end.code
+        self.explained = patched.mocks["explain"].call_count
+        return said.getvalue().splitlines(), status
+
+    def sent(self, *gibibytes):
+        return [(0, f"{int(each * 1024**3)}|{480 * 1024**3}") for each in gibibytes]
+
+    def test_tells_how_far_it_is_and_ends_well_when_it_streams(self):
+        lines, status = self.ends([COPYING] * 3 + [HEALTHY[2]], [(0, ""), *self.sent(12, 12.5)])
+        self.assertEqual(
+            lines,
+            [
+                "0 s: db-3 is copying",
+                "10 s: db-3 is copying: 12.0 of 480.0 GiB, about 6 min left",
+                "20 s: db-3 is copying: 12.5 of 480.0 GiB, about 12 min left",
+            ],
+        )
+        self.assertEqual(status, 0)
+
+    def test_is_not_called_unhealthy_while_the_copy_goes_on(self):
+        lines, status = self.ends([COPYING], self.sent(*[1 + number / 100 for number in range(9)]))
+        self.assertRegex(
+            lines[-1],
+            r"^not done yet after 60 s: db-3 is copying: 1\.1 of 480\.0 GiB, about 133 h 2 min left\. Everything else is well",
+        )
+        self.assertEqual((status, self.explained), (1, 0))
+
+    def test_is_called_unhealthy_when_the_copy_stops_or_begins_again_and_again(self):
+        for sent in [self.sent(1), self.sent(3, 1, 2, 3, 1, 2, 3), [(2, "refused")]]:
+            with self.subTest(sent):
+                lines, status = self.ends([COPYING], sent)
+                self.assertRegex(lines[-1], "^the cluster is not healthy after 60 s: db-3 is copying.* does not go on$")
+                self.assertEqual((status, self.explained), (1, 1))
+
+    def test_is_called_unhealthy_when_something_else_is_wrong(self):
+        lines, status = self.ends([COPYING], self.sent(*range(1, 9)), problem=NotYet("db-1: a is 1, not 2"))
+        self.assertRegex(lines[-1], "^the cluster is not healthy after 60 s: db-1: a is 1, not 2; db-3 is copying")
+        self.assertEqual((status, self.explained), (1, 1))
+
+
 class OfParameters(ACheck):
     def test_fails_with_what_is_not_in_force(self):
         with replaced(check_cluster, wanted_configuration={}, why_not_in_force="db-1: a is 1, not 2"):
-            self.assertEqual(self.not_yet(self.check().parameters), "db-1: a is 1, not 2")
+            self.assertEqual(self.not_yet(self.check().parameters, ()), "db-1: a is 1, not 2")
         with replaced(check_cluster, wanted_configuration={}, why_not_in_force=None):
-            self.check().parameters()
+            self.check().parameters(())
 
 
 class OfUsers(ACheck):
@@ -123,7 +189,7 @@ class OfUsers(ACheck):
 class OfPoolers(ACheck):
     def judge(self, *answers):
         with replaced(Postgresql, as_health_check=list(answers)) as patched:
-            self.check().poolers("db-2")
+            self.check().poolers("db-2", machine().members)
         return [call.args[:2] for call in patched.mocks["as_health_check"].call_args_list]
 
     def test_is_content_when_each_leads_to_a_server_of_the_right_role(self):

@@ -54,15 +54,20 @@ class BeforeAnythingIsChanged(unittest.TestCase):
 
     def test_nothing_is_changed_then(self):
         wanted = {"postgresql": {"parameters": {}}}
-        with replaced(Patroni, state=[{"pending_restart": True}], patch=AssertionError("changed")):
+        with (
+            replaced(Patroni, state=[{"pending_restart": True}], patch=AssertionError("changed")),
+            replaced(Postgresql, has_all_data=True),
+        ):
             refuses = {"try_parameters": Refused("no"), "is_still_here": None}
             with replaced(dynamic_configuration, wanted_configuration=wanted, **refuses):
                 with self.assertRaisesRegex(Refused, "^no$"):
                     apply(self.machine, Deadline(1))
 
-    def test_a_node_without_data_has_nothing_to_try(self):
-        with replaced(dynamic_configuration, run=AssertionError("tried")):
-            try_parameters(machine(), {})
+    def test_a_node_whose_data_is_being_copied_tries_and_changes_nothing(self):
+        os.unlink(f"{self.machine.postgresql.data_directory}/global/pg_control")
+        with printed(), replaced(Patroni, state={"state": "creating replica"}, patch=AssertionError("changed")):
+            with replaced(dynamic_configuration, is_still_here=None, run=AssertionError("tried")):
+                apply(self.machine, Deadline(1))
 
     def test_values_are_written_as_postgresql_reads_them_and_what_sessions_load_is_loaded(self):
         parameters = {"a": "it's \\", "jit": True, "session_preload_libraries": "x", "shared_preload_libraries": "y,z"}
@@ -146,7 +151,7 @@ class Applying(unittest.TestCase):
         with clock() as now, printed() as output, replaced(Patroni, state=states, patch=AssertionError("changed")):
             with replaced(dynamic_configuration, is_booting=booting, is_active=active, wanted_configuration={}):
                 still = replaced(dynamic_configuration, why_not_in_force=None, is_still_here=None)
-                with still, replaced(Postgresql, has_data=data):
+                with still, replaced(Postgresql, has_data=data, has_all_data=data):
                     began = now.now()
                     apply(machine(), Deadline(1000))
                     return output.getvalue(), now.now() - began
@@ -163,6 +168,7 @@ class Applying(unittest.TestCase):
         self.assertEqual(self.applied(OSError("refused"), active=True)[1], 300)
 
     def test_does_nothing_where_all_is_in_force(self):
-        with replaced(Patroni, state={"role": "replica"}, patch=AssertionError("changed")):
+        patroni = replaced(Patroni, state={"role": "replica"}, patch=AssertionError("changed"))
+        with patroni, replaced(Postgresql, has_all_data=True):
             with replaced(dynamic_configuration, wanted_configuration={}, why_not_in_force=None, is_still_here=None):
                 apply(machine(), Deadline(1))

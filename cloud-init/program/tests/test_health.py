@@ -1,8 +1,10 @@
 import unittest
 
+from postgres_ha.disruption import others_first
 from postgres_ha.etcd import Etcd
 from postgres_ha.health import Health
 from postgres_ha.patroni import Patroni
+from postgres_ha.postgresql import Postgresql
 
 from tests.support import machine, replaced
 
@@ -28,6 +30,17 @@ class OtherNodes(unittest.TestCase):
         self.assertEqual(self.look("replica", PRIMARY, recovering), "db-3: PostgreSQL does not stream from the leader")
         self.assertEqual(
             self.look("replica", OSError("timed out"), STANDBY), "db-2: Patroni does not answer: timed out"
+        )
+
+    def test_are_waited_for_while_they_are_copied(self):
+        copied = {"state": "creating replica", "role": "uninitialized"}
+        with replaced(Postgresql, as_superuser=(0, f"{12 * 1024**2}|{80 * 1024**2}")) as patched:
+            self.assertEqual(self.look("replica", PRIMARY, copied), "db-3 is copying: 12.0 of 80.0 MiB")
+        host, sql = patched.mocks["as_superuser"].call_args.args
+        self.assertEqual(host, "db-1.internal")
+        self.assertIn("client_addr = '10.0.0.3'", sql)
+        self.assertRegex(
+            others_first("db-3 is copying"), "well: db-3 is copying. Wait until it streams; then `up` again$"
         )
 
     def test_let_a_leader_restart_only_where_a_standby_has_everything_if_that_is_promised(self):
