@@ -2,12 +2,14 @@ import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 
+import { ports } from "../../cluster/names.ts";
+import { addFault, addressOf, healAll } from "../../testbed/machines/fault-control.ts";
 import { powerOff } from "../../testbed/machines/machine.ts";
 import { paths } from "../../testbed/machines/names.ts";
 import { findMachine } from "../../testbed/machines/records.ts";
 import { clusterUp } from "./support/what-is-up.ts";
 import { sql } from "../../local/sql.ts";
-import { local, pulumi, stackOutputs, testbed } from "../../local/commands.ts";
+import { local, pulumi, stackOutputs } from "../../local/commands.ts";
 import { eventually } from "../../local/eventually.ts";
 import { machineId, members, onMachine, switchover } from "../../local/machines.ts";
 import { repository, site } from "../../local/this-testbed.ts";
@@ -117,13 +119,9 @@ describe("a database node that is lost for good", () => {
         const outputs = await stackOutputs();
         await sql(readWrite, "CREATE TABLE large AS SELECT repeat(md5(i::text), 30) FROM generate_series(1, 400000) i");
         await setReadyTimeout(1);
-        await testbed(
-            "latency",
-            "250",
-            outputs.nodes.find(({ hostname }) => hostname === "main-db-3")!.address,
-            "--port",
-            "5432",
-        );
+        // What carries the data, and nothing else: etcd stays quick.
+        const from = [addressOf(site, machineId("db-3"))];
+        await addFault(site, { kind: "latency", from, port: ports.postgresql, protocol: "tcp", milliseconds: 250 });
         await powerOff(site, machineId("db-3"));
         const { exitCode, output } = await pulumi(
             "destroy",
@@ -144,7 +142,7 @@ describe("a database node that is lost for good", () => {
         expect(unfinished.output).not.toContain("not healthy");
         expect(await stackOutputs()).toEqual(outputs);
 
-        await testbed("heal");
+        await healAll(site);
         await setReadyTimeout(15);
         await sql(readWrite, "DROP TABLE large");
         await local();
