@@ -13,6 +13,7 @@ const mayImport = {
     components: ["cluster", "settings", "cloud-init", "sdks"],
     ".": ["cluster", "settings", "cloud-init", "components", "sdks"],
     render: ["cluster", "settings", "cloud-init"],
+    "check-cluster": ["cluster", "cloud-init", "components"],
     testbed: [],
     local: ["cluster", "components", "settings", "testbed"],
     bench: ["cloud-init", "cluster", "docs", "local", "settings", "testbed"],

@@ -8,8 +8,8 @@ export interface SshAccess {
     /** OpenSSH's client configuration, see `sshConfiguration`. */
     readonly configuration: string;
     readonly knownHosts: string;
-    /** OpenSSH private key. */
-    readonly privateKey: string;
+    /** OpenSSH private key. @default the user's own keys and agent */
+    readonly privateKey?: string;
 }
 
 /** How a command ended. */
@@ -43,9 +43,10 @@ export async function runOverSsh(
     };
     const own = [
         "Host *",
-        `    IdentityFile ${file("key", access.privateKey)}`,
+        ...(access.privateKey === undefined
+            ? []
+            : [`    IdentityFile ${file("key", access.privateKey)}`, "    IdentitiesOnly yes"]),
         `    UserKnownHostsFile ${file("known_hosts", access.knownHosts)}`,
-        "    IdentitiesOnly yes",
         "    BatchMode yes",
         `    ConnectTimeout ${CONNECT_SECONDS}`,
     ];

@@ -13,7 +13,7 @@ WRITTEN, the list of all that the project ever put on this machine. DESCRIBED ha
 an older apply, which knows nothing of removal, runs it as well.
 
 Contents are never printed. Options: --root DIR puts DIR before all paths (for tests); --remove removes what WRITTEN has and
-DESCRIBED has not, and reads no bundle.
+DESCRIBED has not; --check prints what is not as DESCRIBED says, a line each, and changes nothing. Both read no bundle.
 """
 
 import argparse
@@ -189,18 +189,71 @@ def remove(root, deadline):
     write_json(os.path.join(root, WRITTEN), {"files": {**described["files"], **kept}, "units": described["units"]})
 
 
+def state_of_units(units):
+    """(whether it runs, whether it is started at boot) of each, in systemd's words."""
+    answer = subprocess.run(
+        ["systemctl", "show", "--property=ActiveState,UnitFileState", *units],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=30,
+    ).stdout
+    blocks = [dict(line.split("=", 1) for line in block.splitlines()) for block in answer.strip().split("\n\n")]
+    return {unit: (block["ActiveState"], block["UnitFileState"]) for unit, block in zip(units, blocks)}
+
+
+def difference(path, wanted, keep_owner):
+    """A sentence about a file, None where it is as described."""
+    try:
+        status = os.stat(path)
+        with open(path, "rb") as source:
+            digest = hashlib.sha256(source.read()).hexdigest()
+    except FileNotFoundError:
+        return "was removed"
+    if digest != wanted["sha256"]:
+        return "was changed"
+    if status.st_mode & 0o7777 != int(wanted["mode"], 8):
+        return f"has the mode {status.st_mode & 0o7777:04o}, not {wanted['mode']}"
+    if not keep_owner and (status.st_uid, status.st_gid) != owner_ids(wanted["owner"]):
+        return f"does not belong to {wanted['owner']}"
+    return None
+
+
+def differences(root, keep_owner):
+    described = read_json(os.path.join(root, DESCRIBED), {})
+    if "contents" not in described:
+        yield "nothing here says what this machine should have: `pulumi up` sends it"
+        return
+    if os.path.exists(os.path.join(root, PENDING)):
+        yield "the last change of the configuration was not completed"
+    for path, wanted in described["contents"].items():
+        found = difference(below(root, path), wanted, keep_owner)
+        if found is not None:
+            yield f"{path} {found}"
+    for unit, (active, at_boot) in state_of_units(described["units"]).items():
+        if active != "active":
+            yield f"{unit} is {active}"
+        if at_boot == "masked" or (at_boot == "disabled" and unit in described["enabled"]):
+            yield f"{unit} is {at_boot}"
+
+
 def main():
     # A little less, so that it can say what took so long before it is ended.
     deadline = time.monotonic() + float(os.environ.get(BUDGET, DEFAULT_SECONDS)) - MARGIN_SECONDS
     parser = argparse.ArgumentParser()
     parser.add_argument("--root", default="/")
     parser.add_argument("--remove", action="store_true")
+    parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
+    # Only root can give files away; tests run as any user below a root of their own.
+    keep_owner = options.root != "/"
+    if options.check:
+        for line in differences(options.root, keep_owner):
+            print(line)
+        return
     if options.remove:
         remove(options.root, deadline)
         return
-    # Only root can give files away; tests run as any user below a root of their own.
-    keep_owner = options.root != "/"
 
     files = json.load(sys.stdin)["files"]
     for entry in files:

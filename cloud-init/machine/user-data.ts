@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+
 import { stringify } from "yaml";
 
 import { isInUserData, type DataDisk, type MachineConfiguration, type MachineFile } from "./configuration.ts";
@@ -25,7 +27,7 @@ const SECRETS_TARGET = "postgres-ha.target";
 const SECRETS_PATH_UNIT = "postgres-ha.path";
 const SECRETS_MARKER = "/var/lib/postgres-ha/secrets-received";
 
-/** What the machine should have; apply removes what is on the machine and not here. */
+/** What the machine should have; apply removes what is on the machine and not here, and `apply --check` compares. */
 const DESCRIBED = "/var/lib/postgres-ha/described.json";
 
 /** Keeps the image's own lists of repositories: apply puts one back when the mirror in its place is no longer described. */
@@ -107,22 +109,32 @@ export function renderBundle(configuration: MachineConfiguration): string {
         files: files.map((file) => ({
             path: file.path,
             content: file.content,
-            owner: file.owner ?? "root:root",
-            mode: file.mode ?? "0644",
+            ...permissions(file),
             onChange: file.onChange ?? [],
         })),
     });
 }
 
-/** Paths with the commands that follow a change of each, and units. Its own command removes what is not in it. */
+const permissions = ({ owner = "root:root", mode = "0644" }: MachineFile) => ({ owner, mode });
+
+/**
+ * Paths with the commands that follow a change of each, fingerprints of the contents, and units. Its own command removes what
+ * is not in it.
+ */
 function described(configuration: MachineConfiguration, all: readonly MachineFile[]): MachineFile {
     const { units, unitsWithSecrets, unawaitedUnits } = configuration;
     const files = all.map(({ path, onChange = [] }) => [path, onChange] as const);
+    const contents = all.map((file) => {
+        const sha256 = createHash("sha256").update(file.content).digest("hex");
+        return [file.path, { sha256, ...permissions(file) }] as const;
+    });
     return {
         path: DESCRIBED,
         content: JSON.stringify({
             files: Object.fromEntries(files),
             units: [...units, ...unitsWithSecrets, ...unawaitedUnits, SECRETS_PATH_UNIT],
+            contents: Object.fromEntries(contents),
+            enabled: [...units, SECRETS_PATH_UNIT],
         }),
         mode: "0600",
         onChange: [`${scriptDirectory}/apply --remove`],
@@ -142,6 +154,9 @@ export function configureCommand(
     const units = [...configuration.units, ...configuration.unitsWithSecrets];
     return `sudo env CHANGE_SECONDS=${changeSeconds} ${scriptDirectory}/configure ${waitSeconds} ${units.join(" ")}`;
 }
+
+/** Prints what on the machine is not as the last bundle described it, a line each. Changes nothing. */
+export const checkMachineCommand = `sudo ${scriptDirectory}/apply --check`;
 
 /** Every file of a machine: its parts' own, and those that it has because of how it is set up. */
 export function allFiles(configuration: MachineConfiguration): readonly MachineFile[] {

@@ -191,6 +191,14 @@ export function checkClusterCommand(deadlineSeconds: number): string {
     return `sudo ${programCommand("check-cluster", deadlineSeconds)}`;
 }
 
+/** Runs on any database node, with {@link differencesInput} on standard input. Prints a line for each, and changes nothing. */
+export const differencesCommand = `sudo ${programCommand("differences")}`;
+
+/** @param access pairs of a user and a database it may connect to */
+export function differencesInput(access: readonly { readonly user: string; readonly database: string }[]): string {
+    return JSON.stringify({ users: access.map(({ user, database }) => ({ name: user, databases: [database] })) });
+}
+
 /** @param healthCheckPassword of the health check's role */
 export function checkClusterInput(
     healthCheckPassword: string,

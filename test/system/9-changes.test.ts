@@ -7,7 +7,7 @@ import { attempt } from "../../testbed/machines/run.ts";
 import { clusterUp } from "./support/what-is-up.ts";
 import { sql } from "../../local/sql.ts";
 import { killedUp } from "../../local/killed-up.ts";
-import { local, pulumi, stackOutputs } from "../../local/commands.ts";
+import { local, pulumi, run, stackOutputs } from "../../local/commands.ts";
 import { eventually } from "../../local/eventually.ts";
 import { machineId, onMachine } from "../../local/machines.ts";
 import { folder, site } from "../../local/this-testbed.ts";
@@ -227,7 +227,18 @@ describe("the keys of administrators", () => {
 });
 
 describe("a change by hand", () => {
-    test("is undone by sending everything again, which restarts nothing", async () => {
+    /** `npm run check-cluster`, as an administrator. */
+    const check = () =>
+        run("npm", [
+            ...["run", "--silent", "check-cluster", "--", ...stack],
+            ...["--identity", join(folder, "ssh/id_ed25519")],
+        ]);
+
+    test("is named by check-cluster, and undone by sending everything again, which restarts nothing", async () => {
+        expect(await check()).toMatchObject({
+            exitCode: 0,
+            output: "5 machines and the cluster on them are as the last pulumi up made them.\n",
+        });
         const started = (name: string) =>
             onMachine(name, "systemctl", "show", "--property=ActiveEnterTimestampMonotonic", "patroni", "etcd");
         const before = await Promise.all(nodes.map(started));
@@ -237,6 +248,7 @@ describe("a change by hand", () => {
             "-c",
             "sed -i 's/^    maxconn .*/    maxconn 111/' /etc/haproxy/haproxy.cfg && systemctl reload haproxy",
         );
+        await onMachine("lb-1", "systemctl", "disable", "--now", "--quiet", "chronyd");
         await onMachine("db-2", "systemctl", "stop", "pgbouncer");
         await onMachine("db-3", "systemctl", "disable", "--now", "--quiet", "replica-guard.timer");
         await onMachine("db-1", "bash", "-lc", "patronictl edit-config --force --set ttl=60 --pg work_mem=99MB");
@@ -250,8 +262,22 @@ describe("a change by hand", () => {
             ),
         );
 
+        const found = await check();
+        expect(found.exitCode).toBe(1);
+        for (const named of [
+            "main-lb-1: /etc/haproxy/haproxy.cfg was changed",
+            "main-lb-1: chronyd.service is inactive",
+            "main-lb-1: chronyd.service is disabled",
+            "main-db-3: replica-guard.timer is inactive",
+            /^Patroni's configuration is not the one asked for: .*work_mem, ttl differ/m,
+            /^main-db-1: .*work_mem is 99MB, not/m,
+            `role ${user} may not log in`,
+        ])
+            expect(found.output).toMatch(named);
+
         const { exitCode, output } = await up("--replace", "**-revision");
         expect(exitCode, output.slice(-3000)).toBe(0);
+        expect((await check()).output).toContain("as the last pulumi up made them");
         expect(await onMachine("lb-1", "grep", "-c", "maxconn 111", "/etc/haproxy/haproxy.cfg").catch(() => "0")).toBe(
             "0",
         );

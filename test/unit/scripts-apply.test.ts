@@ -15,6 +15,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import { mergeParts, type ServicePart } from "../../cloud-init/machine/configuration.ts";
+import { renderBundle } from "../../cloud-init/machine/user-data.ts";
 import { scriptSources } from "../support/scripts.ts";
 
 interface BundleFile {
@@ -356,5 +358,80 @@ describe("what is no longer described", () => {
         expect(existsSync(at("etc/second"))).toBe(false);
         expect(notes()).toContain("gone");
         expect(converge({ files: [kept] }).stdout).toBe("0 of 2 files changed\n");
+    });
+});
+
+describe("--check", () => {
+    const part: ServicePart = {
+        files: [
+            { path: "/etc/a", content: "a" },
+            { path: "/etc/secret", content: "TopSecret", mode: "0600", secret: true },
+        ],
+        units: ["a.timer"],
+        unitsWithSecrets: ["b.service"],
+    };
+    /** What systemd says of units; of all others that they run. */
+    let units: Record<string, readonly [active: string, atBoot: string]>;
+
+    /** Brings the bundle of the program, without the commands that follow. */
+    function send() {
+        const { files } = JSON.parse(renderBundle(mergeParts([part]))) as { files: BundleFile[] };
+        expect(apply(...files.map((file) => ({ ...file, onChange: [] })))).toMatchObject({ status: 0, stderr: "" });
+    }
+
+    function check() {
+        mkdirSync(at("bin"), { recursive: true });
+        const cases = Object.entries(units).map(
+            ([name, [active, atBoot]]) => `${name}) echo -e "ActiveState=${active}\\nUnitFileState=${atBoot}\\n" ;;`,
+        );
+        const others = '*) echo -e "ActiveState=active\\nUnitFileState=enabled\\n" ;;';
+        writeFileSync(
+            at("bin/systemctl"),
+            `#!/bin/bash\nfor unit in "\${@:3}"; do\n    case $unit in\n${[...cases, others].join("\n")}\n    esac\ndone\n`,
+            { mode: 0o755 },
+        );
+        const { status, stdout, stderr } = spawnSync(
+            "/usr/bin/python3",
+            ["-B", join(scriptSources, "apply.py"), "--root", root, "--check"],
+            { encoding: "utf8", env: { ...process.env, PATH: `${root}/bin:${process.env["PATH"]}` } },
+        );
+        expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+        return stdout.split("\n").filter((line) => line !== "");
+    }
+
+    beforeEach(() => {
+        units = { "b.service": ["active", "disabled"] };
+    });
+
+    it("prints nothing on a machine that is as the bundle made it", () => {
+        send();
+        expect(check()).toEqual([]);
+    });
+
+    it("names each file that differs, without its content, and leaves it", () => {
+        send();
+        writeFileSync(at("etc/secret"), "AnotherSecret");
+        chmodSync(at("etc/a"), 0o666);
+        rmSync(at("etc/systemd/system/postgres-ha.target"));
+        expect(check().sort()).toEqual([
+            "/etc/a has the mode 0666, not 0644",
+            "/etc/secret was changed",
+            "/etc/systemd/system/postgres-ha.target was removed",
+        ]);
+        expect(read("etc/secret")).toBe("AnotherSecret");
+        expect(existsSync(at("etc/systemd/system/postgres-ha.target"))).toBe(false);
+    });
+
+    it("names each unit that does not run, or will not at the next boot", () => {
+        send();
+        units = { "a.timer": ["active", "disabled"], "b.service": ["inactive", "masked"] };
+        expect(check()).toEqual(["a.timer is disabled", "b.service is inactive", "b.service is masked"]);
+    });
+
+    it("names a change that was not completed, and a machine that was never described", () => {
+        expect(check()).toEqual(["nothing here says what this machine should have: `pulumi up` sends it"]);
+        send();
+        writeFileSync(at(PENDING), "[]");
+        expect(check()).toEqual(["the last change of the configuration was not completed"]);
     });
 });

@@ -13,6 +13,7 @@ from .patroni import Refusal
 COMMANDS = {
     # For the program that made the cluster, on any node.
     "check-cluster": "check_cluster.main",
+    "differences": "check_cluster.differences",
     "create-database-objects": "database_objects.main",
     "reconcile-members": "reconcile_members.main",
     "leave": "absence.main",

@@ -27,7 +27,7 @@ from .copies import Copies, is_copying
 from .deadline import Deadline
 from .describe_node import PACKAGES, WATCHDOG
 from .etcd import Etcd
-from .parameters import why_not_in_force
+from .parameters import why_not_in_force, why_not_of_node, why_not_of_patroni
 from .patroni import Patroni, has_everything, leader, leads
 from .postgresql import Postgresql, literal
 from .system import journal, run
@@ -80,30 +80,51 @@ class Check:
         """Returns the leader's name. Raises NotYet.
         @param without: the names of members whose PostgreSQL is not there yet, and whose promises are not checked"""
         members = [member for member in self.machine.members if member.name not in without]
-        self.etcd_members()
-        leading = self.patroni_members(members)
+        self.etcd_members(self.machine.members)
+        state = self.state()
+        self.is_not_paused(state)
+        leading = self.patroni_members(state, members)
         self.parameters(members)
         self.access(leading)
         self.poolers(leading, members)
         self.endpoints()
         return leading
 
-    def etcd_members(self):
-        for member in self.machine.members:
+    def differences(self):
+        """What is not as it should be at this moment, a sentence each: every member, and not only the first reason."""
+        wanted, members = wanted_configuration(self.machine), self.machine.members
+        for member in members:
+            yield from why_not(self.etcd_members, [member])
+        yield from filter(None, [why_not_of_patroni(self.machine, wanted)])
+        yield from filter(None, (why_not_of_node(self.machine, member, wanted) for member in members))
+        state = self.state()
+        yield from why_not(self.is_not_paused, state)
+        yield from why_not(self.patroni_members, state, members)
+        leading = leader(state["members"])
+        if leading is not None:
+            yield from why_not(self.access, leading)
+
+    def etcd_members(self, members):
+        for member in members:
             reason = self.etcd.health(member.address)
             if reason is not None:
                 raise NotYet(f"{member.name}: {reason}")
 
-    def patroni_members(self, expected_members):
-        """Returns the leader's name."""
+    def state(self):
+        """Of the cluster, as Patroni on this node has it."""
         try:
-            state = self.patroni.cluster()
+            return self.patroni.cluster()
         except OSError as error:
             raise NotYet(f"Patroni on this node does not answer: {error}") from error
+
+    def is_not_paused(self, state):
         if state.get("pause"):
             raise NotYet(
                 "Patroni is paused, nobody would take over from a lost leader: `patronictl resume` on a database node ends that"
             )
+
+    def patroni_members(self, state, expected_members):
+        """Returns the leader's name."""
         members = state["members"]
         found = {member["name"]: member for member in members}
         leading = leader(members)
@@ -231,6 +252,26 @@ def remarks(told):
         f"{name}: Patroni's watchdog, while it leads, is {watchdogs[name]}"
         for name in sorted(set(watchdogs) - set(without))
     ]
+
+
+def why_not(step, *arguments):
+    """The reason of a step that fails, in a list; an empty one if it does not."""
+    try:
+        step(*arguments)
+    except NotYet as reason:
+        return [str(reason)]
+    return []
+
+
+def differences(machine):
+    """Prints what of the cluster is not as it should be, a line each, and changes nothing. Standard input: {"users"}, as above.
+    It connects as no client does, because it has no password: the load balancers' ports are not tried."""
+    check = Check(machine, None, json.load(sys.stdin)["users"], [])
+    try:
+        for line in check.differences():
+            print(" ".join(line.split()))
+    except NotYet as reason:
+        print(reason)
 
 
 class Told:

@@ -109,23 +109,30 @@ def differing_keys(different):
 
 def why_not_in_force(machine, members, wanted):
     """A sentence about the first thing that is not as asked for, None if there is none."""
+    reasons = (why_not_of_node(machine, member, wanted) for member in members)
+    return why_not_of_patroni(machine, wanted) or next(filter(None, reasons), None)
+
+
+def why_not_of_patroni(machine, wanted):
+    """A sentence about what differs in Patroni's configuration, None if nothing does."""
     try:
         keys = differing_keys(difference(wanted, Patroni(machine).configuration()))
     except OSError as error:
         return f"Patroni's configuration cannot be compared: {error}"
     if keys:
         return f"Patroni's configuration is not the one asked for: {', '.join(keys)} differ. `pulumi up --replace '**-revision'` sends it again"
+    return None
 
+
+def why_not_of_node(machine, member, wanted):
+    """A sentence about the values that PostgreSQL on a node has and that were not asked for, None if there are none."""
     parameters = wanted["postgresql"]["parameters"]
     sql = SETTINGS.format(names=literal(",".join(parameters).lower()))
-    for member in members:
-        status, output = Postgresql(machine).as_superuser(member.fqdn, sql)
-        if status != 0:
-            return f"{member.name}: PostgreSQL does not serve the superuser: {output[-300:]}"
-        found = json.loads(output)
-        if found["errors"]:
-            return f"{member.name}: PostgreSQL's configuration files have errors, and it would not start again: {'; '.join(found['errors'])}"
-        wrong = wrong_parameters(parameters, found["settings"])
-        if wrong:
-            return f"{member.name}: {'; '.join(wrong)}"
-    return None
+    status, output = Postgresql(machine).as_superuser(member.fqdn, sql)
+    if status != 0:
+        return f"{member.name}: PostgreSQL does not serve the superuser: {output[-300:]}"
+    found = json.loads(output)
+    if found["errors"]:
+        return f"{member.name}: PostgreSQL's configuration files have errors, and it would not start again: {'; '.join(found['errors'])}"
+    wrong = wrong_parameters(parameters, found["settings"])
+    return f"{member.name}: {'; '.join(wrong)}" if wrong else None

@@ -35,23 +35,29 @@ class ACheck(unittest.TestCase):
 class OfEtcd(ACheck):
     def test_asks_each_member(self):
         with replaced(Etcd, request={"health": "true"}) as patched:
-            self.check().etcd_members()
+            self.check().etcd_members(machine().members)
         asked = [(call.args[0], call.args[1]) for call in patched.mocks["request"].call_args_list]
         self.assertEqual(asked, [(f"10.0.0.{node}", "/health") for node in (1, 2, 3)])
 
     def test_names_the_one_that_is_not_healthy_or_does_not_answer(self):
         well = {"health": "true"}
         with replaced(Etcd, request=[well, {"health": "false", "reason": "RAFT NO LEADER"}]):
-            self.assertEqual(self.not_yet(self.check().etcd_members), "db-2: etcd is not healthy: RAFT NO LEADER")
+            self.assertEqual(
+                self.not_yet(self.check().etcd_members, machine().members), "db-2: etcd is not healthy: RAFT NO LEADER"
+            )
         with replaced(Etcd, request=[well, well, OSError("connection refused")]):
-            self.assertEqual(self.not_yet(self.check().etcd_members), "db-3: etcd does not answer: connection refused")
+            self.assertEqual(
+                self.not_yet(self.check().etcd_members, machine().members),
+                "db-3: etcd does not answer: connection refused",
+            )
 
 
 class OfPatroni(ACheck):
     def judge(self, members, changes=None, **state):
         with replaced(Patroni, cluster={"members": members, **state}):
             check = self.check(**(changes or {}))
-            return check.patroni_members(check.machine.members)
+            check.is_not_paused(check.state())
+            return check.patroni_members(check.state(), check.machine.members)
 
     def test_names_the_leader_of_a_healthy_cluster(self):
         self.assertEqual(self.judge(HEALTHY), "db-2")
@@ -92,7 +98,7 @@ class OfPatroni(ACheck):
             self.judge(HEALTHY, pause=True)
         with replaced(Patroni, cluster=OSError("connection refused")):
             self.assertEqual(
-                self.not_yet(self.check().patroni_members, ()),
+                self.not_yet(self.check().state),
                 "Patroni on this node does not answer: connection refused",
             )
 
@@ -171,6 +177,28 @@ class OfParameters(ACheck):
             self.assertEqual(self.not_yet(self.check().parameters, ()), "db-1: a is 1, not 2")
         with replaced(check_cluster, wanted_configuration={}, why_not_in_force=None):
             self.check().parameters(())
+
+
+class OfAClusterThatWasChangedByHand(ACheck):
+    def differences(self, found, **changes):
+        well = {"why_not_of_patroni": None, "why_not_of_node": None, "wanted_configuration": {}}
+        with replaced(check_cluster, **{**well, **changes}), replaced(Etcd, request={"health": "true"}):
+            with replaced(Patroni, cluster=found), replaced(Postgresql, as_superuser=(0, "role app may not log in")):
+                return list(self.check().differences())
+
+    def test_names_each_and_not_only_the_first(self):
+        _, leading, third = HEALTHY
+        found = {"members": [leading, third], "pause": True}
+        named = self.differences(found, why_not_of_patroni="ttl differs", why_not_of_node=[None, "db-2: a is 1, not 2"])
+        self.assertEqual(named[:3], ["ttl differs", "db-2: a is 1, not 2", "db-2: a is 1, not 2"])
+        self.assertRegex(named[3], "^Patroni is paused")
+        self.assertEqual(
+            named[4:], ["db-1: patroni.service has not joined the cluster", "db-2: role app may not log in"]
+        )
+
+    def test_asks_no_leader_where_there_is_none(self):
+        named = self.differences({"members": [standby(name) for name in NAMES]})
+        self.assertEqual(named, ["Patroni reports 0 leaders: []"])
 
 
 class OfUsers(ACheck):
