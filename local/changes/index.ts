@@ -257,6 +257,14 @@ export const settingChanges: readonly SettingChange[] = [
         expected: { seen: onEach("loadBalancer", "cat /etc/haproxy/haproxy.cfg"), shows: "lag=32MB" },
     },
     {
+        key: "keepReadsOnLaggingReplica",
+        value: true,
+        expected: {
+            seen: onEach("loadBalancer", "cat /etc/haproxy/haproxy.cfg"),
+            shows: "The replica lags",
+        },
+    },
+    {
         key: "pgbouncerPoolMode",
         value: "transaction",
         expected: { seen: inPgbouncer("pool_mode"), shows: "pool_mode|transaction" },

@@ -15,6 +15,7 @@ const folders = {
     testbed: ["testbed/cloud/vpc/ip.ts", "testbed/cloud/api/errors.ts"],
     local: ["local/up.ts", "local/this-testbed.ts"],
     bench: ["bench/run.ts", "bench/noop.ts"],
+    "check-cluster": ["check-cluster/index.ts", "check-cluster/machines.ts"],
     test: ["test/run.ts", "test/support/totals.ts"],
 } as const;
 type Folder = keyof typeof folders;
@@ -27,8 +28,9 @@ const allowed: Partial<Record<Folder, readonly Folder[]>> = {
     components: ["cluster", "settings", "cloud-init", "components"],
     "the top level": ["cluster", "settings", "cloud-init", "components"],
     testbed: ["testbed"],
-    local: ["cluster", "components", "testbed", "local"],
-    bench: ["cluster", "cloud-init", "testbed", "local", "bench"],
+    local: ["cluster", "components", "settings", "testbed", "local"],
+    bench: ["cluster", "settings", "cloud-init", "testbed", "local", "bench"],
+    "check-cluster": ["cluster", "cloud-init", "components", "check-cluster"],
     test: ["cluster", "settings", "cloud-init", "components", "testbed", "local", "test"],
 };
 
