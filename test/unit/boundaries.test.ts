@@ -31,7 +31,7 @@ const allowed: Partial<Record<Folder, readonly Folder[]>> = {
     local: ["cluster", "components", "settings", "testbed", "local"],
     bench: ["cluster", "settings", "cloud-init", "testbed", "local", "bench"],
     "check-cluster": ["cluster", "cloud-init", "components", "check-cluster"],
-    test: ["cluster", "settings", "cloud-init", "components", "testbed", "local", "test"],
+    test: ["cluster", "settings", "cloud-init", "components", "check-cluster", "testbed", "local", "test"],
 };
 
 const eslint = new ESLint({ cwd: root, ruleFilter: ({ ruleId }) => rules.includes(ruleId) });
