@@ -4,7 +4,7 @@ import { sqlRoles } from "../cluster/names.ts";
 import { isIpv4Address } from "../cluster/ipv4.ts";
 import { reservedLogins } from "./reserved-logins.ts";
 import { isSshKeyType, sshKeyMistake, sshKeyTypes } from "./ssh-public-key.ts";
-import { checkedText } from "./kinds.ts";
+import { checkedText, text } from "./kinds.ts";
 
 const reservedRoles: readonly string[] = [
     ...Object.values(sqlRoles),
@@ -42,6 +42,8 @@ const identifier = (kind: string, reserved: readonly string[]) =>
 export const databaseName = identifier("database", reservedDatabases);
 /** Name of an SQL role of the user's. */
 export const roleName = identifier("user", reservedRoles);
+/** Name of a replication slot. */
+export const slotName = text(/^[a-z0-9_]{1,63}$/, "must be 1 to 63 lower-case letters, digits or _");
 
 const privateRanges = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"].map((range) => new Address4(range));
 

@@ -2,7 +2,8 @@
 import { z } from "zod";
 
 import { resolveTimings, type Timings } from "../cluster/timings.ts";
-import { databaseName, icuLocale, roleName } from "./formats.ts";
+import { clusterKeys } from "./cluster.ts";
+import { databaseName, icuLocale, roleName, slotName } from "./formats.ts";
 import { highAvailabilityKeys } from "./high-availability.ts";
 import { key, refuseRepeated, ruleOver, type Subject, type Values, secondStack } from "./key.ts";
 import * as kind from "./kinds.ts";
@@ -61,6 +62,7 @@ export const postgresqlKeys = {
                         max: 50,
                         rule: "must be a list of 1 to 50 databases",
                     }),
+                    replication: kind.flag.default(false),
                 },
                 "must be a map with name and databases",
             ),
@@ -68,12 +70,33 @@ export const postgresqlKeys = {
         ),
         default: [],
         description:
-            "List of further users, maps of name and databases (the list of those they may connect to). Their passwords are generated.",
+            "List of further users, maps of name and databases (the list of those they may connect to). Their passwords are generated. `replication: true` lets a user, also an owner, read logical slots.",
+    }),
+    logicalSlots: key({
+        change: "rolling restart",
+        kind: kind.list(
+            kind.object(
+                {
+                    name: slotName,
+                    database: databaseName,
+                    plugin: kind.oneOf(["pgoutput", "test_decoding"]).default("pgoutput"),
+                },
+                "must be a map with name and database",
+            ),
+            { min: 0, max: 50, rule: "must be a list of at most 50 maps with name and database" },
+        ),
+        default: [],
+        description:
+            "List of logical replication slots, maps of name, database and plugin (pgoutput, the default, or test_decoding). They outlive restarts and a change of leader; a slot that is not listed does not. Needs the parameter wal_level: logical. A new slot restarts PostgreSQL on all replicas together, and writes wait for it.",
     }),
 };
 
 type Configuration = Values<
-    typeof postgresqlKeys & typeof machineKeys & typeof highAvailabilityKeys & typeof operatingSystemKeys
+    typeof clusterKeys &
+        typeof postgresqlKeys &
+        typeof machineKeys &
+        typeof highAvailabilityKeys &
+        typeof operatingSystemKeys
 >;
 const rule = ruleOver<Configuration>();
 
@@ -89,6 +112,9 @@ export const parameterKeys = [
 ] as const;
 export type ParameterConfiguration = Pick<Configuration, (typeof parameterKeys)[number]>;
 export type UserConfiguration = Pick<Configuration, "databases" | "users">;
+
+/** What the members take of PostgreSQL's slots and senders for themselves: five nodes, and a base backup. */
+const ownSlots = 6;
 
 export const postgresql: Subject = {
     title: "PostgreSQL",
@@ -113,6 +139,43 @@ export const postgresql: Subject = {
                     );
                 }),
             );
+        }),
+
+        rule(["clusterName", "databases", "logicalSlots"], ({ clusterName, databases, logicalSlots }, refuse) => {
+            const databaseNames = databases.map(({ name }) => name);
+            const own = new RegExp(`^${clusterName.replaceAll("-", "_")}_db_\\d+$`);
+            refuseRepeated(
+                "logicalSlots",
+                logicalSlots.map(({ name }) => name),
+                refuse,
+                ".name",
+            );
+            logicalSlots.forEach(({ name, database }, index) => {
+                if (own.test(name)) refuse(`logicalSlots[${index}].name`, name, "is reserved: it is a node's own slot");
+                if (!databaseNames.includes(database))
+                    refuse(
+                        `logicalSlots[${index}].database`,
+                        database,
+                        `must be one of the databases: ${databaseNames.join(", ")}`,
+                    );
+            });
+        }),
+
+        rule([...parameterKeys, "logicalSlots"], (configuration, refuse) => {
+            const { logicalSlots } = configuration;
+            if (logicalSlots.length === 0) return;
+            const parameters = postgresqlParameters(configuration);
+            if (parameters["wal_level"] !== "logical")
+                refuse("logicalSlots", logicalSlots, "must be empty without the parameter wal_level: logical");
+            for (const name of ["max_replication_slots", "max_wal_senders"]) {
+                const least = ownSlots + logicalSlots.length;
+                if ((numberOf(name, parameters[name]) ?? 0) < least)
+                    refuse(
+                        `postgresqlParameters.${name}`,
+                        parameters[name],
+                        `must be at least ${least} with ${logicalSlots.length} logicalSlots`,
+                    );
+            }
         }),
 
         rule(["postgresqlParameters", "synchronousMode"], (configuration, refuse) => {
@@ -197,6 +260,7 @@ export function postgresqlSettings(configuration: Configuration) {
             databases: configuration.databases,
             /** Owners of the databases, and further users; the program generates their passwords. */
             users: users(configuration),
+            logicalSlots: configuration.logicalSlots,
         },
     };
 }
@@ -237,5 +301,7 @@ export function users({ databases, users: named }: UserConfiguration) {
                     named.some((user) => user.name === name && user.databases.includes(database.name)),
             )
             .map((database) => database.name),
+        /** Whether it may read logical slots. */
+        replication: named.some((user) => user.name === name && user.replication),
     }));
 }

@@ -25,7 +25,7 @@ export function databaseNode(source: MachineSource, secrets: DatabaseNodeSecrets
     const { settings, plan, node } = source;
     const { clusterName, highAvailability, ssh } = settings;
     const { timings, synchronousMode } = highAvailability;
-    const { majorVersion, hugePages, parameters, restartParameters } = settings.postgresql;
+    const { majorVersion, hugePages, parameters, restartParameters, logicalSlots } = settings.postgresql;
     const cluster = { clusterName, self: peer(node), members: plan.nodes.database.map(peer) };
     const services = [
         etcd({
@@ -43,6 +43,7 @@ export function databaseNode(source: MachineSource, secrets: DatabaseNodeSecrets
                     maximumLagOnFailoverBytes: highAvailability.maxFailoverLagMib * MIB,
                     synchronousMode,
                     synchronousNodeCount: 1,
+                    logicalSlots,
                     parameters,
                     restartParameters,
                 },

@@ -6,6 +6,8 @@ export interface DatabaseObjects {
         readonly name: string;
         readonly password: string;
         readonly databases: readonly string[];
+        /** Whether it may read logical slots. */
+        readonly replication: boolean;
     }[];
     readonly databases: readonly DatabaseObject[];
     readonly lookupPassword: string;
@@ -38,7 +40,7 @@ export function databaseObjectsSql(objects: DatabaseObjects): string {
             `SELECT FROM pg_roles WHERE rolname = ${literal(sqlRoles.listedUsers)}`,
         ),
         ...objects.users.flatMap((user) => [
-            ...role(user.name, user.password),
+            ...role(user.name, user.password, user.replication),
             `GRANT ${identifier(sqlRoles.listedUsers)} TO ${identifier(user.name)} WITH INHERIT FALSE, SET FALSE;`,
         ]),
         ...closeDatabase(maintenanceDatabase, [sqlRoles.poolerLookup, sqlRoles.healthCheck, sqlRoles.rewind]),
@@ -100,10 +102,10 @@ export function literal(text: string): string {
     return `'${text.replaceAll("'", "''")}'`;
 }
 
-function role(name: string, password: string): string[] {
+function role(name: string, password: string, replication = false): string[] {
     return [
         createIfMissing(`CREATE ROLE ${identifier(name)}`, `SELECT FROM pg_roles WHERE rolname = ${literal(name)}`),
-        `ALTER ROLE ${identifier(name)} LOGIN NOSUPERUSER NOREPLICATION PASSWORD ${literal(scramVerifier(name, password))};`,
+        `ALTER ROLE ${identifier(name)} LOGIN NOSUPERUSER ${replication ? "REPLICATION" : "NOREPLICATION"} PASSWORD ${literal(scramVerifier(name, password))};`,
     ];
 }
 
@@ -134,7 +136,10 @@ function closeDatabase(database: string, users: readonly string[]): string[] {
     ];
 }
 
-/** PgBouncer's auth_query: the verifier of an ordinary login role, never of the cluster's own roles. */
+/**
+ * PgBouncer's auth_query: the verifier of an ordinary login role, never of the cluster's own roles. A role with REPLICATION is
+ * an ordinary one: the rules of PgBouncer and PostgreSQL let it read logical slots, and refuse it physical replication.
+ */
 function lookupFunction(): string[] {
     const schema = identifier(sqlRoles.poolerLookup);
     const hidden = [sqlRoles.superuser, sqlRoles.replication, sqlRoles.rewind].map(literal).join(", ");
@@ -143,7 +148,7 @@ function lookupFunction(): string[] {
         `CREATE OR REPLACE FUNCTION ${schema}.verifier(wanted text) RETURNS TABLE (role_name text, verifier text)`,
         `    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $lookup$`,
         `    SELECT rolname::text, rolpassword FROM pg_authid WHERE rolname = wanted AND rolcanlogin AND NOT rolsuper`,
-        `        AND NOT rolreplication AND (rolvaliduntil IS NULL OR rolvaliduntil > now()) AND rolname NOT IN (${hidden})`,
+        `        AND (rolvaliduntil IS NULL OR rolvaliduntil > now()) AND rolname NOT IN (${hidden})`,
         `    $lookup$;`,
         `REVOKE ALL ON FUNCTION ${schema}.verifier(text) FROM PUBLIC;`,
         `GRANT USAGE ON SCHEMA ${schema} TO ${schema};`,

@@ -41,6 +41,8 @@ export interface DynamicConfiguration {
     readonly synchronousMode: "quorum" | "strict" | "off";
     /** Standbys that must confirm a commit. */
     readonly synchronousNodeCount: number;
+    /** Slots that Patroni makes, and keeps at their consumer's position on every node. */
+    readonly logicalSlots: readonly { readonly name: string; readonly database: string; readonly plugin: string }[];
     readonly parameters: PostgresqlParameters;
     /** Names of those that take effect only after a restart. */
     readonly restartParameters: readonly string[];
@@ -142,12 +144,17 @@ const anyLagBytes = 1024 ** 5;
 
 /** What the preview says of each value of the dynamic configuration. */
 function dynamicEntries(dynamic: DynamicConfiguration): readonly FileEntry[] {
-    const { postgresql: _, ...own } = dynamicConfiguration(dynamic);
+    const { postgresql: _, slots, ...own } = dynamicConfiguration(dynamic);
     return [
         ...Object.entries(own).map(([name, value]) => ({
             name: `Patroni ${name}`,
             value: String(value),
             consequence: "reload of Patroni",
+        })),
+        ...Object.entries(slots).map(([name, { database, plugin }]) => ({
+            name: `slot ${name}`,
+            value: `${plugin} in ${database}`,
+            consequence: "where it is new, restart of PostgreSQL on all replicas together",
         })),
         ...Object.entries(dynamic.parameters).map(([name, value]) => ({
             name: `PostgreSQL ${name}`,
@@ -174,6 +181,9 @@ export function dynamicConfiguration(dynamic: DynamicConfiguration) {
         synchronous_mode: dynamic.synchronousMode === "quorum" ? "quorum" : dynamic.synchronousMode === "strict",
         synchronous_mode_strict: dynamic.synchronousMode === "strict",
         synchronous_node_count: dynamic.synchronousNodeCount,
+        slots: Object.fromEntries(
+            dynamic.logicalSlots.map(({ name, database, plugin }) => [name, { type: "logical", database, plugin }]),
+        ),
         postgresql: {
             use_pg_rewind: true,
             use_slots: true,

@@ -21,9 +21,9 @@ const [self] = members;
 
 const objects: DatabaseObjects = {
     users: [
-        { name: "app", password: "AppPassword", databases: ["app"] },
-        { name: "reports", password: "ReportsPassword", databases: ["app", 'it\'s "odd"'] },
-        { name: "stranger", password: "StrangerPassword", databases: [] },
+        { name: "app", password: "AppPassword", databases: ["app"], replication: false },
+        { name: "reports", password: "ReportsPassword", databases: ["app", 'it\'s "odd"'], replication: true },
+        { name: "stranger", password: "StrangerPassword", databases: [], replication: false },
     ],
     databases: [
         { name: "app", owner: "app" },
@@ -98,6 +98,7 @@ const connect = (
     database: string,
     sql = "SELECT current_user",
     sslmode = "verify-full",
+    replication = "false",
 ) =>
     scratch.run(
         "psql",
@@ -105,7 +106,7 @@ const connect = (
             "--no-psqlrc",
             "-Atc",
             sql,
-            `host=${self!.fqdn} port=${port} user=${user} dbname='${database.replaceAll("'", "\\'")}' sslmode=${sslmode} sslrootcert=/etc/postgres-ha/tls/ca.crt`,
+            `host=${self!.fqdn} port=${port} user=${user} dbname='${database.replaceAll("'", "\\'")}' sslmode=${sslmode} replication=${replication} sslrootcert=/etc/postgres-ha/tls/ca.crt`,
         ],
         {
             env: { PGPASSWORD: password, PGCONNECT_TIMEOUT: "5" },
@@ -320,8 +321,30 @@ describe("roles and databases", () => {
                 `SELECT role_name FROM pgbouncer_lookup.verifier('${role}')`,
             );
         expect((await lookup("app")).stdout).toBe("app\n");
-        for (const role of ["postgres", "replicator", "rewinder", "nobody"])
+        await asSuperuser("CREATE ROLE boss LOGIN SUPERUSER PASSWORD 'BossPassword'");
+        for (const role of ["postgres", "replicator", "rewinder", "boss", "nobody"])
             expect((await lookup(role)).stdout).toBe("");
+        await asSuperuser("DROP ROLE boss");
+    });
+
+    it("let a user with replication read logical slots, and nobody copy the server", async () => {
+        const [reports, app] = ["reports", "app"].map(
+            (user) => (port: number, replication: string) =>
+                connect(
+                    port,
+                    user,
+                    user === "app" ? "AppPassword" : "ReportsPassword",
+                    "app",
+                    "IDENTIFY_SYSTEM",
+                    "verify-full",
+                    replication,
+                ),
+        );
+        expect((await connect(PGBOUNCER, "reports", "ReportsPassword", "app")).stdout).toBe("reports\n");
+        expect((await reports!(PGBOUNCER, "database")).stdout).toMatch(/\|app\n$/);
+        expect((await app!(PGBOUNCER, "database")).stderr).toMatch(/permission denied to start WAL sender/);
+        expect((await reports!(PGBOUNCER, "true")).stderr).toMatch(/no authentication method is found/);
+        expect((await reports!(POSTGRESQL, "true")).stderr).toMatch(/no pg_hba.conf entry for replication connection/);
     });
 
     it("let no one but PgBouncer look verifiers up", async () => {

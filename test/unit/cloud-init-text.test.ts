@@ -206,6 +206,7 @@ describe("dynamicConfiguration", () => {
             maximumLagOnFailoverBytes: 1,
             synchronousMode,
             synchronousNodeCount: 1,
+            logicalSlots: [],
             parameters: {},
         });
 

@@ -17,6 +17,8 @@ import {
 import { demand } from "../../settings/quotas.ts";
 
 const publicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJyG8wnXlHV4fYPW8YhqFxmVJ2qXo8PoGcMVpQbq0Qx1 admin@example.org";
+/** What logical slots need. */
+const logical = { postgresqlParameters: { wal_level: "logical" } };
 const required = { adminCidrs: ["203.0.113.10/32"], sshPublicKeys: [publicKey] };
 const root = join(import.meta.dirname, "..", "..");
 
@@ -361,8 +363,47 @@ const table: readonly (readonly [input: Record<string, unknown>, message: string
     ],
     [{ users: [{ name: "reader", databases: [] }] }, "users[0].databases: [] must be a list of 1 to 50 databases"],
     [
+        { users: [{ name: "reader", databases: ["app"], replication: "sure" }] },
+        'users[0].replication: "sure" must be true or false',
+    ],
+    [{ logicalSlots: "cdc" }, 'logicalSlots[0]: "cdc" must be a map with name and database'],
+    [
+        { postgresqlParameters: {}, logicalSlots: [{ name: "cdc", database: "app" }] },
+        'logicalSlots: [{"name":…,"database":…,"plugin":…}] must be empty without the parameter wal_level: logical',
+    ],
+    [
+        { ...logical, logicalSlots: [{ name: "CDC", database: "app" }] },
+        'logicalSlots[0].name: "CDC" must be 1 to 63 lower-case letters, digits or _',
+    ],
+    [
+        { ...logical, logicalSlots: [{ name: "cdc", database: "shop" }] },
+        'logicalSlots[0].database: "shop" must be one of the databases: app',
+    ],
+    [
+        { ...logical, logicalSlots: [{ name: "cdc", database: "app", plugin: "wal2json" }] },
+        'logicalSlots[0].plugin: "wal2json" must be one of pgoutput, test_decoding',
+    ],
+    [
+        { ...logical, clusterName: "my-main", logicalSlots: [{ name: "my_main_db_1", database: "app" }] },
+        'logicalSlots[0].name: "my_main_db_1" is reserved: it is a node\'s own slot',
+    ],
+    [
+        {
+            ...logical,
+            logicalSlots: ["a", "b", "c", "c"].map((name) => ({ name, database: "app" })),
+        },
+        'logicalSlots[3].name: "c" must not be repeated',
+    ],
+    [
+        {
+            postgresqlParameters: { wal_level: "logical", max_wal_senders: 11 },
+            logicalSlots: ["a", "b", "c", "d", "e"].map((name) => ({ name, database: "app" })),
+        },
+        "postgresqlParameters.max_replication_slots: 10 must be at least 11 with 5 logicalSlots",
+    ],
+    [
         { users: [{ name: "reader", databases: ["app"], password: "x" }] },
-        'users[0]: {"name":…,"databases":…,"password":…} has unknown password; known are name, databases',
+        'users[0]: {"name":…,"databases":…,"password":…} has unknown password; known are name, databases, replication',
     ],
     // High availability
     [{ profile: "quick" }, 'profile: "quick" must be one of fast, normal, safe'],
@@ -540,7 +581,7 @@ describe("parseSettings", () => {
         expect(settings.deletionProtection).toBe(false);
         expect(settings.image).toEqual({ family: "almalinux-9" });
         expect(settings.pgbouncer.poolSize).toBe(50);
-        expect(settings.postgresql.users).toEqual([{ name: "otus", databases: ["otus"] }]);
+        expect(settings.postgresql.users).toEqual([{ name: "otus", databases: ["otus"], replication: false }]);
     });
 
     it("accepts a plain list of ranges and a file of keys", () => {
@@ -567,14 +608,14 @@ describe("parseSettings", () => {
                 { name: "audit", owner: "auditor" },
             ],
             users: [
-                { name: "shop", databases: ["audit"] },
+                { name: "shop", databases: ["audit"], replication: true },
                 { name: "reader", databases: ["shop"] },
             ],
         });
         expect(settings.postgresql.users).toEqual([
-            { name: "shop", databases: ["shop", "audit"] },
-            { name: "auditor", databases: ["audit"] },
-            { name: "reader", databases: ["shop"] },
+            { name: "shop", databases: ["shop", "audit"], replication: true },
+            { name: "auditor", databases: ["audit"], replication: false },
+            { name: "reader", databases: ["shop"], replication: false },
         ]);
     });
 

@@ -7,8 +7,8 @@ Usage: postgres-ha check-cluster SECONDS
 Checked, in this order: etcd's members are all healthy; Patroni is not paused; one leader and every
 replica streaming on its timeline, none waiting for a restart; a synchronous standby where one is
 promised; Patroni's configuration is the one asked for, and on each node every parameter of it is in
-force; each user can log in and connect to its databases; each PgBouncer reaches a PostgreSQL of the
-right role; through every load balancer a write to the leader's port is read back on the replicas' port
+force; each listed logical slot is on each node; each user can log in and connect to its databases; each PgBouncer
+reaches a PostgreSQL of the right role; through every load balancer a write to the leader's port is read back on the replicas' port
 from a replica. Each connection verifies the server's certificate and name.
 
 A replica that is still being copied is waited for as anything else. At the deadline the check fails, because not everything
@@ -85,6 +85,7 @@ class Check:
         self.is_not_paused(state)
         leading = self.patroni_members(state, members)
         self.parameters(members)
+        self.slots(members)
         self.access(leading)
         self.poolers(leading, members)
         self.endpoints()
@@ -103,6 +104,8 @@ class Check:
         leading = leader(state["members"])
         if leading is not None:
             yield from why_not(self.access, leading)
+        for member in members:
+            yield from why_not(self.slots, [member])
 
     def etcd_members(self, members):
         for member in members:
@@ -159,6 +162,18 @@ class Check:
         reason = why_not_in_force(self.machine, members, wanted_configuration(self.machine))
         if reason is not None:
             raise NotYet(reason)
+
+    def slots(self, members):
+        """The leader has them when their database is there; Patroni copies them to a replica a round or two later."""
+        wanted = set(wanted_configuration(self.machine).get("slots", {}))
+        for member in members if wanted else []:
+            sql = "SELECT slot_name FROM pg_replication_slots WHERE slot_type = 'logical'"
+            status, output = self.postgresql.as_superuser(member.fqdn, sql)
+            if status != 0:
+                raise NotYet(f"{member.name}: PostgreSQL does not serve the superuser: {output[-300:]}")
+            missing = wanted - set(output.splitlines())
+            if missing:
+                raise NotYet(f"{member.name}: there is no logical slot {', '.join(sorted(missing))} yet")
 
     def access(self, leading):
         sql = ACCESS.format(users=literal(json.dumps(self.users)))

@@ -19,12 +19,12 @@ def same(wanted, found):
 
 
 def difference(wanted, actual):
-    """The PATCH that turns actual into wanted. Parameters that are no longer wanted are removed."""
+    """The PATCH that turns actual into wanted. Parameters and slots that are no longer wanted are removed."""
     patch = {}
     for key, value in wanted.items():
         if isinstance(value, dict):
             inner = difference(value, actual.get(key) or {})
-            if key == "parameters":
+            if key in ("parameters", "slots"):
                 inner.update({name: None for name in (actual.get(key) or {}) if name not in value})
             if inner:
                 patch[key] = inner

@@ -84,6 +84,20 @@ def try_parameters(machine, parameters):
         )
 
 
+def refuse_lower_wal_level(machine, parameters):
+    """PostgreSQL does not start where there is a logical slot and wal_level is too low for it."""
+    postgresql = Postgresql(machine)
+    if parameters.get("wal_level") == "logical" or postgresql.here("SHOW wal_level") != (0, "logical"):
+        return
+    sql = "SELECT slot_name FROM pg_replication_slots WHERE slot_type = 'logical' ORDER BY slot_name"
+    for member in machine.members:
+        status, output = postgresql.as_superuser(member.fqdn, sql)
+        if status == 0 and output:
+            raise Refused(
+                f"{member.name} has logical slots, with which PostgreSQL does not start without wal_level: logical; nothing was changed: {', '.join(output.splitlines())}. Take them off logicalSlots in an `up` of its own, and end their consumers; drop those that were never listed"
+            )
+
+
 def wait_for_start(patroni):
     """Whose PostgreSQL did not start is started by Patroni when the configuration is right again."""
     deadline = Deadline(START_SECONDS)
@@ -183,6 +197,7 @@ def change(machine, patroni, own):
     if not own.get("pending_restart") and why_not_in_force(machine, [machine.own], wanted) is None:
         return
     try_parameters(machine, wanted["postgresql"]["parameters"])
+    refuse_lower_wal_level(machine, wanted["postgresql"]["parameters"])
     patch = patroni.patch(lambda actual: difference(wanted, actual))
     if patch:
         print(f"changed {json.dumps(patch)}", flush=True)

@@ -201,6 +201,24 @@ class OfAClusterThatWasChangedByHand(ACheck):
         self.assertEqual(named, ["Patroni reports 0 leaders: []"])
 
 
+class OfSlots(ACheck):
+    def judge(self, slots, *answers):
+        with replaced(check_cluster, wanted_configuration={"slots": slots}):
+            with replaced(Postgresql, as_superuser=list(answers)) as patched:
+                self.check().slots()
+        return [call.args[0] for call in patched.mocks["as_superuser"].call_args_list]
+
+    def test_finds_the_listed_ones_on_every_node(self):
+        self.assertEqual(self.judge({"cdc": {}}, (0, "other\ncdc")), [f"{name}.internal" for name in NAMES])
+
+    def test_asks_nobody_where_none_is_listed(self):
+        self.assertEqual(self.judge({}, AssertionError("asked")), [])
+
+    def test_names_the_node_that_lacks_one(self):
+        reason = self.not_yet(self.judge, {"cdc": {}, "audit": {}}, (0, "cdc\naudit"), (0, ""))
+        self.assertEqual(reason, "db-2: there is no logical slot audit, cdc yet")
+
+
 class OfUsers(ACheck):
     def test_asks_the_leader_of_each(self):
         with replaced(Postgresql, as_superuser=(0, "")) as patched:

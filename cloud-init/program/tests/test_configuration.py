@@ -19,6 +19,11 @@ class TheDifference(unittest.TestCase):
         actual = {"maximum_lag_on_failover": 1, "postgresql": {"use_slots": True, "parameters": {"a": 1, "gone": 2}}}
         self.assertEqual(difference(wanted, actual), {"postgresql": {"parameters": {"gone": None}}})
 
+    def test_removes_slots_that_are_no_longer_wanted(self):
+        slot = {"type": "logical", "database": "app", "plugin": "pgoutput"}
+        actual = {"slots": {"kept": slot, "gone": slot}}
+        self.assertEqual(difference({"slots": {"kept": slot}}, actual), {"slots": {"gone": None}})
+
     def test_starts_from_nothing(self):
         wanted = {"ttl": 25, "postgresql": {"parameters": {"a": 1}}}
         self.assertEqual(difference(wanted, {}), wanted)

@@ -11,6 +11,7 @@ from postgres_ha.dynamic_configuration import (
     configuration_file,
     leader_still_has_more,
     next_to_restart,
+    refuse_lower_wal_level,
     restart_in_turn,
     try_parameters,
 )
@@ -68,6 +69,16 @@ class BeforeAnythingIsChanged(unittest.TestCase):
         with printed(), replaced(Patroni, state={"state": "creating replica"}, patch=AssertionError("changed")):
             with replaced(dynamic_configuration, is_still_here=None, run=AssertionError("tried")):
                 apply(self.machine, Deadline(1))
+
+    def test_wal_level_does_not_go_below_logical_where_a_node_has_a_logical_slot(self):
+        with replaced(Postgresql, here=(0, "logical"), as_superuser=[(0, ""), (2, "refused"), (0, "cdc")]):
+            with self.assertRaisesRegex(Refused, "^db-3 has logical slots.*: cdc\\."):
+                refuse_lower_wal_level(self.machine, {"wal_level": "replica"})
+            refuse_lower_wal_level(self.machine, {"wal_level": "logical"})
+        with replaced(Postgresql, here=(0, "logical"), as_superuser=(0, "")):
+            refuse_lower_wal_level(self.machine, {})
+        with replaced(Postgresql, here=(0, "replica"), as_superuser=AssertionError("asked")):
+            refuse_lower_wal_level(self.machine, {})
 
     def test_values_are_written_as_postgresql_reads_them_and_what_sessions_load_is_loaded(self):
         parameters = {"a": "it's \\", "jit": True, "session_preload_libraries": "x", "shared_preload_libraries": "y,z"}
