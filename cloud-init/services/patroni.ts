@@ -154,7 +154,7 @@ function dynamicEntries(dynamic: DynamicConfiguration): readonly FileEntry[] {
         ...Object.entries(slots).map(([name, { database, plugin }]) => ({
             name: `slot ${name}`,
             value: `${plugin} in ${database}`,
-            consequence: "where it is new, restart of PostgreSQL on all replicas together",
+            consequence: "restart of PostgreSQL on all replicas together, where it is new",
         })),
         ...Object.entries(dynamic.parameters).map(([name, value]) => ({
             name: `PostgreSQL ${name}`,

@@ -212,6 +212,12 @@ export const settingChanges: readonly SettingChange[] = [
             shows: "reporting|t",
         },
     },
+    {
+        key: "logicalSlots",
+        value: [{ name: "cdc", database: "app" }],
+        given: { postgresqlParameters: { wal_level: "logical" } },
+        expected: { seen: inPatroni, shows: "cdc:" },
+    },
     { key: "profile", value: "fast", expected: { seen: inPatroni, shows: "ttl: 20\n" } },
     {
         key: "timingOverrides",

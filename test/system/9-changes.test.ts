@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 
 import { powerOff, start } from "../../testbed/machines/machine.ts";
 import { attempt } from "../../testbed/machines/run.ts";
+import { Cluster } from "../../local/cluster.ts";
 import { clusterUp } from "./support/what-is-up.ts";
 import { sql } from "../../local/sql.ts";
 import { killedUp } from "../../local/killed-up.ts";
@@ -288,5 +289,56 @@ describe("a change by hand", () => {
         expect(patroni).not.toContain("99MB");
         expect(await rows()).toBe(allRows);
         expect(await Promise.all(nodes.map(started))).toEqual(before);
+    });
+});
+
+describe("a logical slot", () => {
+    const user = {
+        postgresqlParameters: '{"wal_level": "logical"}',
+        users: '[{"name": "app", "databases": ["app"], "replication": true}]',
+    };
+    const slots = '[{"name": "cdc", "database": "app", "plugin": "test_decoding"}]';
+    /** Takes what the slot has, as the application and through its endpoint. */
+    const changes = () =>
+        sql(
+            readWrite,
+            "SELECT substring(data FROM 'id.*') FROM pg_logical_slot_get_changes('cdc', NULL, NULL) WHERE data LIKE '%captured%'",
+        );
+    const insert = (id: number) => sql(readWrite, `INSERT INTO captured VALUES (${id})`);
+    const succeeds = async () => {
+        const { exitCode, output } = await up();
+        expect(exitCode, output.slice(-3000)).toBe(0);
+    };
+
+    test("keeps its place when another node leads and when up runs, until it is off the list", async () => {
+        await sql(readWrite, "CREATE TABLE captured (id int PRIMARY KEY)");
+        await withSettings(user, async () => {
+            await withSettings({ logicalSlots: slots }, async () => {
+                await succeeds();
+                await insert(1);
+                expect(await changes()).toBe("id[integer]:1");
+                await insert(2);
+                const cluster = new Cluster(await stackOutputs());
+                await cluster.moveLeader((await cluster.roles()).replicas[0]!);
+                await eventually(
+                    30,
+                    () => insert(3).then(() => "in", String),
+                    (answer) => answer === "in",
+                );
+                // A new leader may give again what was confirmed in the last seconds.
+                expect(await changes()).toMatch(/^(id\[integer\]:1\n)?id\[integer\]:2\nid\[integer\]:3$/);
+                await insert(4);
+                expect((await up("--replace", "**-revision")).exitCode).toBe(0);
+                expect(await changes()).toBe("id[integer]:4");
+            });
+            await succeeds();
+            await eventually(
+                30,
+                () => sql(readWrite, "SELECT count(*) FROM pg_replication_slots WHERE slot_type = 'logical'"),
+                (count) => count === "0",
+            );
+        });
+        await succeeds();
+        expect(await rows()).toBe(allRows);
     });
 });
