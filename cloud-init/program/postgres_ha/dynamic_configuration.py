@@ -198,6 +198,9 @@ def change(machine, patroni, own):
         return
     try_parameters(machine, wanted["postgresql"]["parameters"])
     refuse_lower_wal_level(machine, wanted["postgresql"]["parameters"])
+    # A restart would get as far as the leader, which cannot hand over.
+    if patroni.cluster().get("pause"):
+        raise Refused("Patroni is paused, nothing was changed: `patronictl resume` on a database node ends that")
     patch = patroni.patch(lambda actual: difference(wanted, actual))
     if patch:
         print(f"changed {json.dumps(patch)}", flush=True)

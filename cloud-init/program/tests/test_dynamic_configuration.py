@@ -70,6 +70,15 @@ class BeforeAnythingIsChanged(unittest.TestCase):
             with replaced(dynamic_configuration, is_still_here=None, run=AssertionError("tried")):
                 apply(self.machine, Deadline(1))
 
+    def test_nothing_is_changed_while_patroni_is_paused(self):
+        wanted = {"postgresql": {"parameters": {"wal_level": "logical"}}}
+        answers = {"state": [{"pending_restart": True}], "patch": AssertionError("changed")}
+        fine = {"try_parameters": None, "is_still_here": None}
+        with replaced(Patroni, cluster={"pause": True, "members": []}, **answers):
+            with replaced(dynamic_configuration, wanted_configuration=wanted, **fine):
+                with self.assertRaisesRegex(Refused, "^Patroni is paused, nothing was changed"):
+                    apply(self.machine, Deadline(1))
+
     def test_wal_level_does_not_go_below_logical_where_a_node_has_a_logical_slot(self):
         with replaced(Postgresql, here=(0, "logical"), as_superuser=[(0, ""), (2, "refused"), (0, "cdc")]):
             with self.assertRaisesRegex(Refused, "^db-3 has logical slots.*: cdc\\."):
