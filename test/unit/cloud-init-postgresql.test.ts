@@ -342,7 +342,7 @@ describe("roles and databases", () => {
         );
         expect((await connect(PGBOUNCER, "reports", "ReportsPassword", "app")).stdout).toBe("reports\n");
         expect((await reports!(PGBOUNCER, "database")).stdout).toMatch(/\|app\n$/);
-        expect((await app!(PGBOUNCER, "database")).stderr).toMatch(/permission denied to start WAL sender/);
+        expect((await app!(POSTGRESQL, "database")).stderr).toMatch(/permission denied to start WAL sender/);
         expect((await reports!(PGBOUNCER, "true")).stderr).toMatch(/no authentication method is found/);
         expect((await reports!(POSTGRESQL, "true")).stderr).toMatch(/no pg_hba.conf entry for replication connection/);
     });
