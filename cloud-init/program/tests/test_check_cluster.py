@@ -119,7 +119,14 @@ class OfAReplicaThatIsCopied(ACheck):
         """What is said when the check ends, on standard error, and its exit status.
         @param sent: what the node that is copied from says, look after look"""
         given = {"password": "", "users": [], "databases": []}
-        steps = {"etcd_members": None, "parameters": problem, "access": None, "poolers": None, "endpoints": None}
+        steps = {
+            "etcd_members": None,
+            "parameters": problem,
+            "slots": None,
+            "access": None,
+            "poolers": None,
+            "endpoints": None,
+        }
         rest = {"wake_patroni": None, "remarks": [[]], "explain": None}
         cluster = [{"members": [standby("db-1", "quorum_standby"), LEADER, each]} for each in members]
         with clock() as now, printed(), contextlib.redirect_stderr(io.StringIO()) as said:
@@ -196,6 +203,10 @@ class OfAClusterThatWasChangedByHand(ACheck):
             named[4:], ["db-1: patroni.service has not joined the cluster", "db-2: role app may not log in"]
         )
 
+    def test_names_a_slot_that_is_gone(self):
+        named = self.differences({"members": HEALTHY}, wanted_configuration={"slots": {"cdc": {}}})
+        self.assertEqual(named[-3:], [f"{name}: there is no logical slot cdc yet" for name in NAMES])
+
     def test_asks_no_leader_where_there_is_none(self):
         named = self.differences({"members": [standby(name) for name in NAMES]})
         self.assertEqual(named, ["Patroni reports 0 leaders: []"])
@@ -205,7 +216,7 @@ class OfSlots(ACheck):
     def judge(self, slots, *answers):
         with replaced(check_cluster, wanted_configuration={"slots": slots}):
             with replaced(Postgresql, as_superuser=list(answers)) as patched:
-                self.check().slots()
+                self.check().slots(machine().members)
         return [call.args[0] for call in patched.mocks["as_superuser"].call_args_list]
 
     def test_finds_the_listed_ones_on_every_node(self):
