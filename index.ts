@@ -14,6 +14,8 @@ import { LoadBalancer } from "./components/load-balancer.ts";
 import { announceChanges } from "./components/manifest.ts";
 import { Network } from "./components/network.ts";
 import { clusterOutputs } from "./components/outputs.ts";
+import { Renewal } from "./components/renewal.ts";
+import { resizing } from "./components/resizing.ts";
 import { Rolling } from "./components/rolling.ts";
 import { readSettings } from "./settings/index.ts";
 
@@ -30,6 +32,7 @@ const credentials = new Credentials(`${clusterName}-credentials`, {
     users: settings.postgresql.users.map(({ name }) => name),
 });
 const deployKey = new tls.PrivateKey(`${clusterName}-deploy`, { algorithm: "ED25519" });
+const rolling = new Rolling({ settings, plan, deployKey });
 
 const context = {
     settings,
@@ -39,7 +42,9 @@ const context = {
     labels,
     imageId: await image,
     announceChanges: announceChanges(),
-    rolling: new Rolling({ settings, plan, deployKey }),
+    rolling,
+    resizing: resizing(rolling),
+    renewal: new Renewal(rolling),
 };
 const jumpHost = new JumpHost(`${clusterName}-jump`, { context, authority });
 const cluster = new DatabaseCluster(`${clusterName}-db`, { context, authority, credentials, jumpHost });

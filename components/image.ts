@@ -5,7 +5,7 @@ import type { Settings } from "../settings/index.ts";
 
 /**
  * The image of every machine: the configured one, or the family's newest. Machines keep the image they
- * were made from (see Machine), so the answer matters for new machines only.
+ * were made from until they are made anew (see renewal.ts).
  * Waited for, because an output that fails would fail every machine and Command again, each with a stack trace.
  * @throws pulumi.RunError when there is none
  */

@@ -9,8 +9,9 @@ import { roles, type Role } from "../cluster/roles.ts";
 import type { DiskSettings, MachineSettings, Settings } from "../settings/index.ts";
 import { CHANGE_SECONDS } from "./limits.ts";
 import type { Network } from "./network.ts";
-import type { Rolling } from "./rolling.ts";
+import type { Renewal } from "./renewal.ts";
 import { revision } from "./revision.ts";
+import type { Rolling } from "./rolling.ts";
 import type { SshTarget } from "./ssh.ts";
 
 /** What every component that makes machines needs. */
@@ -22,8 +23,12 @@ export interface ClusterContext {
     readonly imageId: string;
     /** The key pair that the program's own Commands use. */
     readonly deployKey: tls.PrivateKey;
-    /** Has machines that must be stopped take turns. */
+    /** Has machines that must be away take turns. */
     readonly rolling: Rolling;
+    /** The hooks of machines that change their size. */
+    readonly resizing: pulumi.ResourceHookBinding;
+    /** Makes machines anew, in turn. */
+    readonly renewal: Renewal;
     /** Prints what changes on a machine, see manifest.ts. */
     readonly announceChanges: pulumi.ResourceHook;
     readonly labels: Readonly<Record<string, string>>;
@@ -90,6 +95,7 @@ export class Machine extends pulumi.ComponentResource {
         });
         this.revision = this.drawRevision(name, args);
         this.instance = this.makeInstance(name, args, userData(args, hostKey), dataDisk);
+        args.context.renewal.made(name, this.instance);
         warnOfOtherBootDisk(this.instance, args.node, settings.machines[args.role].bootDisk);
 
         this.address = this.instance.networkInterfaces.apply(([first]) => first!.ipAddress);
@@ -109,19 +115,22 @@ export class Machine extends pulumi.ComponentResource {
         dataDisk: yandex.ComputeDisk | undefined,
     ): yandex.ComputeInstance {
         const { context, node, role } = args;
-        const { cores, coreFraction, memoryGib, bootDisk } = context.settings.machines[role];
+        const { image, machines, platformId } = context.settings;
+        const { cores, coreFraction, memoryGib, bootDisk } = machines[role];
+        const { imageId } = context;
+        const anew = context.renewal.add(name, { madeOf: { image, bootDisk }, imageId, memoryGib }, this);
         return new yandex.ComputeInstance(
             name,
             {
                 name: node.hostname,
                 hostname: node.hostname,
                 zone: node.zone,
-                platformId: context.settings.platformId,
+                platformId,
                 labels: labelsOf(args),
                 resources: { cores, memory: memoryGib, coreFraction },
                 bootDisk: {
                     autoDelete: true,
-                    initializeParams: { imageId: context.imageId, size: bootDisk.sizeGib, type: bootDisk.type },
+                    initializeParams: { imageId, size: bootDisk.sizeGib, type: bootDisk.type },
                 },
                 secondaryDisks: dataDisk ? [{ diskId: dataDisk.id, deviceName: DATA_DEVICE, autoDelete: false }] : [],
                 networkInterfaces: [
@@ -150,11 +159,13 @@ export class Machine extends pulumi.ComponentResource {
                 protect: args.protect ?? false,
                 // A fixed address and name cannot exist twice.
                 deleteBeforeReplace: true,
-                hooks: context.rolling.hooks,
+                hooks: context.resizing,
+                transforms: [anew],
                 // Holds the SSH host key.
                 additionalSecretOutputs: ["metadata"],
+                // Until the machine is made anew: its transform lifts this then.
                 ignoreChanges: [
-                    // Another image, size or type is for new machines: it would replace running ones, all at once.
+                    // Another image, size or type needs another machine: it would replace running ones, all at once.
                     "bootDisk",
                     // A group that comes with further nodes would stop the running ones, several at once.
                     "placementPolicy",
@@ -212,8 +223,8 @@ function warnOfOtherBootDisk({ bootDisk }: yandex.ComputeInstance, { hostname }:
     bootDisk.apply(({ initializeParams: found }) => {
         if (found?.size === undefined || (found.size === wanted.sizeGib && found.type === wanted.type)) return;
         void pulumi.log.warn(
-            `${hostname} keeps its boot disk of ${found.size} GiB, ${found.type}: the configured ${wanted.sizeGib} GiB, ${wanted.type}, is for new machines. ` +
-                'How to make a machine anew: docs/operations.md, "Replace a machine".',
+            `${hostname} keeps its boot disk of ${found.size} GiB, ${found.type}, instead of the configured ${wanted.sizeGib} GiB, ${wanted.type}. ` +
+                `To make it anew: pulumi up --replace '**:RandomId::${hostname}-image'`,
         );
     });
 }

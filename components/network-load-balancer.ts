@@ -79,3 +79,6 @@ export class NetworkLoadBalancer extends pulumi.ComponentResource {
 
 /** Yandex's fastest but for an interval of 1 s, in seconds: a load balancer that hangs is noticed within about 5. */
 const CHECK = { interval: 2, timeout: 1, unhealthyThreshold: 2, healthyThreshold: 2 } as const;
+
+/** From when a target serves to when it gets connections. */
+export const NOTICED_SECONDS = CHECK.interval * (CHECK.healthyThreshold + 1);

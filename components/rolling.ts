@@ -1,14 +1,14 @@
 import * as pulumi from "@pulumi/pulumi";
 import type * as tls from "@pulumi/tls";
-import * as yandex from "@pulumi/yandex";
 
 import { leaveCommand, turnsCommand, type ClusterTurns } from "../cloud-init/roles/database-node.ts";
-import { isBackCommand } from "../cloud-init/roles/index.ts";
+import { isBackCommand, stopServingCommand } from "../cloud-init/roles/index.ts";
 import type { AddressPlan, Node } from "../cluster/address-plan.ts";
 import { roleNames, type Role } from "../cluster/roles.ts";
 import { knownHosts, sshConfiguration } from "../cluster/ssh-configuration.ts";
 import type { Settings } from "../settings/index.ts";
 import { CHANGE_SECONDS } from "./limits.ts";
+import { NOTICED_SECONDS } from "./network-load-balancer.ts";
 import { runOverSsh, UNREACHABLE, type SshAccess } from "./ssh-client.ts";
 import { Turns } from "./turns.ts";
 
@@ -18,8 +18,8 @@ export interface RollingArgs {
     readonly deployKey: tls.PrivateKey;
 }
 
-/** A machine that exists, as an SSH client knows it. */
-interface KnownMachine {
+/** A machine, as an SSH client knows it. */
+export interface KnownMachine {
     readonly node: Node;
     readonly role: Role;
     readonly hostKey: pulumi.Output<string>;
@@ -29,89 +29,121 @@ interface KnownMachine {
 }
 
 /**
- * Changes the size of machines one after another within one `up`: each of them is stopped for it.
+ * Has machines that must be away for a while take turns within one `up`. Who stops them, and why, is not its business: see
+ * resizing.ts and renewal.ts.
  *
  * The jump host goes first, then load balancers, then replicas, then the leader. A database node leaves the cluster before:
- * it waits until all others are well, and hands over what it leads (see absence.py). If one does not come back, the hook
+ * it waits until all others are well, and hands over what it leads (see absence.py). If one does not come back, its turn
  * fails, and the machines after it stay as they are. The next `up` goes on with those.
  *
- * There is no delete hook: it would break a plain `pulumi destroy`.
+ * What takes turns are hooks before changes. There is no delete hook: it would break a plain `pulumi destroy`.
  */
 export class Rolling {
-    readonly hooks: pulumi.ResourceHookBinding;
     private readonly args: RollingArgs;
     private readonly machines: KnownMachine[] = [];
     private readonly turns: Turns;
+    /** How long a machine may take to become ready. */
     private readonly waitSeconds: number;
-    /** Database machines that will have less memory, and what configures them before. */
-    private readonly shrinking: KnownMachine[] = [];
+    /** Database machines that get their configuration before any is away. */
+    private readonly configuredFirst: KnownMachine[] = [];
     private readonly configuring = new Map<KnownMachine, Promise<void>>();
 
     constructor(args: RollingArgs) {
         this.args = args;
         this.waitSeconds = args.settings.readyTimeoutMinutes * 60;
-        // A turn ends when SSH answers again. What the cloud needs to stop and start a machine comes on top of that.
         this.turns = new Turns((names) => this.inOrder(names), {
             gatherSeconds: 2,
-            turnSeconds: this.waitSeconds + LEAVE_SECONDS + CLOUD_SECONDS,
+            // To leave, to be stopped and started, to get a configuration, to be well.
+            turnSeconds: LEAVE_SECONDS + CLOUD_SECONDS + CHANGE_SECONDS + 3 * this.waitSeconds,
         });
-        this.hooks = {
-            beforeUpdate: [
-                new pulumi.ResourceHook("before-machine-stops", (hook) => this.before(hook), { onDryRun: true }),
-            ],
-            afterUpdate: [new pulumi.ResourceHook("after-machine-started", (hook) => this.after(hook))],
-        };
     }
 
     add(machine: KnownMachine): void {
         this.machines.push(machine);
     }
 
-    private async before({ name, id, oldInputs, newInputs }: pulumi.ResourceHookArgs): Promise<void> {
-        const changed = stoppingChanges(oldInputs!, newInputs!);
-        if (changed.length === 0) return;
-        if (pulumi.runtime.isDryRun()) {
-            await pulumi.log.info(
-                `${name} is stopped and started for another size (${changed.join(", ")}): machine after machine, replicas before the leader, which hands over`,
-            );
-            return;
-        }
-        const machine = this.named(name);
-        const shrinks = machine.role === "database" && memoryOf(newInputs!) < memoryOf(oldInputs!);
-        if (shrinks) this.shrinking.push(machine);
-        await this.turns.take(name);
-        try {
-            await this.requireRunning(name, id);
+    named(hostname: string): KnownMachine {
+        return this.machines.find(({ node }) => node.hostname === hostname)!;
+    }
+
+    count(role: Role): number {
+        return this.machines.filter((machine) => machine.role === role).length;
+    }
+
+    /**
+     * Waits for the machine's turn, and has it leave. Its turn goes on until it is said to have ended.
+     * @param configureFirst whether it needs its new configuration before it leaves
+     * @param requireFit fails if the machine cannot be changed
+     */
+    async begin(machine: KnownMachine, configureFirst: boolean, requireFit?: () => Promise<void>): Promise<void> {
+        const { hostname } = machine.node;
+        const first = machine.role === "database" && configureFirst;
+        if (first) this.configuredFirst.push(machine);
+        await this.turns.take(hostname);
+        await this.orFailed(hostname, async () => {
+            await requireFit?.();
             if (machine.role !== "database") return;
-            if (shrinks) await this.configureFirst(machine);
+            if (first) await this.configureFirst(machine);
             await this.leave(machine.node);
+        });
+    }
+
+    /** Does what belongs to the machine's turn. After what failed no other turn begins. */
+    async orFailed<Result>(hostname: string, action: () => Promise<Result>): Promise<Result> {
+        try {
+            return await action();
         } catch (error) {
-            this.turns.end(name, "failed");
+            this.turns.end(hostname, "failed");
             throw error;
         }
     }
 
-    /**
-     * An `up` that was killed may have left the machine stopped, or the cloud may still be at it. The provider cannot change a
-     * machine that is stopped, and has no way to start one.
-     */
-    private async requireRunning(name: string, instanceId: string): Promise<void> {
-        const end = Date.now() + CLOUD_SECONDS * 1000;
-        while (true) {
-            const { status } = await yandex.getComputeInstance({ instanceId });
-            if (status === "running") return;
-            if (status === "stopped" || Date.now() > end) {
-                throw new Error(
-                    `${name} is ${status} in the cloud. Start it (yc compute instance start ${name}), then run \`pulumi up\` again.`,
-                );
-            }
-            await new Promise((resolve) => setTimeout(resolve, 2000));
+    end(hostname: string): void {
+        this.turns.end(hostname, "changed");
+    }
+
+    /** Has the machine end its clients' connections, as far as it can: a machine that just vanishes keeps them waiting. */
+    async stopServing({ node, role }: KnownMachine): Promise<void> {
+        await this.run(node.hostname, stopServingCommand[role], STOP_SECONDS);
+    }
+
+    /** Ends the turn of a machine that was started again: the Command that waits for its services goes on from there. */
+    async endWhenStarted(machine: KnownMachine): Promise<void> {
+        const { hostname } = machine.node;
+        await this.orFailed(hostname, () => this.whenItAnswers(hostname, isBackCommand[machine.role], 0));
+        await this.untilBalanced(machine);
+        this.end(hostname);
+    }
+
+    /** Brings a new machine its configuration, and waits until the cluster has it back. */
+    async complete(machine: KnownMachine): Promise<void> {
+        const { hostname } = machine.node;
+        const { command, bundle } = await this.configuration(machine);
+        await this.whenItAnswers(hostname, command, CHANGE_SECONDS + this.waitSeconds, bundle);
+        await this.untilBalanced(machine);
+        if (machine.role !== "database") return;
+        const end = Date.now() + this.waitSeconds * 1000;
+        while ((await this.clusterTurns()).away === hostname) {
+            if (Date.now() > end)
+                throw new Error(`${hostname} is not well ${this.waitSeconds} s after its configuration`);
+            await new Promise((resolve) => setTimeout(resolve, 1000));
         }
     }
 
+    /** The network load balancer must send clients here before the next load balancer is away. */
+    private async untilBalanced({ role }: KnownMachine): Promise<void> {
+        if (role === "loadBalancer" && this.args.plan.networkLoadBalancer !== undefined)
+            await new Promise((resolve) => setTimeout(resolve, NOTICED_SECONDS * 1000));
+    }
+
+    /** No turn begins before this has ended, however it ends: it may yet ask for a turn, or bring a machine back. */
+    waitFor(what: Promise<unknown>, hostname: string): void {
+        this.turns.waitFor(what, hostname);
+    }
+
     /**
-     * Brings a machine that will have less memory its configuration before it is stopped: with the memory that it reserves and
-     * that PostgreSQL takes now, the smaller one would not start. (One that will have more gets its configuration afterwards.)
+     * Brings a machine its configuration before it is away. With less memory this has to be so: with the memory that it
+     * reserves and that PostgreSQL takes now, it would not start.
      */
     private configureFirst(machine: KnownMachine): Promise<void> {
         const configuring = this.configuring.get(machine) ?? this.configure(machine);
@@ -119,31 +151,29 @@ export class Rolling {
         return configuring;
     }
 
-    private async configure({ node, configure }: KnownMachine): Promise<void> {
-        const { command, bundle } = await new Promise<{ command: string; bundle: string }>((resolve) =>
-            pulumi.output(configure).apply(resolve),
-        );
-        const { status, stderr } = await this.run(node.hostname, command, CHANGE_SECONDS + this.waitSeconds, bundle);
+    private async configure(machine: KnownMachine): Promise<void> {
+        const { command, bundle } = await this.configuration(machine);
+        const { hostname } = machine.node;
+        const { status, stderr } = await this.run(hostname, command, CHANGE_SECONDS + this.waitSeconds, bundle);
         // A dead machine cannot be made ready. It starts as it can, and no other one is stopped until it is well.
-        if (status !== 0 && status !== UNREACHABLE)
-            throw new Error(`${node.hostname} is left as it is. ${stderr.trim()}`);
+        if (status !== 0 && status !== UNREACHABLE) throw new Error(`${hostname} is left as it is. ${stderr.trim()}`);
     }
 
-    /** Ends the turn when the machine is back, or could be: the Command that waits for its services goes on from there. */
-    private async after({ name, oldInputs, newInputs }: pulumi.ResourceHookArgs): Promise<void> {
-        if (stoppingChanges(oldInputs!, newInputs!).length === 0) return;
-        const { role } = this.named(name);
+    private configuration({ configure }: KnownMachine): Promise<{ command: string; bundle: string }> {
+        return new Promise((resolve) => pulumi.output(configure).apply(resolve));
+    }
+
+    /** @param seconds that the command may take in addition to the time until the machine answers */
+    private async whenItAnswers(hostname: string, command: string, seconds: number, input?: string): Promise<void> {
         const end = Date.now() + this.waitSeconds * 1000;
-        while (Date.now() < end) {
-            const { status } = await this.run(name, isBackCommand[role], Math.ceil((end - Date.now()) / 1000));
-            if (status === 0) {
-                this.turns.end(name, "changed");
-                return;
-            }
+        while (true) {
+            const left = Math.ceil((end - Date.now()) / 1000);
+            if (left <= 0) throw new Error(`${hostname} does not answer ${this.waitSeconds} s after its start`);
+            const { status, stderr } = await this.run(hostname, command, left + seconds, input);
+            if (status === 0) return;
+            if (status !== UNREACHABLE) throw new Error(`${hostname} did not come back. ${stderr.trim()}`);
             await new Promise((resolve) => setTimeout(resolve, 1000));
         }
-        this.turns.end(name, "failed");
-        throw new Error(`${name} does not answer ${this.waitSeconds} s after its start`);
     }
 
     /** Has the node leave, by a command on any other node that answers. */
@@ -154,13 +184,12 @@ export class Rolling {
 
     private async inOrder(names: readonly string[]): Promise<readonly string[]> {
         // All at once, as by their Commands: where max_connections goes down, the leader is the first to restart.
-        await Promise.all(this.shrinking.map((machine) => this.configureFirst(machine)));
+        await Promise.all(this.configuredFirst.map((machine) => this.configureFirst(machine)));
         const databases = names.filter((name) => this.named(name).role === "database");
         const { leader, away } = databases.length > 0 ? await this.clusterTurns() : NO_TURNS;
+        // A node that is away already comes next after the jump host, which is the way to it.
         const rank = (name: string) =>
-            name === away
-                ? ROLE_ORDER.length - 1.5
-                : ROLE_ORDER.indexOf(this.named(name).role) + (name === leader ? 1 : 0);
+            name === away ? 0.5 : ROLE_ORDER.indexOf(this.named(name).role) + (name === leader ? 1 : 0);
         return [...names].sort((a, b) => rank(a) - rank(b) || a.localeCompare(b));
     }
 
@@ -201,10 +230,6 @@ export class Rolling {
             }));
         return new Promise((resolve) => access.apply(resolve));
     }
-
-    private named(name: string): KnownMachine {
-        return this.machines.find(({ node }) => node.hostname === name)!;
-    }
 }
 
 /** Roles in the order of their turns; the leader comes after all. */
@@ -213,18 +238,10 @@ const ROLE_ORDER: readonly Role[] = [...roleNames.filter((role) => role !== "dat
 const NO_TURNS: ClusterTurns = { leader: null, away: null };
 
 /** What the cloud may take to stop and start a machine: the provider's limit for an update is 5 minutes. */
-const CLOUD_SECONDS = 600;
+export const CLOUD_SECONDS = 600;
 
 /** How long a node waits for its turn: until the one before it is well again, and then for all others. */
 const LEAVE_SECONDS = 900;
 
-/** Inputs of a machine that the provider changes only while the machine is stopped (`allow_stopping_for_update`). */
-const STOPPING = ["resources", "platformId"] as const;
-
-function memoryOf(inputs: Record<string, unknown>): number {
-    return (inputs["resources"] as { memory: number }).memory;
-}
-
-function stoppingChanges(before: Record<string, unknown>, after: Record<string, unknown>): readonly string[] {
-    return STOPPING.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
-}
+/** Patroni stops PostgreSQL, which writes a checkpoint. */
+const STOP_SECONDS = 120;

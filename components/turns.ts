@@ -7,6 +7,8 @@ import { setTimeout } from "node:timers/promises";
 export class Turns {
     private readonly order: (names: readonly string[]) => Promise<readonly string[]>;
     private readonly limits: TurnLimits;
+    private readonly before: Promise<unknown>[] = [];
+    private readonly asked = new Map<string, PromiseWithResolvers<void>>();
     /** Those that wait for the first order. */
     private gathering: string[] | undefined;
     private ordered: Promise<void> | undefined;
@@ -26,6 +28,7 @@ export class Turns {
      */
     async take(name: string): Promise<void> {
         this.over.set(name, Promise.withResolvers());
+        this.asking(name).resolve();
         if (this.ordered === undefined) {
             this.gathering = [];
             this.ordered = this.gather();
@@ -42,6 +45,20 @@ export class Turns {
         }
     }
 
+    /**
+     * The first turn waits for this as well, however it ends: for what may yet ask for a turn, or must be well before.
+     * @param name whose it is: if that asks for a turn of its own, it is not waited for any more
+     */
+    waitFor(what: Promise<unknown>, name: string): void {
+        this.before.push(Promise.race([what, this.asking(name).promise]));
+    }
+
+    private asking(name: string): PromiseWithResolvers<void> {
+        const asking = this.asked.get(name) ?? Promise.withResolvers<void>();
+        this.asked.set(name, asking);
+        return asking;
+    }
+
     /** Ends a turn. After one that failed no other begins. */
     end(name: string, outcome: "changed" | "failed"): void {
         this.over.get(name)?.resolve(outcome === "changed");
@@ -49,6 +66,7 @@ export class Turns {
 
     private async gather(): Promise<void> {
         await setTimeout(this.limits.gatherSeconds * 1000);
+        while (this.before.length > 0) await Promise.allSettled(this.before.splice(0));
         const names = this.gathering!;
         this.gathering = undefined;
         this.queue.unshift(...(await this.order(names)));

@@ -1,13 +1,18 @@
 /** Which database machines do not run, during work that stops them. */
 import { machineStatuses } from "../testbed/machines/status.ts";
+import { stackSetting } from "./stack-settings.ts";
 import { site } from "./this-testbed.ts";
 
-/** Host names of the database nodes whose machines do not run now. */
+/** Host names of the database nodes whose machines do not run now, or do not exist. */
 export async function away(): Promise<string[]> {
-    const statuses = await machineStatuses(site);
-    return statuses
-        .filter(({ hostname, state }) => /-db-\d+$/.test(hostname) && state !== "running")
-        .map(({ hostname }) => hostname);
+    const nodes = Array.from(
+        { length: Number(stackSetting("databaseNodes") ?? 3) },
+        (_, index) => `main-db-${index + 1}`,
+    );
+    // A machine may be deleted while it is looked at.
+    const statuses = await machineStatuses(site).catch(() => undefined);
+    if (statuses === undefined) return away();
+    return nodes.filter((node) => !statuses.some(({ hostname, state }) => hostname === node && state === "running"));
 }
 
 /** Looks ten times a second who is away. @returns ends the watch and returns every set of machines that were away together */

@@ -5,11 +5,10 @@ import type { z } from "zod";
  * What a change of a value does to a running cluster.
  * - live: services take it at once, or with a reload; a new session may see it, no session ends.
  * - rolling restart: PostgreSQL or etcd restarts, node after node; the leader hands over before.
- * - rolling machine: machines are stopped and started, one after another; the leader hands over before.
- * - new machines only: machines that are there stay as they are.
+ * - rolling machine: machines are stopped and started, or made anew, one after another; the leader hands over before.
  * - fixed: refused in the preview.
  */
-export const changes = ["live", "rolling restart", "rolling machine", "new machines only", "fixed"] as const;
+export const changes = ["live", "rolling restart", "rolling machine", "fixed"] as const;
 export type Change = (typeof changes)[number];
 
 /** The declaration of one key of the stack's configuration. */

@@ -8,7 +8,7 @@ import * as kind from "./kinds.ts";
 import { checkSize, platformIds } from "./platforms.ts";
 import { demand, exceeded, newAccountQuotas } from "./quotas.ts";
 
-const forNewMachines = "It applies to new machines; existing ones keep theirs.";
+const madeAnew = "Another one takes another machine: existing ones are made anew, one after another.";
 
 /** The five keys of a role's size, `jumpHostCores` and so on. */
 function sizeKeyNames<R extends Role>(role: R) {
@@ -64,19 +64,19 @@ function sizeKeys(role: Role): Partial<SizeKeys> {
             description: described(names.memoryGib, `Memory of ${title}.`),
         }),
         [names.bootDiskSizeGib]: key({
-            change: "new machines only",
+            change: "rolling machine",
             kind: kind.whole(10, 4096, "GiB"),
             default: 20,
-            description: described(names.bootDiskSizeGib, `Size of the boot disk of ${title}.`, forNewMachines),
+            description: described(names.bootDiskSizeGib, `Size of the boot disk of ${title}.`, madeAnew),
         }),
         [names.bootDiskType]: key({
-            change: "new machines only",
+            change: "rolling machine",
             kind: kind.oneOf(diskTypes),
             default: size.bootDiskType,
             description: described(
                 names.bootDiskType,
                 `Type of the boot disk of ${title}: ${diskTypes.slice(0, -1).join(", ")} or ${diskTypes.at(-1)}.`,
-                forNewMachines,
+                madeAnew,
             ),
         }),
     };

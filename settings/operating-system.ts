@@ -10,19 +10,20 @@ const keyFingerprint = kind.text(
 
 export const operatingSystemKeys = {
     imageFamily: key({
-        change: "new machines only",
+        change: "rolling machine",
         kind: kind.text(/^[a-z][-a-z0-9]{1,61}[a-z0-9]$/, "must be the name of an image family, like almalinux-9"),
         default: "almalinux-9",
         description:
-            "Image family in Yandex's folder standard-images. A new machine gets the newest image of the family and keeps it.",
+            "Image family in Yandex's folder standard-images. A new machine gets the newest image of the family and keeps it. Another family makes existing machines anew, one after another.",
     }),
     imageId: key({
-        change: "new machines only",
+        change: "rolling machine",
         kind: kind.optional(
             kind.text(/^[a-z0-9]{20}$/, "must be the id of an image: 20 lower-case letters and digits"),
         ),
         default: "",
-        description: "Id of the image to use instead of the family's newest. Empty means the newest.",
+        description:
+            "Id of the image to use instead of the family's newest. Empty means the newest. Another image makes existing machines anew, one after another.",
     }),
     almalinuxMirror: key({
         change: "live",

@@ -15,7 +15,6 @@ const goals: Readonly<Record<Change, { readonly gapSeconds: number; readonly swi
     live: { gapSeconds: 0.3, switchovers: 0 },
     "rolling restart": { gapSeconds: 1.2, switchovers: 2 },
     "rolling machine": { gapSeconds: 1.2, switchovers: 2 },
-    "new machines only": { gapSeconds: 0.3, switchovers: 0 },
     fixed: { gapSeconds: 0, switchovers: 0 },
 };
 

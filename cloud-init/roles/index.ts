@@ -19,3 +19,10 @@ export const isBackCommand: Readonly<Record<Role, string>> = {
     database: "true",
     loadBalancer: "until systemctl is-active --quiet haproxy; do sleep 1; done",
 };
+
+/** Runs on a machine that is about to be deleted: its clients' connections end at once, and PostgreSQL stops in order. */
+export const stopServingCommand: Readonly<Record<Role, string>> = {
+    jumpHost: "true",
+    database: "sudo systemctl stop patroni",
+    loadBalancer: "sudo systemctl stop haproxy",
+};

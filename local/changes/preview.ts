@@ -42,5 +42,7 @@ export async function preview(): Promise<Preview> {
 /** The effects that stand in a message to the user: after "changes: ", or for a machine as a whole. */
 function effectsOf(message: string): string[] {
     const effects = [...message.matchAll(/ changes: (.*)$/gm)].map(([, effect]) => effect!);
-    return /is stopped and started/.test(message) ? ["machines are stopped, one after another", ...effects] : effects;
+    if (/is stopped and started/.test(message)) return ["machines are stopped, one after another", ...effects];
+    if (/is made anew/.test(message)) return ["machines are made anew, one after another", ...effects];
+    return effects;
 }

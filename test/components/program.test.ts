@@ -422,6 +422,21 @@ describe("protection", () => {
         for (const { options } of machines()) {
             expect(options.ignoreChanges).toEqual(["bootDisk", "placementPolicy"]);
             expect(options.deleteBeforeReplace).toBe(true);
+            // It lifts that for a machine that is made anew, see renewal.ts.
+            expect(options.transforms).toBe(1);
+        }
+    });
+
+    it("has each machine made anew for another image or boot disk that is asked for, and not for the family's newest", () => {
+        for (const { name } of machines()) {
+            const { inputs, parent } = run.named("Stash", `${name}-made-of`);
+            expect(parent).toBe(name);
+            expect(inputs["input"]).toEqual({
+                image: { family: "almalinux-9" },
+                bootDisk: { sizeGib: 20, type: name.includes("-db-") ? "network-ssd" : "network-hdd" },
+                drawn: expect.any(String),
+            });
+            expect(run.named("RandomId", `${name}-image`).inputs["keepers"]).toBeUndefined();
         }
     });
 });

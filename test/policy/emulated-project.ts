@@ -44,17 +44,29 @@ export class EmulatedProject {
         cpSync(join(repository, "Pulumi.yaml"), join(this.project, "Pulumi.yaml"));
         for (const name of ["index.ts", "package.json", "tsconfig.json", "node_modules"])
             symlinkSync(join(repository, name), join(this.project, name));
-        this.cloud = await startCloud({
-            driver: this.driver,
-            stateFile: join(this.folder, "cloud.json"),
-            port: 0,
-            // The testbed's own certificate: tools/ make the provider trust it.
-            certificate: await ensureCertificate(join(repository, ".testbed")),
-            log: join(this.folder, "cloud.log"),
-        });
+        await this.openCloud();
         this.configure({});
         const { status, output } = await this.pulumi("stack", "init", this.stack);
         if (status !== 0) throw new Error(output);
+    }
+
+    /** Has the image family another newest image. */
+    async publishImage(imageId: string): Promise<void> {
+        const { port } = this.cloud!;
+        await this.cloud!.close();
+        await this.openCloud({ imageId, port });
+    }
+
+    private async openCloud(options: { readonly imageId?: string; readonly port?: number } = {}): Promise<void> {
+        this.cloud = await startCloud({
+            driver: this.driver,
+            stateFile: join(this.folder, "cloud.json"),
+            port: options.port ?? 0,
+            // The testbed's own certificate: tools/ make the provider trust it.
+            certificate: await ensureCertificate(join(repository, ".testbed")),
+            log: join(this.folder, "cloud.log"),
+            ...(options.imageId === undefined ? {} : { imageId: options.imageId }),
+        });
     }
 
     async close(): Promise<void> {

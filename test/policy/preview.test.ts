@@ -163,6 +163,63 @@ describe("a stack that has its machines", () => {
         expect(status, output).toBe(0);
     });
 
+    describe("whose machines are to be made anew", () => {
+        const today = "fd80000000000000000b";
+        /** Names of machines that a preview replaces, and what it says of them. */
+        async function renewed(settings: Readonly<Record<string, unknown>>, ...options: readonly string[]) {
+            configure({ deletionProtection: false, ...settings });
+            const { status, output } = await emulated.withConfiguration("preview", ...withoutCommands, ...options);
+            expect(status, output).toBe(0);
+            const names = (pattern: RegExp) =>
+                [...new Set([...output.matchAll(pattern)].map(([, name]) => name!))].sort();
+            return {
+                output,
+                replaced: names(/yandex:index:Compute(?:Instance|Disk) (\S+) replace/g),
+                announced: names(/(\S+) is made anew/g),
+            };
+        }
+        const databases = ["main-db-1", "main-db-2", "main-db-3"];
+        const all = [...databases, "main-jump", "main-lb-1"];
+
+        it("are named by the preview with what changes, and no data disk is among them", async () => {
+            const { output, replaced, announced } = await renewed({ databaseBootDiskSizeGib: 30 });
+            expect(replaced).toEqual(databases);
+            expect(announced).toEqual(databases);
+            expect(output).toContain(
+                "main-db-2 is made anew (boot disk: 30 GiB, network-ssd instead of 20 GiB, network-ssd): machine after machine",
+            );
+        });
+
+        it("are refused while they are protected", async () => {
+            configure({ databaseBootDiskSizeGib: 30 });
+            const { status, output } = await emulated.withConfiguration("preview", ...withoutCommands);
+            expect(status).not.toBe(0);
+            expect(output).toMatch(/unable to replace resource .*main-db-/);
+        });
+
+        it("say that the endpoints are away with the only load balancer", async () => {
+            const { output, replaced } = await renewed({ loadBalancerBootDiskType: "network-ssd" });
+            expect(replaced).toEqual(["main-lb-1"]);
+            expect(output).toMatch(/main-lb-1 is made anew .*: 5000 and 5001 are away meanwhile/);
+        });
+
+        it("are none while they have the family's newest image, though it is asked for", async () => {
+            const { output, replaced } = await renewed({}, "--replace", "**-image");
+            expect(replaced).toEqual([]);
+            for (const name of all) expect(output).toContain(`${name} has this image and boot disk already`);
+        });
+
+        it("are none because the family has a newer image, and all of them when it is asked for", async () => {
+            await emulated.publishImage(today);
+            expect((await renewed({})).replaced).toEqual([]);
+            expect((await renewed({}, "--replace", "**-image")).replaced).toEqual(all);
+            expect((await renewed({ imageId: today })).replaced).toEqual(all);
+            const { output, replaced } = await renewed({}, "--replace", "**:RandomId::main-db-2-image");
+            expect(replaced).toEqual(["main-db-2"]);
+            expect(output).toContain(`main-db-2 is made anew (image: ${today} instead of fd8almalinux9testbed00)`);
+        });
+    });
+
     it("is not destroyed while its data is protected", async () => {
         // With --skip-preview Pulumi would take down what is not protected before it fails.
         const { status, output } = await emulated.withConfiguration("destroy", "--yes");

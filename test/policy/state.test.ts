@@ -92,6 +92,11 @@ describe("a state of version 0.1.0", () => {
         expect(made(all)).toEqual([]);
     });
 
+    it("is not taken for one whose machines are to be made anew, whatever boot disk and image are configured", async () => {
+        const all = await steps({ databaseBootDiskSizeGib: 30, imageId: "fd81111111111111111b" });
+        expect(made(all)).toEqual([]);
+    });
+
     it("would show a logical name that is another one", async () => {
         const renamed = JSON.stringify(state).replaceAll("::main-db-2-host-key", "::main-db-2-ssh-key");
         await importState(JSON.parse(renamed) as State);

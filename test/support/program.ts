@@ -1,6 +1,7 @@
 /** Runs the whole program against Pulumi's mocks and keeps what it registers, options and secrecy included. */
 import * as pulumi from "@pulumi/pulumi";
 import * as runtime from "@pulumi/pulumi/runtime/settings.js";
+import * as state from "@pulumi/pulumi/runtime/state.js";
 import { vi } from "vitest";
 
 import { minimalConfiguration } from "./rendered-cluster.ts";
@@ -26,6 +27,8 @@ export interface Registered {
         readonly deleteBeforeReplace: boolean;
         readonly additionalSecretOutputs: readonly string[];
         readonly ignoreChanges: readonly string[];
+        /** How many transforms it has. */
+        readonly transforms: number;
         readonly createTimeout: string | undefined;
         readonly updateTimeout: string | undefined;
         readonly dependencies: readonly string[];
@@ -145,10 +148,14 @@ export async function runProgram(
 /** Resolves when nothing is being registered any more. Pulumi's own tests use it; its declaration is left out of the package. */
 const registrationsDone = (runtime as unknown as { waitForRPCs(): Promise<void> }).waitForRPCs;
 
+/** What the engine supports; left out of the package's declaration, too. */
+const { getStore } = state as unknown as { getStore(): { supportsTransforms: boolean } };
+
 /** Pulumi's mocks see no options; the requests to the monitor have them. */
 function record(resources: Registered[]): void {
     const monitor = runtime.getMonitor() as any;
-    // Pulumi's mocks know no hooks: they are registered, and never called.
+    // Pulumi's mocks know no hooks and no transforms: they are registered, and never called.
+    getStore().supportsTransforms = true;
     monitor.registerResourceHook = (_request: unknown, answer: (error: null, response: object) => void) =>
         answer(null, {});
     const register = monitor.registerResource.bind(monitor);
@@ -168,6 +175,7 @@ function record(resources: Registered[]): void {
                 deleteBeforeReplace: request.getDeletebeforereplace(),
                 additionalSecretOutputs: request.getAdditionalsecretoutputsList(),
                 ignoreChanges: request.getIgnorechangesList(),
+                transforms: request.getTransformsList().length,
                 createTimeout: timeouts?.getCreate(),
                 updateTimeout: timeouts?.getUpdate(),
                 dependencies: request.getDependenciesList().map(nameOf),

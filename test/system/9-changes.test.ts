@@ -107,24 +107,6 @@ describe("a change that a running cluster cannot make", () => {
     });
 });
 
-describe("a changed boot disk", () => {
-    test("is only for new machines: existing ones stay, and the preview says so", async () => {
-        const before = instances();
-        await withSettings({ databaseBootDiskSizeGib: "30", jumpHostBootDiskType: "network-ssd" }, async () => {
-            const { exitCode, output } = await up();
-            expect(exitCode, output.slice(-3000)).toBe(0);
-            for (const name of nodes)
-                expect(output).toContain(
-                    `${name} keeps its boot disk of 20 GiB, network-ssd: the configured 30 GiB, network-ssd, is for new machines.`,
-                );
-            expect(instances()).toEqual(before);
-            expect(await rows()).toBe(allRows);
-        });
-        await local();
-        expect(instances()).toEqual(before);
-    });
-});
-
 describe("an up that failed", () => {
     test("is followed by one that sends and checks everything, even if its change is taken back", async () => {
         const haproxy = () => onMachine("lb-1", "cat", "/etc/haproxy/haproxy.cfg");

@@ -39,6 +39,35 @@ describe("turns", () => {
         expect(asked).toEqual([["b", "a"]]);
     });
 
+    it("wait for what may yet ask for one, and for what must be well before, however that ends", async () => {
+        const turns = new Turns(alphabetically, { gatherSeconds: 0.01, turnSeconds: 10 });
+        const events: string[] = [];
+        const change = async (name: string) => {
+            await turns.take(name);
+            events.push(name);
+            turns.end(name, "changed");
+        };
+        turns.waitFor(
+            setTimeout(50).then(() => void change("a")),
+            "a",
+        );
+        turns.waitFor(
+            setTimeout(100).then(() => {
+                events.push("does not come back");
+                throw new Error("does not come back");
+            }),
+            "c",
+        );
+        await change("b");
+        expect(events).toEqual(["does not come back", "a", "b"]);
+    });
+
+    it("do not wait for one that asks for a turn itself", async () => {
+        const turns = new Turns(alphabetically, { gatherSeconds: 0.01, turnSeconds: 10 });
+        turns.waitFor(new Promise(() => undefined), "a");
+        await turns.take("a");
+    });
+
     it("that come later are after the others", async () => {
         const events: string[] = [];
         const turns = new Turns(alphabetically, limits);
