@@ -118,7 +118,8 @@ export class Machine extends pulumi.ComponentResource {
         const { image, machines, platformId } = context.settings;
         const { cores, coreFraction, memoryGib, bootDisk } = machines[role];
         const { imageId } = context;
-        const anew = context.renewal.add(name, { madeOf: { image, bootDisk }, imageId, memoryGib }, this);
+        const protect = args.protect ?? false;
+        const anew = context.renewal.add(name, { madeOf: { image, bootDisk }, imageId, memoryGib, protect }, this);
         return new yandex.ComputeInstance(
             name,
             {
@@ -156,7 +157,7 @@ export class Machine extends pulumi.ComponentResource {
             },
             {
                 parent: this,
-                protect: args.protect ?? false,
+                protect,
                 // A fixed address and name cannot exist twice.
                 deleteBeforeReplace: true,
                 hooks: context.resizing,

@@ -17,6 +17,8 @@ export interface RenewalArgs {
     /** The image of a machine that is made now. */
     readonly imageId: string;
     readonly memoryGib: number;
+    /** Whether Pulumi refuses to replace it. */
+    readonly protect: boolean;
 }
 
 /** A machine that may be made anew. */
@@ -92,7 +94,14 @@ export class Renewal {
         this.rolling.waitFor(looking, machine.name);
         const found = await looking;
         const differences = found && differing(found, machine);
-        if (differences?.length !== 0) requireParallel(this.machines.size);
+        if (differences?.length !== 0) {
+            // Before it leaves: the engine would refuse only after that.
+            if (machine.protect)
+                throw new Error(
+                    `${machine.name} needs another machine${because(differences)} and is protected: set deletionProtection to false for this \`up\`.`,
+                );
+            requireParallel(this.machines.size);
+        }
         machine.fate.resolve(differences?.length === 0 ? "stays" : "anew");
         if (pulumi.runtime.isDryRun()) {
             machine.mayGo.resolve();
@@ -140,14 +149,13 @@ export class Renewal {
     private announcement(name: string, differences: readonly string[] | undefined): string {
         if (differences?.length === 0) return `${name} has this image and boot disk already`;
         const { role } = this.rolling.named(name);
-        const what = differences === undefined ? "" : ` (${differences.join("; ")})`;
         const how = {
             database: "machine after machine, replicas before the leader, which hands over. Its data disk stays",
             loadBalancer:
                 this.rolling.count("loadBalancer") > 1 ? "one after another" : "5000 and 5001 are away meanwhile",
             jumpHost: "before all others. There is no SSH meanwhile",
         }[role];
-        return `${name} is made anew${what}: ${how}`;
+        return `${name} is made anew${because(differences)}: ${how}`;
     }
 }
 
@@ -184,6 +192,10 @@ function differing({ imageId, bootDisk }: Existing, wanted: Renewable): readonly
     ]
         .filter(({ was, is }) => was !== is)
         .map(({ what, was, is }) => `${what}: ${is} instead of ${was}`);
+}
+
+function because(differences: readonly string[] | undefined): string {
+    return differences === undefined ? "" : ` (${differences.join("; ")})`;
 }
 
 /** Resolves when the machine's registration is done, with whatever steps it needed. */

@@ -93,7 +93,7 @@ describe("a state of version 0.1.0", () => {
     });
 
     it("is not taken for one whose machines are to be made anew, whatever boot disk and image are configured", async () => {
-        const all = await steps({ databaseBootDiskSizeGib: 30, imageId: "fd81111111111111111b" });
+        const all = await steps({ databaseBootDiskSizeGib: 25, imageId: "fd81111111111111111b" });
         expect(made(all)).toEqual([]);
     });
 
