@@ -92,6 +92,7 @@ function meets(run: ChangeResult, change: Change): boolean {
         run.switchovers <= switchovers &&
         run.lost + run.duplicated + run.replicasDiffer === 0 &&
         run.missing.length === 0 &&
-        run.nextUpChangesNothing
+        run.nextUpChangesNothing &&
+        run.replaced.every((machine) => run.preview.machines.some((said) => said.endsWith(` ${machine}`)))
     );
 }
