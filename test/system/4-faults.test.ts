@@ -7,8 +7,10 @@ import { clusterUp } from "./support/what-is-up.ts";
 import { sql } from "../../local/sql.ts";
 import { stackOutputs } from "../../local/commands.ts";
 import { eventually } from "../../local/eventually.ts";
-import { onMachine } from "../../local/machines.ts";
+import { machineId, onMachine, superuserSql } from "../../local/machines.ts";
 import type { Outputs } from "../../local/outputs.ts";
+import { site } from "../../local/this-testbed.ts";
+import { addFault, addressOf, healAll } from "../../testbed/machines/fault-control.ts";
 
 /**
  * One run of each of the most important faults. Asserted exactly: no acknowledged row is lost or there twice, no
@@ -119,4 +121,45 @@ test("the multi-host string skips a node whose PostgreSQL is down, and the node 
             (answer) => answer === "t",
         ),
     ).toBe("t");
+});
+
+describe("with the multi-host string a node that is silent, instead of refusing,", () => {
+    const silent = (name: string) => addFault(site, { kind: "cut", from: [addressOf(site, machineId(name))] });
+
+    test("costs a new connection seconds", async () => {
+        const cluster = new Cluster(outputs);
+        await cluster.moveLeader("main-db-3");
+        await silent("main-db-1");
+        try {
+            const began = performance.now();
+            expect(await sql(outputs.connections[0]!.multiHost, "SELECT pg_is_in_recovery()")).toBe("f");
+            // libpq waits 3 s for it; the kernel would wait for more than two minutes.
+            expect(performance.now() - began).toBeLessThan(15_000);
+        } finally {
+            await healAll(site);
+            await cluster.whole(120, 4);
+        }
+    });
+
+    test("ends a statement that runs there", async () => {
+        const cluster = new Cluster(outputs);
+        const { leader } = await cluster.roles();
+        const statement = "SELECT 'asleep', pg_sleep(55)";
+        const sleeping = sql(outputs.connections[0]!.multiHost, statement).catch(String);
+        const sessions = `SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT ''asleep''%'`;
+        await eventually(
+            10,
+            () => superuserSql(leader, sessions),
+            (count) => count === "1",
+        );
+        await silent(leader);
+        try {
+            const began = performance.now();
+            expect(await sleeping).toMatch(/Connection timed out|could not receive data from server/);
+            expect(performance.now() - began).toBeLessThan(30_000);
+        } finally {
+            await healAll(site);
+            await cluster.whole(120, 4);
+        }
+    });
 });
