@@ -7,6 +7,7 @@ import { CertificateAuthority } from "./components/certificate-authority.ts";
 import { ClusterCheck } from "./components/cluster-check.ts";
 import { Credentials } from "./components/credentials.ts";
 import { DatabaseCluster } from "./components/database-cluster.ts";
+import { requireRoom } from "./components/existing-network.ts";
 import { refuseChangesOfFixedSettings } from "./components/fixed-settings.ts";
 import { pinnedImage } from "./components/image.ts";
 import { JumpHost } from "./components/jump-host.ts";
@@ -24,6 +25,7 @@ const { clusterName } = settings;
 const labels = { ...settings.labels, cluster: clusterName };
 const plan = addressPlan(settings);
 await refuseChangesOfFixedSettings(settings, plan);
+await requireRoom(settings, plan);
 const image = pinnedImage(settings.image); // asked for first, so that nothing waits for long
 
 const network = new Network(clusterName, { plan, labels, ...settings.network });
@@ -61,4 +63,7 @@ export const {
     sshKnownHosts,
     jumpHostAddress,
     nodes,
+    networkId,
+    subnetIds,
+    applicationRules,
 } = clusterOutputs({ context, authority, credentials, jumpHost, cluster, loadBalancer, check });

@@ -142,6 +142,29 @@ function rulesOf(
     );
 }
 
+/** What an application's security group must let out: TCP to these ranges. */
+export interface ApplicationRule {
+    readonly protocol: "TCP";
+    readonly port: number;
+    readonly cidrs: readonly string[];
+}
+
+/** One rule for each port that applications connect to. Where several load balancers share an address, it is among theirs. */
+export function applicationRules(plan: AddressPlan): readonly ApplicationRule[] {
+    const shared = plan.networkLoadBalancer === undefined ? [] : [plan.networkLoadBalancer.address];
+    return flows
+        .filter(({ from, balanced: isPassedOn }) => from.includes("client") && !isPassedOn)
+        .flatMap(({ to: [role], ports: opened }) => {
+            const entrance = role === "loadBalancer" ? shared : [];
+            const addresses = [...entrance, ...plan.ruleAddresses[role as Role]];
+            return opened.map((port): ApplicationRule => ({
+                protocol: "TCP",
+                port,
+                cidrs: addresses.map((one) => `${one}/32`),
+            }));
+        });
+}
+
 /** One rule of a host's own firewall. */
 export interface InputRule {
     /** Address ranges and single addresses that may connect. */

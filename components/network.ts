@@ -6,6 +6,10 @@ import { securityGroupRules, type SecurityGroupRule } from "../cluster/flows.ts"
 import { forEachRole, roles, type Role } from "../cluster/roles.ts";
 
 export interface NetworkArgs {
+    /** A network that exists. @default a new one */
+    readonly id?: string | undefined;
+    /** A route table of that network. @default a new one, with routes through a new NAT gateway */
+    readonly routeTableId?: string | undefined;
     /** Every address of the cluster, computed before anything exists. */
     readonly plan: AddressPlan;
     /** Who may open SSH to the jump host. */
@@ -15,19 +19,22 @@ export interface NetworkArgs {
     readonly labels: Readonly<Record<string, string>>;
 }
 
-/** A private network: one subnet per zone, a NAT gateway for packages, one security group per role. */
+/** Private subnets, one per zone, in a network of their own or one that exists; a NAT gateway for packages; one security group per role. */
 export class Network extends pulumi.ComponentResource {
     readonly networkId: pulumi.Output<string>;
-    private readonly subnetIds: Readonly<Record<string, pulumi.Output<string>>>;
+    /** By zone. */
+    readonly subnetIds: Readonly<Record<string, pulumi.Output<string>>>;
     private readonly securityGroupIds: Readonly<Record<Role, pulumi.Output<string>>>;
 
     constructor(name: string, args: NetworkArgs, opts?: pulumi.ComponentResourceOptions) {
         super("postgres-ha:index:Network", name, {}, opts);
         const { plan, labels } = args;
 
-        const network = new yandex.VpcNetwork(name, { name, labels }, { parent: this });
-        this.networkId = network.id;
-        const routeTableId = this.routeThroughGateway(name, labels);
+        this.networkId =
+            args.id === undefined
+                ? new yandex.VpcNetwork(name, { name, labels }, { parent: this }).id
+                : pulumi.output(args.id);
+        const routeTableId = args.routeTableId ?? this.routeThroughGateway(name, labels);
         this.subnetIds = Object.fromEntries(
             plan.subnets.map((subnet) => [
                 subnet.zone,
@@ -61,7 +68,7 @@ export class Network extends pulumi.ComponentResource {
     private subnet(
         name: string,
         { zone, cidr }: Subnet,
-        routeTableId: pulumi.Output<string>,
+        routeTableId: pulumi.Input<string>,
         labels: NetworkArgs["labels"],
     ) {
         const subnet = new yandex.VpcSubnet(

@@ -1,5 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
+import { applicationRules } from "../cluster/flows.ts";
 import { ports } from "../cluster/names.ts";
 import type { Node } from "../cluster/address-plan.ts";
 import { roleNames } from "../cluster/roles.ts";
@@ -68,6 +69,9 @@ export function clusterOutputs(sources: OutputSources) {
             .all(machines.map(({ node, hostKey }) => ({ hostname: node.hostname, hostKey })))
             .apply(knownHosts),
         jumpHostAddress: jumpHost.publicAddress,
+        networkId: sources.context.network.networkId,
+        subnetIds: pulumi.all(sources.context.network.subnetIds),
+        applicationRules: applicationRules(plan),
         nodes: inside.flatMap((role) => plan.nodes[role]).map(publicNode),
     };
 }

@@ -36,6 +36,15 @@ export const caFile = join(folder, "cluster-ca.pem");
 /** Port of the cloud's API on 127.0.0.1. The provider's endpoint contains it, so it is the same on every host. */
 export const apiPort = 18442 + number;
 
+/** The provider's configuration for the testbed's cloud. It takes any token. */
+export const cloudConfiguration = {
+    endpoint: `localhost:${apiPort}`,
+    cloudId: "b1gtestbed0000000000",
+    folderId: "b1gtestbed0000000001",
+    token: "t1.testbed.local",
+    zone: "ru-central1-a",
+} as const;
+
 /** First three numbers of the cloud's public addresses. All of 127.0.0.0/8 belongs to the host itself. */
 export const publicNetwork = `127.${76 + number}.0`;
 

@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { parseDocument, stringify } from "yaml";
 import { ensureImage } from "../testbed/image/index.ts";
 import type { Outputs } from "./outputs.ts";
-import { apiPort, caFile, folder, lockFolder, repository, stackFile, stateFile } from "./this-testbed.ts";
+import { caFile, cloudConfiguration, folder, lockFolder, repository, stackFile, stateFile } from "./this-testbed.ts";
 
 const sshFolder = join(folder, "ssh");
 const stack = "local";
@@ -158,7 +158,7 @@ const mirrors = {
  * @param keys settings with the fingerprints of the mirror's keys, which change when the mirror is rebuilt
  */
 function writeStackFile(keys: Readonly<Record<string, string>>): void {
-    const endpoint = `localhost:${apiPort}`;
+    const { endpoint } = cloudConfiguration;
     if (existsSync(stackFile)) {
         const document = parseDocument(readFileSync(stackFile, "utf8"));
         // The number of the testbed, or the mirror, may have changed since the file was written.
@@ -190,14 +190,7 @@ function writeStackFile(keys: Readonly<Record<string, string>>): void {
         deletionProtection: false,
         securityUpdates: false,
     };
-    const cloud = {
-        endpoint,
-        cloudId: "b1gtestbed0000000000",
-        folderId: "b1gtestbed0000000001",
-        token: "t1.testbed.local",
-        zone: "ru-central1-a",
-    };
-    const config = { ...inNamespace("yandex", cloud), ...inNamespace("postgres-ha", settings) };
+    const config = { ...inNamespace("yandex", cloudConfiguration), ...inNamespace("postgres-ha", settings) };
     writeFileSync(
         stackFile,
         `# Written by npm run local. Change it as you like: the next npm run local applies it.\n${stringify({ config })}`,

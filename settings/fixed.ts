@@ -6,6 +6,8 @@ import { secondStack } from "./key.ts";
 /** Values with which a cluster was created, by key of the configuration. */
 export interface FixedSettings {
     readonly clusterName: string;
+    /** Empty for a network of the cluster's own, as in every state of version 0.1.0, where it is absent. */
+    readonly networkId?: string;
     readonly networkCidr: string;
     readonly zones: readonly string[];
     readonly sshUser: string;
@@ -20,6 +22,7 @@ export interface FixedSettings {
 export function fixedSettings({ clusterName, network, zones, ssh, dataDisk, postgresql }: Settings): FixedSettings {
     return {
         clusterName,
+        networkId: network.id ?? "",
         networkCidr: network.cidr,
         zones,
         sshUser: ssh.user,
@@ -35,11 +38,12 @@ export function fixedSettings({ clusterName, network, zones, ssh, dataDisk, post
  * @param largestDiskGib size of the largest existing data disk; 0 if there is none
  */
 export function refusedChanges(had: FixedSettings, wanted: FixedSettings, largestDiskGib: number): readonly Mistake[] {
+    const before = { networkId: "", ...had };
     const mistakes = Object.entries(keys).flatMap(([name, { fixed }]): Mistake[] => {
         const key = name as keyof FixedSettings;
-        if (fixed === undefined || had[key] === undefined || JSON.stringify(had[key]) === JSON.stringify(wanted[key]))
-            return [];
-        return [{ key, value: wanted[key], rule: `must stay ${JSON.stringify(had[key])}: ${fixed}` }];
+        const [was, is] = [before[key], wanted[key]];
+        if (fixed === undefined || was === undefined || JSON.stringify(was) === JSON.stringify(is)) return [];
+        return [{ key, value: is, rule: `must stay ${JSON.stringify(was)}: ${fixed}` }];
     });
     if (wanted.databaseDataDiskSizeGib < largestDiskGib) {
         const rule = `must be at least ${largestDiskGib}: a disk cannot shrink. A smaller one would be a new, empty disk, for all nodes at once. ${secondStack}`;

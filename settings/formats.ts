@@ -52,6 +52,10 @@ export function isPrivate(range: Address4): boolean {
     return privateRanges.some((outer) => range.isInSubnet(outer));
 }
 
+/** Id of a resource of Yandex Cloud. */
+export const cloudId = (what: string) =>
+    text(/^[a-z0-9]{20}$/, `must be the id of ${what}: 20 lower-case letters and digits`);
+
 const sshKeyRule = `must be an OpenSSH public key on one line: its type (${sshKeyTypes.slice(0, 2).join(", ")}, ecdsa-sha2-…, sk-…), its data, a comment`;
 /** A line of `authorized_keys` without options. */
 export const sshPublicKey = checkedText(sshKeyRule, (line) => {

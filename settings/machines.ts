@@ -5,6 +5,7 @@ import { diskTypes, forEachRole, roleNames, roles, type DiskType, type Role } fr
 import { clusterKeys } from "./cluster.ts";
 import { key, ruleOver, secondStack, type Key, type Refuse, type Rule, type Subject, type Values } from "./key.ts";
 import * as kind from "./kinds.ts";
+import { networkKeys } from "./network.ts";
 import { checkSize, platformIds } from "./platforms.ts";
 import { demand, exceeded, newAccountQuotas } from "./quotas.ts";
 
@@ -144,7 +145,7 @@ export const machineKeys = {
     }),
 };
 
-type Configuration = Values<typeof clusterKeys & typeof machineKeys>;
+type Configuration = Values<typeof clusterKeys & typeof networkKeys & typeof machineKeys>;
 const rule = ruleOver<Configuration>();
 const allSizeKeys = roleNames.flatMap((role) => Object.values(sizeKeyNames(role)));
 
@@ -164,10 +165,12 @@ export const machines: Subject = {
                 "databaseDataDiskSizeGib",
                 "databaseDataDiskType",
                 "zones",
+                "networkId",
                 "quotas",
             ],
             (configuration, refuse) => {
                 const wanted = demand({
+                    ownNetwork: configuration.networkId === undefined,
                     zones: configuration.zones,
                     machines: fleet(configuration),
                     dataDisk: dataDisk(configuration),

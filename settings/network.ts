@@ -1,11 +1,26 @@
 /** The cluster's network, and who may connect. */
 import { networkPrefixLengths } from "../cluster/address-plan.ts";
 import { parseCidr } from "../cluster/ipv4.ts";
-import { isPrivate, loginName, sshPublicKey } from "./formats.ts";
+import { cloudId, isPrivate, loginName, sshPublicKey } from "./formats.ts";
 import { key, ruleOver, secondStack, type Subject, type Values } from "./key.ts";
 import * as kind from "./kinds.ts";
 
 export const networkKeys = {
+    networkId: key({
+        change: "fixed",
+        kind: kind.optional(cloudId("a network")),
+        default: "",
+        description:
+            "Id of a network that exists, in which the cluster makes its subnets; `pulumi destroy` leaves it. Empty means a network of the cluster's own.",
+        fixed: `subnets, and the machines in them, cannot move to another network. ${secondStack}`,
+    }),
+    routeTableId: key({
+        change: "live",
+        kind: kind.optional(cloudId("a route table")),
+        default: "",
+        description:
+            "Id of a route table of networkId for the cluster's subnets. Its routes must lead to package repositories and time servers. Empty means a NAT gateway and a route table of the cluster's own.",
+    }),
     networkCidr: key({
         change: "fixed",
         kind: kind.cidr((range) => {
@@ -15,7 +30,7 @@ export const networkKeys = {
         }),
         default: "10.10.0.0/16",
         description:
-            "Range of the cluster's own network, private, /16 to /25. It is cut into eight equal parts, one for each zone in turn. It must not overlap networks that you connect to it.",
+            "Range of the cluster's subnets, private, /16 to /25. It is cut into eight equal parts, one for each zone in turn. It must not overlap other subnets of the network, nor networks that you connect to it.",
         fixed: `the address of every machine is part of it. ${secondStack}`,
     }),
     adminCidrs: key({
@@ -70,6 +85,10 @@ export const network: Subject = {
     title: "Network and access",
     keys: networkKeys,
     rules: [
+        rule(["networkId", "routeTableId"], ({ networkId, routeTableId }, refuse) => {
+            if (routeTableId !== undefined && networkId === undefined)
+                refuse("routeTableId", routeTableId, "must stand together with networkId, whose route table it is");
+        }),
         rule(["adminCidrs", "allowSshFromAnywhere"], ({ adminCidrs, allowSshFromAnywhere }, refuse) => {
             if (allowSshFromAnywhere) return;
             const reason = "it would open SSH to the whole Internet; set allowSshFromAnywhere to true to allow that";
@@ -86,7 +105,11 @@ export function networkSettings(configuration: Configuration) {
     const { networkCidr, adminCidrs, clientCidrs } = configuration;
     return {
         network: {
-            /** Range of the cluster's own network; cluster/address-plan.ts divides it. */
+            /** The network of the user's that the subnets are in. Undefined: one of the cluster's own. */
+            id: configuration.networkId,
+            /** The route table of the user's. Undefined: one of the cluster's own. */
+            routeTableId: configuration.routeTableId,
+            /** Range of the cluster's subnets; cluster/address-plan.ts divides it. */
             cidr: networkCidr,
             /** Who may open SSH to the jump host's public address. */
             adminCidrs,

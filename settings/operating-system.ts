@@ -1,5 +1,5 @@
 /** Images, packages and the operating system's own settings. */
-import { host, mirror, timeZone } from "./formats.ts";
+import { cloudId, host, mirror, timeZone } from "./formats.ts";
 import { key, type Subject, type Values } from "./key.ts";
 import * as kind from "./kinds.ts";
 
@@ -18,9 +18,7 @@ export const operatingSystemKeys = {
     }),
     imageId: key({
         change: "rolling machine",
-        kind: kind.optional(
-            kind.text(/^[a-z0-9]{20}$/, "must be the id of an image: 20 lower-case letters and digits"),
-        ),
+        kind: kind.optional(cloudId("an image")),
         default: "",
         description:
             "Id of the image to use instead of the family's newest. Empty means the newest. Another image makes existing machines anew, one after another.",

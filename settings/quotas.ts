@@ -54,13 +54,15 @@ interface Fleet {
 
 /** The part of the settings that determines how many resources the stack needs. */
 interface Demand {
+    /** Whether the stack makes a network. */
+    readonly ownNetwork: boolean;
     readonly zones: readonly string[];
     readonly machines: Readonly<Record<Role, Fleet>>;
     readonly dataDisk: Disk;
 }
 
 /** The resources that the stack will have. */
-export function demand({ zones, machines, dataDisk }: Demand): Quotas {
+export function demand({ ownNetwork, zones, machines, dataDisk }: Demand): Quotas {
     const fleet = Object.values(machines);
     const databaseNodes = machines.database.count;
     const sum = (part: (machine: Fleet) => number): number =>
@@ -75,7 +77,7 @@ export function demand({ zones, machines, dataDisk }: Demand): Quotas {
             .reduce((total, { sizeGib, count }) => total + sizeGib * count, 0);
 
     return {
-        networks: 1,
+        networks: ownNetwork ? 1 : 0,
         subnets: zones.length,
         securityGroups: roleNames.length,
         publicAddresses: 1,

@@ -27,6 +27,17 @@ export const settingChanges: readonly SettingChange[] = [
         expected: { seen: inState(/Command::main-(check|members)$/), shows: "1200" },
     },
     {
+        key: "networkId",
+        value: "enpanothernetwork000",
+        expected: { refusal: 'networkId: "enpanothernetwork000" must stay "": ' },
+    },
+    {
+        key: "routeTableId",
+        variant: "without a network of the user's",
+        value: "enpanotherroutes0000",
+        expected: { refusal: "must stand together with networkId, whose route table it is" },
+    },
+    {
         key: "networkCidr",
         value: "10.20.0.0/16",
         expected: { refusal: 'networkCidr: "10.20.0.0/16" must stay "10.10.0.0/16": ' },

@@ -4,7 +4,15 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { addressPlan, type AddressPlan, type Node } from "../../cluster/address-plan.ts";
 import { flowsOf, type Flow, type Party } from "../../cluster/flows.ts";
 import type { Role } from "../../cluster/roles.ts";
-import { isSecret, openTexts, runProgram, unknownValue, type ProgramRun, type Registered } from "../support/program.ts";
+import {
+    isSecret,
+    openTexts,
+    runProgram,
+    TEAM_NETWORK,
+    unknownValue,
+    type ProgramRun,
+    type Registered,
+} from "../support/program.ts";
 import { configurations, largeQuotas, minimalConfiguration } from "../support/rendered-cluster.ts";
 import { machineCounts } from "../support/machine-counts.ts";
 
@@ -633,5 +641,24 @@ describe("other shapes", () => {
         await expect(runProgram({ adminCidrs: [], databaseNodes: 4 })).rejects.toThrow(
             /adminCidrs[\s\S]*databaseNodes|databaseNodes[\s\S]*adminCidrs/,
         );
+    });
+});
+
+describe("a cluster in a network of the user's", () => {
+    it("makes subnets and security groups in it, and neither network nor way out", async () => {
+        const routeTableId = "enpteamroutes0000000";
+        const inside = await runProgram({ networkId: TEAM_NETWORK, routeTableId });
+        for (const type of ["VpcNetwork", "VpcGateway", "VpcRouteTable"]) expect(inside.ofType(type)).toEqual([]);
+        const subnets = inside.ofType("VpcSubnet").map(({ inputs }) => inputs);
+        expect(subnets).toHaveLength(3);
+        for (const subnet of subnets) expect(subnet).toMatchObject({ networkId: TEAM_NETWORK, routeTableId });
+        for (const { inputs } of inside.ofType("VpcSecurityGroup")) expect(inputs["networkId"]).toBe(TEAM_NETWORK);
+        expect(inside.outputs["networkId"]!.value).toBe(TEAM_NETWORK);
+    });
+
+    it("has a way out of its own where the user's has none", async () => {
+        const inside = await runProgram({ networkId: TEAM_NETWORK });
+        expect(inside.ofType("VpcNetwork")).toEqual([]);
+        expect(inside.named("VpcRouteTable", "main-routes").inputs["networkId"]).toBe(TEAM_NETWORK);
     });
 });

@@ -7,6 +7,8 @@ import { vi } from "vitest";
 import { minimalConfiguration } from "./rendered-cluster.ts";
 
 const PROJECT = "postgres-ha";
+/** A network of the user's, in which there is nothing. */
+export const TEAM_NETWORK = "enpteamnetwork000000";
 const SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270";
 const SIGNATURE_KEY = "4dabf18193072939515e22adb298388d";
 
@@ -102,7 +104,12 @@ export async function runProgram(
                     state: known ? { ...inputs, ...outputsOf(type, name, inputs) } : inputs,
                 };
             },
-            call: ({ inputs }) => ({ ...inputs, imageId: "fd80000000000000000a" }),
+            call: ({ inputs }) => ({
+                networkId: TEAM_NETWORK,
+                subnetIds: [],
+                ...inputs,
+                imageId: "fd80000000000000000a",
+            }),
         },
         PROJECT,
         "test",

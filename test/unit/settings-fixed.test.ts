@@ -12,6 +12,7 @@ describe("changes of a running cluster", () => {
     it.each([
         ["clusterName", "other", '"main"'],
         ["networkCidr", "10.20.0.0/16", '"10.10.0.0/16"'],
+        ["networkId", "enpanothernetwork000", '""'],
         ["sshUser", "somebody", '"pgadmin"'],
         ["databaseDataDiskType", "network-hdd", '"network-ssd"'],
         [
@@ -64,6 +65,15 @@ describe("changes of a running cluster", () => {
         const { databaseDataDiskSizeGib, ...recorded } = of();
         expect(databaseDataDiskSizeGib).toBe(40); // it may grow
         expect(declared.toSorted()).toEqual(Object.keys(recorded).toSorted());
+    });
+
+    it("are refused for a network that a state of an older version does not name", () => {
+        const { networkId, ...older } = of();
+        expect(networkId).toBe("");
+        expect(refusedChanges(older, of({ networkId: "enpanothernetwork000" }), 0).map(({ key }) => key)).toEqual([
+            "networkId",
+        ]);
+        expect(refusedChanges(older, of(), 0)).toEqual([]);
     });
 
     it("are all refused at once", () => {

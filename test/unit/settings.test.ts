@@ -747,7 +747,7 @@ describe("Pulumi.dev.yaml", () => {
         expect(mistakes(own)).toEqual([]);
         const settings = parseSettings({ ...required, ...own });
         // The figures in the file's first lines.
-        expect(demand(settings)).toMatchObject({
+        expect(demand({ ...settings, ownNetwork: true })).toMatchObject({
             machines: 5,
             vcpus: 16,
             memoryGib: 52,
