@@ -7,6 +7,9 @@ from .system import ask
 LEADING_ROLES = ("leader", "master", "primary", "standby_leader")
 SYNCHRONOUS_ROLES = ("sync_standby", "quorum_standby")
 LOOPBACK = "127.0.0.1"
+# With another certificate Patroni opens its port anew, within moments: what is asked meanwhile breaks.
+REOPENING_ATTEMPTS = 4
+REOPENING_SECONDS = 0.5
 # Someone else may be changing the configuration, too.
 PATCH_ATTEMPTS = 20
 
@@ -43,7 +46,14 @@ class Patroni:
 
     def read(self, path, address=LOOPBACK, seconds=10):
         """An answer in JSON, whatever its status."""
-        answer = self.request(path, address=address, seconds=seconds)
+        for attempt in range(REOPENING_ATTEMPTS):
+            try:
+                answer = self.request(path, address=address, seconds=seconds)
+                break
+            except ConnectionError:
+                if attempt == REOPENING_ATTEMPTS - 1:
+                    raise
+                time.sleep(REOPENING_SECONDS)
         if not isinstance(answer.body, dict):
             raise OSError(f"status {answer.status} and no JSON")
         return answer.body
@@ -65,11 +75,19 @@ class Patroni:
 
     def patch(self, difference_from):
         """Changes the configuration by what the function makes of the present one. Returns the patch; {} for none."""
+        sent = {}
         for attempt in range(PATCH_ATTEMPTS):
             patch = difference_from(self.configuration())
             if not patch:
-                return {}
-            answer = self.request("/config", patch, "PATCH", seconds=60)
+                return sent
+            try:
+                answer = self.request("/config", patch, "PATCH", seconds=60)
+            except ConnectionError:
+                if attempt == PATCH_ATTEMPTS - 1:
+                    raise
+                # It may have arrived all the same: the next look at the configuration tells.
+                sent = patch
+                continue
             if answer.status < 400:
                 return patch
             if answer.status != 409 or attempt == PATCH_ATTEMPTS - 1:

@@ -51,8 +51,8 @@ class Answer:
 
 
 def ask(tls, url, body=None, method=None, seconds=ANSWER_SECONDS):
-    """What a service answers, whatever its status says. Raises OSError if it does not answer. A machine that has no
-    certificate yet asks without one."""
+    """What a service answers, whatever its status says. Raises OSError if it does not answer, of the kind
+    ConnectionError if it is not there or the connection broke. A machine that has no certificate yet asks without one."""
     context = ssl.create_default_context(cafile=tls.ca)
     if os.path.exists(tls.key):
         context.load_cert_chain(tls.certificate, tls.key)
@@ -67,7 +67,9 @@ def ask(tls, url, body=None, method=None, seconds=ANSWER_SECONDS):
     except urllib.error.HTTPError as refusal:
         response = refusal
     except urllib.error.URLError as error:
-        raise OSError(str(error.reason)) from error
+        broken = isinstance(error.reason, (ConnectionError, ssl.SSLEOFError))
+        kind = ConnectionError if broken else OSError
+        raise kind(str(error.reason)) from error
     with response:
         text = response.read().decode(errors="replace")
         try:
