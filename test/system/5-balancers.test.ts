@@ -148,7 +148,7 @@ describe("HAProxy", () => {
             work(),
         ]);
         expect(exitCode, stderr).toBe(0);
-        return JSON.parse(stdout) as { answered: number; failed: number };
+        return JSON.parse(stdout) as { answered: number; failed: string[] };
     }
 
     /** Waits until a new process has led sessions to the leader. @returns the names of all servers that got any */
@@ -170,7 +170,8 @@ describe("HAProxy", () => {
             }
         });
         expect(answered).toBeGreaterThan(100);
-        expect(failed).toBe(0);
+        // A process that has to check its servers first would refuse for about a second after each reload: every tenth one.
+        expect(failed.length, failed.join()).toBeLessThan(answered / 100);
     });
 
     test.each([["restart"], ["kill", "--signal=KILL"]])(
