@@ -82,10 +82,11 @@ export const timeZone = checkedText(timeZoneRule, (name) =>
 );
 
 const localeRule = "must be a language tag that ICU knows, like ru-RU, de or en-US-u-kn";
-/** ICU locale of a database. */
+/** ICU locale of a database, in the form in which PostgreSQL keeps and shows it. */
 export const icuLocale = checkedText(localeRule, (tag) => {
     try {
-        return Intl.Collator.supportedLocalesOf(tag).length === 1 ? undefined : localeRule;
+        const [canonical] = Intl.Collator.supportedLocalesOf(tag);
+        return canonical === tag ? undefined : localeRule;
     } catch {
         return localeRule;
     }

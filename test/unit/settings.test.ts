@@ -470,7 +470,7 @@ const table: readonly (readonly [input: Record<string, unknown>, message: string
         { users: '[{"name": "reader"' },
         "users: [invalid JSON] must be a list of at most 100 maps with name and databases",
     ],
-    ...["Russian", "ru_RU.UTF-8", "xx-XX", ""].map((locale): [Record<string, unknown>, string] => [
+    ...["Russian", "ru_RU.UTF-8", "ru-ru", "xx-XX", ""].map((locale): [Record<string, unknown>, string] => [
         { databases: [{ name: "app", owner: "app", locale }] },
         `databases[0].locale: "${locale}" must be a language tag that ICU knows, like ru-RU, de or en-US-u-kn`,
     ]),
