@@ -5,13 +5,13 @@ import { inCloud } from "../local/changes/places.ts";
 import { local, pulumi, stackOutputs, testbed } from "../local/commands.ts";
 import { killedUp } from "../local/killed-up.ts";
 import { setInStack, stackSetting } from "../local/stack-settings.ts";
-import { type Gaps, gapsOf } from "../local/workload/gaps.ts";
+import { type Effect, effectOf } from "../local/workload/gaps.ts";
 import { monotonicMilliseconds } from "../local/workload/records.ts";
 import { type Verification, verify } from "../local/workload/verification.ts";
 import { Workload } from "../local/workload/workload.ts";
 import { addResult, writeResults } from "./results.ts";
 
-export interface KilledUpResult extends Gaps, Verification {
+export interface KilledUpResult extends Effect, Verification {
     /** After which time the engine and its plug-ins were killed. */
     readonly killedAfterSeconds: number;
     /** Machines that did not run when it was killed. */
@@ -69,7 +69,7 @@ async function killedRun(memoryGib: number): Promise<KilledUpResult> {
             startedByHand,
             mostAway: Math.max(0, ...(await stopWatching()).map((names) => names.length)),
             completed: nodes.every((node) => node.includes(`"memory":${memoryGib * 1024 ** 3},`)),
-            ...gapsOf(attempts, span),
+            ...effectOf(attempts, span),
             ...(await verify(outputs, attempts)),
         };
     } finally {

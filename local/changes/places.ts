@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
+import { ports } from "../../cluster/names.ts";
 import { roles, type Role } from "../../cluster/roles.ts";
 import { listMachines } from "../../testbed/machines/records.ts";
 import { onMachine } from "../machines.ts";
@@ -30,7 +31,7 @@ export const inPostgresql = (statement: string): (() => Promise<Texts>) =>
 export const inPgbouncer = (name: string): (() => Promise<Texts>) =>
     onEach(
         "database",
-        `psql --no-psqlrc --tuples-only --no-align --port 6432 --command='SHOW CONFIG' pgbouncer | grep '^${name}|'`,
+        `psql --no-psqlrc --tuples-only --no-align --port ${ports.pgbouncer} --command='SHOW CONFIG' pgbouncer | grep '^${name}|'`,
     );
 
 /** Patroni's dynamic configuration, as each node has it. */

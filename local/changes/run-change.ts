@@ -5,7 +5,7 @@ import { members } from "../machines.ts";
 import { setInStack, stackSetting } from "../stack-settings.ts";
 import { site } from "../this-testbed.ts";
 import { messageOf } from "../workload/client-session.ts";
-import { type Gaps, gapsOf, seconds } from "../workload/gaps.ts";
+import { type Effect, effectOf, seconds } from "../workload/gaps.ts";
 import { monotonicMilliseconds } from "../workload/records.ts";
 import { type Verification, verify } from "../workload/verification.ts";
 import { Workload } from "../workload/workload.ts";
@@ -13,13 +13,11 @@ import { nameOf, type SettingChange } from "./change.ts";
 import { preview, type Preview } from "./preview.ts";
 
 /** What one `up` did, either to the new value or back to the old one; several changes have their names joined. */
-export interface ChangeResult extends Gaps, Verification {
+export interface ChangeResult extends Effect, Verification {
     readonly change: string;
     readonly direction: "there" | "back";
     readonly preview: Pick<Preview, "machines" | "effects">;
     readonly upSeconds: number;
-    /** Writes and reads that were not acknowledged. */
-    readonly clientErrors: number;
     readonly switchovers: number;
     /** Host names of machines that were there before and are other machines now, or are gone. */
     readonly replaced: readonly string[];
@@ -101,9 +99,7 @@ async function runUp(changes: readonly SettingChange[], direction: "there" | "ba
             direction,
             preview: { machines, effects },
             upSeconds,
-            ...gapsOf(attempts, span),
-            clientErrors: attempts.filter(({ ended, outcome }) => ended > span.from && outcome !== "acknowledged")
-                .length,
+            ...effectOf(attempts, span),
             switchovers: (await timeline()) - before.timeline,
             replaced: Object.entries(before.ids)
                 .filter(([name, id]) => now[name] !== id)

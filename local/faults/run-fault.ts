@@ -3,17 +3,15 @@ import type { Outputs } from "../outputs.ts";
 import { site } from "../this-testbed.ts";
 import { Cluster } from "../cluster.ts";
 import { messageOf } from "../workload/client-session.ts";
-import { type Gaps, gapsOf, seconds, type Span } from "../workload/gaps.ts";
+import { type Effect, effectOf, seconds, type Span } from "../workload/gaps.ts";
 import { type Attempt, monotonicMilliseconds } from "../workload/records.ts";
 import { type Verification, verify } from "../workload/verification.ts";
 import { Workload } from "../workload/workload.ts";
 import type { Fault } from "./fault.ts";
 
 /** The result of one run of a fault. */
-export interface FaultResult extends Gaps, Verification {
+export interface FaultResult extends Effect, Verification {
     readonly fault: string;
-    /** Writes and reads that were not acknowledged. */
-    readonly clientErrors: number;
     /** From the fault's end (from its beginning, if it ends by itself) until the cluster is whole. */
     readonly redundancySeconds: number;
     /** Whether another node is leader than before. */
@@ -71,12 +69,10 @@ export async function runFault(fault: Fault, outputs: Outputs): Promise<{ result
         const attempts = await workload.stop();
         const verification = await verify(outputs, attempts);
         const leaderMoved = (await cluster.roles()).leader !== leaderBefore;
-        const inside = attempts.filter((attempt) => attempt.ended > span.from);
         return {
             result: {
                 fault: fault.name,
-                ...gapsOf(attempts, span),
-                clientErrors: inside.filter(({ outcome }) => outcome !== "acknowledged").length,
+                ...effectOf(attempts, span),
                 redundancySeconds: seconds(whole - (ended ?? injected)),
                 leaderMoved,
                 ...verification,

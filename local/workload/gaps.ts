@@ -28,16 +28,18 @@ export function acknowledgements(attempts: readonly Attempt[], kind: Attempt["ki
         .map(({ ended }) => ended);
 }
 
-/** The longest times without an acknowledgement. */
-export interface Gaps {
+/** What the clients notice in a span of time: the longest times without an acknowledgement, and errors. */
+export interface Effect {
     /** In which no client's write was acknowledged. */
     readonly writeGapSeconds: number;
     /** The same for the single client that waited longest. */
     readonly slowestWriterGapSeconds: number;
     readonly readGapSeconds: number;
+    /** Writes and reads that were not acknowledged. */
+    readonly clientErrors: number;
 }
 
-export function gapsOf(attempts: readonly Attempt[], span: Span): Gaps {
+export function effectOf(attempts: readonly Attempt[], span: Span): Effect {
     const gap = (kind: Attempt["kind"], client?: number): number =>
         length(longestGap(acknowledgements(attempts, kind, client), span));
     const writers = [...new Set(attempts.filter(({ kind }) => kind === "write").map(({ client }) => client))];
@@ -45,6 +47,7 @@ export function gapsOf(attempts: readonly Attempt[], span: Span): Gaps {
         writeGapSeconds: seconds(gap("write")),
         slowestWriterGapSeconds: seconds(Math.max(...writers.map((client) => gap("write", client)))),
         readGapSeconds: seconds(gap("read")),
+        clientErrors: attempts.filter(({ ended, outcome }) => ended > span.from && outcome !== "acknowledged").length,
     };
 }
 

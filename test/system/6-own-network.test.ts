@@ -62,6 +62,9 @@ test("an application in the team's subnet reaches the cluster, which made neithe
     for (const subnet of Object.values(await inCloud("subnets", /^main-/)()))
         expect(subnet).toContain(network.routeTableId);
 
+    // The cluster's own subnets are not in its way.
+    expect(await local()).not.toMatch(/updated|replaced|created/);
+
     const outputs = await stackOutputs();
     expect(outputs.networkId).toBe(network.networkId);
     expect(Object.keys(outputs.subnetIds)).toEqual(["ru-central1-a", "ru-central1-b", "ru-central1-d"]);

@@ -11,6 +11,7 @@ import { killedUp } from "../../local/killed-up.ts";
 import { local, pulumi, run, stackOutputs } from "../../local/commands.ts";
 import { eventually } from "../../local/eventually.ts";
 import { machineId, onMachine } from "../../local/machines.ts";
+import { setInStack } from "../../local/stack-settings.ts";
 import { folder, site } from "../../local/this-testbed.ts";
 
 /** Changes of a running cluster's settings: which are refused, and what a failed or killed change leaves behind. */
@@ -35,22 +36,11 @@ const instances = () => ["main-jump", ...nodes, "main-lb-1"].map(machineId);
 
 /** Sets values while `work` runs, and restores the old ones afterwards. */
 async function withSettings(settings: Readonly<Record<string, string>>, work: () => Promise<void>): Promise<void> {
-    const before: Record<string, string> = {};
-    for (const [key, value] of Object.entries(settings)) {
-        const { exitCode, stdout } = await pulumi("config", "get", ...stack, `postgres-ha:${key}`);
-        if (exitCode === 0) before[key] = stdout.trim();
-        expect((await pulumi("config", "set", ...stack, `postgres-ha:${key}`, value)).exitCode).toBe(0);
-    }
+    const restore = setInStack(settings);
     try {
         await work();
     } finally {
-        for (const key of Object.keys(settings))
-            await pulumi(
-                "config",
-                ...(key in before
-                    ? ["set", ...stack, `postgres-ha:${key}`, before[key]!]
-                    : ["rm", ...stack, `postgres-ha:${key}`]),
-            );
+        restore();
     }
 }
 
